@@ -1,0 +1,179 @@
+"""A deep Q-network that learns where to put the occluder (METHOD 3, eq. 11, 12).
+
+python agents/dqn.py                                                      # the clips that ship
+python agents/dqn.py --clips "300vw:DIR?split=train" --tracker srn-small --seed 1 --run-dir runs/dqn
+python agents/dqn.py ... --resume                                         # goes on where it was stopped
+tensorboard --logdir runs
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+if __package__ in (None, ""):
+    # Run as a file, the folder above is not on the path unless the package is installed.
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+import tyro
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from agents.evaluate import EvaluateArgs, evaluate, sibling_split
+from agents.learner import Learner
+from agents.replay import TRANSITION, NStep
+from agents.run_files import load_run, save_run, start_run_dir
+from agents.summary import print_summary, summarise
+from srn_core.checkpoint import write_json
+from srn_core.errors import command
+from srn_gym.episodes import Episodes
+from srn_gym.games import load_game
+
+
+@dataclass(frozen=True)
+class DQNArgs:
+    """Train a multi-queue DQN on the occlusion game, save it, and evaluate what was saved."""
+
+    clips: str = "demo?split=train"
+    """Data spec of the clips to train on."""
+    val_clips: str | None = None
+    """Data spec to evaluate on; the training spec with split=val where not given."""
+    tracker: str = "srn-small"
+    """The tracker to attack: a checkpoint's name or folder."""
+    mode: Literal["detect", "track"] = "detect"
+    """detect: the tracker sees every frame afresh; track: its memory runs on."""
+    seed: int = 1
+    """Seeds weights, exploration, episodes and sampling."""
+    total_steps: int = 60_000
+    """Env steps (frames played)."""
+    num_envs: int = 32
+    """Episodes side by side."""
+    window: int | None = 64
+    """Frames of an episode at most; longer clips start at a random frame."""
+    lr: float = 5e-4
+    """Learning rate of Adam."""
+    gamma: float = 0.9
+    """Discount a frame."""
+    n_step: int = 3
+    """Rewards summed before the bootstrap."""
+    batch_size: int = 256
+    """Transitions an update."""
+    updates_per_step: int = 2
+    """Updates after each step of all envs."""
+    target_rate: float = 0.01
+    """The target network follows by this share an update."""
+    learning_starts: int = 2_000
+    """Env steps played at random before the first update."""
+    queues: int = 256
+    """M: clips that the replay remembers."""
+    capacity: int = 4_096
+    """Transitions a queue."""
+    single_queue: bool = False
+    """One FIFO of queues x capacity transitions in place of the queues."""
+    epsilon_end: float = 0.05
+    """Share of random actions at the end of the decay, which starts at 1."""
+    epsilon_decay: float = 0.5
+    """Share of the run over which epsilon falls."""
+    occluder_size: int = 48
+    """Side of the noise square, pixels of a 224 px crop."""
+    noise_seed: int = 0
+    """Seed of the noise."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    eval_episodes: int = 48
+    """Episodes of the evaluation of the saved policy; 0: none."""
+    save_every: int = 20_000
+    """Env steps between checkpoints."""
+    run_dir: Path | None = None
+    """Folder for logs and checkpoints; runs/dqn-SEED where not given."""
+    resume: bool = False
+    """Go on from the checkpoint in the run's folder."""
+
+
+def train(args: DQNArgs) -> Path:
+    """Train, save and return the run's folder."""
+    run_dir = start_run_dir(args.run_dir or Path("runs") / f"dqn-{args.seed}", args.resume)
+    game = load_game(args.clips, args.tracker, args.device, args.mode, args.occluder_size, args.noise_seed)
+    learner = Learner(args, game)
+    episodes = Episodes(game, args.num_envs, args.window)
+    rngs = [np.random.default_rng((args.seed, 10, i)) for i in range(args.num_envs)]
+    n_step = NStep(args.n_step, args.gamma)
+    episodes.reset(range(args.num_envs), rngs)
+    step = load_run(run_dir, learner, episodes, rngs, n_step) if args.resume else 0
+    writer = SummaryWriter(str(run_dir), purge_step=step)
+    writer.add_text("hyper-parameters", "\n".join(f"    {k} = {v}" for k, v in dataclasses.asdict(args).items()))
+    progress = tqdm(total=args.total_steps, initial=step, desc="dqn", unit="step")
+    began, returns = time.time(), np.zeros(args.num_envs)
+    while step < args.total_steps:
+        # act: one coin an env
+        epsilon = epsilon_at(step, args)
+        started = np.zeros(args.num_envs, TRANSITION)
+        for name in ("clip", "frame", "landmark"):
+            started[name] = getattr(episodes, name).cpu().numpy()
+        actions = learner.act(episodes.clip, episodes.frame, episodes.landmark, epsilon)
+        started["action"] = actions.cpu().numpy()
+        # step
+        played = episodes.step(actions)
+        reward, terminated = played.reward.cpu().numpy(), played.terminated.cpu().numpy()
+        done = terminated | played.truncated.cpu().numpy()
+        # store
+        learner.observe_rewards(reward)
+        learner.replay.add(n_step.push(started, reward, played.landmark.cpu().numpy(), terminated, done))
+        returns += reward
+        for env in np.flatnonzero(done):
+            writer.add_scalar("play/episodic_return", returns[env], step)
+        returns[done] = 0
+        episodes.reset(np.flatnonzero(done), rngs)
+        step += args.num_envs
+        # learn, and let the target network follow
+        if step >= args.learning_starts:
+            for _ in range(args.updates_per_step):
+                losses = learner.update()
+            if step // args.num_envs % 20 == 0:
+                for name, value in losses.items():
+                    writer.add_scalar(f"learn/{name}", value, step)
+                writer.add_scalar("play/epsilon", epsilon, step)
+                writer.add_scalar("play/steps_per_second", step / (time.time() - began), step)
+        progress.update(args.num_envs)
+        if step // args.save_every != (step - args.num_envs) // args.save_every or step >= args.total_steps:
+            save_run(run_dir, step, learner, episodes, rngs, n_step)
+    progress.close()
+    writer.close()
+    return run_dir
+
+
+def epsilon_at(step: int, args: DQNArgs) -> float:
+    """1 until learning starts, then a straight line to ``epsilon_end``."""
+    decay = args.epsilon_decay * (args.total_steps - args.learning_starts)
+    share = (step - args.learning_starts) / max(decay, 1)
+    return float(np.clip(1 - (1 - args.epsilon_end) * share, args.epsilon_end, 1))
+
+
+def evaluate_run(run_dir: Path, args: DQNArgs) -> None:
+    """Play what was saved beside the named policies on the validation clips; print, and write ``evaluation.json``."""
+    clips = args.val_clips or sibling_split(args.clips, "val")
+    asked = EvaluateArgs(
+        str(run_dir), clips, args.clips, args.tracker, args.mode, args.eval_episodes, args.seed,
+        occluder_size=args.occluder_size, noise_seed=args.noise_seed, device=args.device,
+    )  # fmt: skip
+    _, rollouts = evaluate(asked, ["none", "random-walk", "prior", str(run_dir), "greedy", "optimal"])
+    rows = summarise(rollouts)
+    print_summary(rows, f"{clips}, tracker {args.tracker}, mode {args.mode}")
+    write_json(run_dir / "evaluation.json", {"clips": clips, "policies": rows})
+
+
+@command
+def main() -> None:
+    args = tyro.cli(DQNArgs, description=__doc__)
+    run_dir = train(args)
+    if args.eval_episodes:
+        evaluate_run(run_dir, args)
+
+
+if __name__ == "__main__":
+    main()

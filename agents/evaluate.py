@@ -1,0 +1,108 @@
+"""Roll out any policy, trained or named, on whole clips.
+
+python agents/evaluate.py --policy greedy --clips demo?split=val --optimal
+python agents/evaluate.py --policy runs/dqn-1 --clips "300vw:DIR?split=val" --optimal --json FILE --video FILE.mp4
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+if __package__ in (None, ""):
+    # Run as a file, the folder above is not on the path unless the package is installed.
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import tyro
+
+from agents.policies import NAMES, Policy, named_policy
+from agents.rollout import Rollout, play
+from agents.run_files import load_policy
+from agents.summary import CEILING, REFERENCE, episode_rows, print_summary, summarise
+from agents.video import write_episode
+from srn_core.checkpoint import write_json
+from srn_core.errors import UserError, command
+from srn_gym.dynamics import OcclusionGame
+from srn_gym.games import load_game
+
+
+@dataclass(frozen=True)
+class EvaluateArgs:
+    """Roll out a policy; the same seed gives every policy the same clips, first landmarks and noise."""
+
+    policy: str
+    """A name (none, static, random-walk, random-jump, prior, greedy, optimal) or the folder of a trained run."""
+    clips: str = "demo?split=val"
+    """Data spec of the clips to play."""
+    train_clips: str | None = None
+    """Data spec of the training clips that prior learns from; the spec with split=train where not given."""
+    tracker: str = "srn-small"
+    """The tracker to attack: a checkpoint's name or folder."""
+    mode: Literal["detect", "track"] = "detect"
+    """detect: the tracker sees every frame afresh; track: its memory runs on."""
+    episodes: int = 48
+    """Episodes; clips take turns, each with a random first landmark."""
+    seed: int = 0
+    """Seeds first landmarks and random policies."""
+    optimal: bool = False
+    """Also play random-walk and optimal, and report the share of the optimum."""
+    occluder_size: int = 48
+    """Side of the noise square, pixels of a 224 px crop."""
+    noise_seed: int = 0
+    """Seed of the noise."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    json: Path | None = None
+    """Write the figures and a row an episode here."""
+    video: Path | None = None
+    """Write the first episode as an .mp4 here."""
+
+
+def sibling_split(spec: str, split: str) -> str:
+    """The same data spec with another split.
+
+    >>> sibling_split("300vw:clips?split=train&limit=2", "val")
+    '300vw:clips?split=val&limit=2'
+    """
+    head, _, query = spec.partition("?")
+    options = [option for option in query.split("&") if option and not option.startswith("split=")]
+    return f"{head}?" + "&".join([f"split={split}", *options])
+
+
+def find_policy(name: str, game: OcclusionGame, train_clips: str, args: EvaluateArgs) -> Policy:
+    """A named policy, or the trained one of a folder."""
+    if name not in NAMES:
+        return load_policy(Path(name))
+    size, seed = args.occluder_size, args.noise_seed
+    return named_policy(name, game, lambda: load_game(train_clips, args.tracker, args.device, "detect", size, seed))
+
+
+def evaluate(args: EvaluateArgs, policies: list[str]) -> tuple[OcclusionGame, dict[str, Rollout]]:
+    """Play the same episodes with each policy."""
+    if args.episodes < 1:
+        raise UserError(f"--episodes {args.episodes}: expected at least 1")
+    game = load_game(args.clips, args.tracker, args.device, args.mode, args.occluder_size, args.noise_seed)
+    train_clips = args.train_clips or sibling_split(args.clips, "train")
+    found = {name: find_policy(name, game, train_clips, args) for name in policies}
+    return game, {name: play(game, policy, args.episodes, args.seed) for name, policy in found.items()}
+
+
+@command
+def main() -> None:
+    args = tyro.cli(EvaluateArgs, description=__doc__)
+    policies = [args.policy, *(name for name in (REFERENCE, CEILING) if args.optimal and name != args.policy)]
+    game, rollouts = evaluate(args, policies)
+    rows = summarise(rollouts)
+    print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}, seed {args.seed}")
+    if args.json:
+        record = {"clips": args.clips, "tracker": args.tracker, "mode": args.mode, "seed": args.seed, **rows[0]}
+        episodes = [row for name, rollout in rollouts.items() for row in episode_rows(game, name, rollout)]
+        write_json(args.json, {**record, "rows": episodes})
+    if args.video:
+        write_episode(game, rollouts[args.policy], 0, args.video)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Files of a training run: the policy to use, the state to go on from; safetensors and JSON, written atomically."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.features import FrozenFeatures
+from agents.policies import Position
+from agents.qnet import QHead
+from srn_core.checkpoint import load_pretrained, load_tensors, save_tensors
+from srn_core.errors import UserError
+from srn_gym.dynamics import OcclusionGame
+
+if TYPE_CHECKING:
+    from agents.learner import Learner
+    from agents.replay import NStep
+    from srn_gym.episodes import Episodes
+
+POLICY, STATE = "policy.safetensors", "state.safetensors"
+EPISODE_TENSORS = ("clip", "frame", "landmark", "start", "state")
+
+
+def start_run_dir(folder: Path, resume: bool) -> Path:
+    """Make the run's folder; a run that is there already is only touched to resume it."""
+    there = (folder / STATE).is_file()
+    if there and not resume:
+        raise UserError(f"{folder}: holds a run already; add --resume to go on with it, or give another --run-dir")
+    if resume and not there:
+        raise UserError(f"{folder / STATE}: nothing to resume; expected the folder of a run that was stopped")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def save_run(
+    folder: Path, step: int, learner: Learner, episodes: Episodes, rngs: Sequence[np.random.Generator], n_step: NStep
+) -> None:
+    """Write the policy, then everything that the next step depends on."""
+    arguments = json.loads(json.dumps(dataclasses.asdict(learner.args), default=str))
+    card = {"step": step, "arguments": arguments, "features": learner.features.size, "landmarks": learner.game.num_landmarks}
+    save_tensors(folder / POLICY, learner.online.state_dict(), card)
+    tensors = _prefixed("online", learner.online.state_dict()) | _prefixed("target", learner.target.state_dict())
+    for index, values in learner.optimiser.state_dict()["state"].items():
+        tensors |= _prefixed(f"optimiser.{index}", values)
+    tensors |= {f"replay.{name}": torch.from_numpy(array.copy()) for name, array in learner.replay.state().items()}
+    tensors |= {f"episodes.{name}": getattr(episodes, name) for name in EPISODE_TENSORS}
+    if n_step.pending:
+        tensors["pending"] = torch.from_numpy(np.stack(n_step.pending).view(np.uint8))
+    metadata = {
+        "step": step,
+        "rewards": [learner.reward_count, learner.reward_mean, learner.reward_square],
+        "generators": [rng.bit_generator.state for rng in (learner.rng, *rngs)],
+    }
+    save_tensors(folder / STATE, tensors, metadata)
+
+
+def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[np.random.Generator], n_step: NStep) -> int:
+    """Restore what :func:`save_run` wrote into the same objects; returns the step to go on from."""
+    tensors, metadata = load_tensors(folder / STATE)
+    learner.online.load_state_dict(_under("online", tensors))
+    learner.target.load_state_dict(_under("target", tensors))
+    optimiser = learner.optimiser.state_dict()
+    for name, value in _under("optimiser", tensors).items():
+        index, _, key = name.partition(".")
+        optimiser["state"].setdefault(int(index), {})[key] = value
+    learner.optimiser.load_state_dict(optimiser)
+    learner.replay.load({name: value.numpy() for name, value in _under("replay", tensors).items()})
+    for name, value in _under("episodes", tensors).items():
+        setattr(episodes, name, value.to(learner.game.device))
+    if "pending" in tensors:
+        n_step.load(tensors["pending"].numpy())
+    learner.reward_count, learner.reward_mean, learner.reward_square = metadata["rewards"]
+    for rng, state in zip((learner.rng, *rngs), metadata["generators"], strict=True):
+        rng.bit_generator.state = state
+    return int(metadata["step"])
+
+
+class LearnedPolicy:
+    """A trained Q-network as a policy: the candidate of the highest value."""
+
+    def __init__(self, head: QHead, arguments: Mapping[str, Any]) -> None:
+        self.head, self.arguments = head.eval(), arguments
+        self._features: FrozenFeatures | None = None
+
+    def begin(self, game: OcclusionGame, clip: Tensor, landmark: Tensor, rngs: Sequence[np.random.Generator]) -> None:
+        if self._features is None or self._features.game is not game:
+            self.head.to(game.device)
+            self._features = FrozenFeatures(game, load_pretrained(self.arguments["tracker"]).to(game.device))
+
+    @torch.no_grad()
+    def targets(self, position: Position, running: Tensor) -> Tensor:
+        assert self._features is not None
+        targets = position.landmark.clone()
+        live = running.nonzero()[:, 0]
+        candidates = self._features.game.candidates(position.landmark[live])
+        clip, frame = (values[live].repeat_interleave(3) for values in (position.clip, position.frame))
+        values = self.head(self._features(clip, frame, candidates.flatten()), candidates.flatten()).view(-1, 3)
+        targets[live] = candidates.gather(1, values.argmax(1, keepdim=True))[:, 0]
+        return targets
+
+
+def load_policy(folder: Path) -> LearnedPolicy:
+    """The policy that a run has saved last.
+
+    Raises:
+        UserError: no run there, or a damaged file.
+    """
+    if not (folder / POLICY).is_file():
+        raise UserError(f"policy '{folder}': unknown; expected a policy's name or a run's folder with {POLICY}")
+    tensors, card = load_tensors(folder / POLICY)
+    if "features" not in card:
+        raise UserError(f"{folder / POLICY}: not a policy of this package; expected one that agents/dqn.py wrote")
+    head = QHead(card["features"], card["landmarks"])
+    head.load_state_dict(tensors)
+    return LearnedPolicy(head, card["arguments"])
+
+
+def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}.")}

@@ -1,0 +1,86 @@
+"""Figures of rollouts, defined once: mean error, share of the optimum, paired difference to the random walk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from agents.rollout import Rollout
+from srn_core.metrics import bootstrap_interval
+from srn_gym.dynamics import OcclusionGame
+
+REFERENCE, CEILING = "random-walk", "optimal"
+
+
+def optimal_share(returns: float, reference: float, ceiling: float) -> float:
+    """``(return - random walk) / (optimal - random walk)``."""
+    return (returns - reference) / (ceiling - reference)
+
+
+def summarise(rollouts: Mapping[str, Rollout], seed: int = 0) -> list[dict[str, Any]]:
+    """One row a policy, in the order given; all rollouts must have played the same episodes.
+
+    ``nme_mean`` and ``gain`` (over the random walk) are percent of the inter-ocular distance, means over episodes;
+    ``gain_ci95`` resamples clips with their episodes; ``optimal_share`` is None without both ends of its scale.
+    """
+    reference, ceiling = rollouts.get(REFERENCE), rollouts.get(CEILING)
+    rows = []
+    for name, rollout in rollouts.items():
+        row: dict[str, Any] = {
+            "policy": name,
+            "episodes": len(rollout.clip),
+            "clips": len(np.unique(rollout.clip)),
+            "return_mean": float(rollout.returns.mean()),
+            "nme_mean": 100 * float(rollout.mean_nme.mean()),
+            "optimal_share": None,
+        }
+        if reference is not None:
+            gain = 100 * (rollout.mean_nme - reference.mean_nme)
+            row["gain"] = float(gain.mean())
+            row["gain_ci95"] = bootstrap_interval(gain, rollout.clip, np.random.default_rng(seed))
+        if reference is not None and ceiling is not None:
+            row["optimal_share"] = optimal_share(
+                row["return_mean"], float(reference.returns.mean()), float(ceiling.returns.mean())
+            )
+        rows.append(row)
+    return rows
+
+
+def episode_rows(game: OcclusionGame, name: str, rollout: Rollout) -> list[dict[str, Any]]:
+    """One JSON-able row an episode: clip, first landmark, covered landmarks, return, mean NME in percent."""
+    rows = []
+    for clip, first, targets, total, mean in zip(
+        rollout.clip, rollout.first, rollout.targets, rollout.returns, rollout.mean_nme, strict=True
+    ):
+        length = len(game.clips[clip])
+        rows.append(
+            {
+                "policy": name,
+                "clip": game.clips[clip].name,
+                "first_landmark": int(first),
+                "frames": length,
+                "return": round(float(total), 6),
+                "nme_percent": round(100 * float(mean), 4),
+                "landmarks": targets[:length].tolist(),
+            }
+        )
+    return rows
+
+
+def print_summary(rows: list[dict[str, Any]], title: str) -> None:
+    """The rows as a table on the screen."""
+    table = Table(title=title, caption="NME: % of the inter-ocular distance; gain: over random-walk, paired, 95 % over clips")
+    for heading in ("policy", "episodes", "return", "NME %", "gain", "95 % interval", "share of optimum"):
+        table.add_column(heading, justify="left" if heading == "policy" else "right")
+    for row in rows:
+        interval = "[{:+.3f}, {:+.3f}]".format(*row["gain_ci95"]) if "gain_ci95" in row else ""
+        share = "" if row["optimal_share"] is None else f"{row['optimal_share']:.2f}"
+        gain = f"{row['gain']:+.3f}" if "gain" in row else ""
+        table.add_row(
+            row["policy"], str(row["episodes"]), f"{row['return_mean']:.3f}", f"{row['nme_mean']:.3f}", gain, interval, share
+        )
+    Console(width=110).print(table)

@@ -1,0 +1,47 @@
+"""An episode as a video: the covered frames with the tracker's answer (pink) and the truth (green)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from agents.rollout import Rollout
+from srn_core.checkpoint import write_atomically
+from srn_core.errors import UserError
+from srn_gym.dynamics import OcclusionGame
+from srn_gym.episodes import Episodes
+from srn_gym.render import draw_env
+
+FPS = 12
+
+
+def episode_pictures(game: OcclusionGame, rollout: Rollout, episode: int) -> list[np.ndarray]:
+    """The frames of an episode as they were played: ``T`` pictures ``(H, W, 3)`` uint8 RGB."""
+    clip = int(rollout.clip[episode])
+    episodes = Episodes(game, 1)
+    options = {"clip": clip, "frame": 0, "landmark": int(rollout.first[episode])}
+    episodes.reset([0], [np.random.default_rng(0)], options)
+    pictures = []
+    for target in rollout.targets[episode, : len(game.clips[clip])]:
+        episodes.place(torch.tensor([int(target)], device=game.device))
+        pictures.append(draw_env(episodes, 0))
+    return pictures
+
+
+def write_episode(game: OcclusionGame, rollout: Rollout, episode: int, path: Path) -> None:
+    """Write an episode as ``.mp4``, atomically."""
+    if path.suffix != ".mp4":
+        raise UserError(f"--video {path}: expected a file name that ends in .mp4")
+    pictures = episode_pictures(game, rollout, episode)
+    height, width = pictures[0].shape[:2]
+
+    def write(temporary: Path) -> None:
+        writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (width, height))
+        for picture in pictures:
+            writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        writer.release()
+
+    write_atomically(path, write)

@@ -1,0 +1,64 @@
+"""The whole way on the clips that ship: train a DQN, compare it with random and planned placement, leave plots and a video.
+
+make demo
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+if __package__ in (None, ""):
+    # Run as a file, the folder above is not on the path unless the package is installed.
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import shutil
+
+import tyro
+
+from agents.dqn import DQNArgs, train
+from agents.evaluate import EvaluateArgs, evaluate
+from agents.video import write_episode
+from benchmarks.compare_policies import CompareArgs, compare
+from srn_core.errors import command
+
+
+@dataclass(frozen=True)
+class DemoArgs:
+    """Train and compare on the demo clips; about 5 minutes on 2 cores."""
+
+    out: Path = Path("runs/demo")
+    """Folder for the run, the table's rows, the plot and the video; what an earlier demo left there is replaced."""
+    total_steps: int = 60_000
+    """Env steps of training."""
+    episodes: int = 32
+    """Episodes a seed of the comparison on the four held-out heads."""
+    seed: int = 1
+    """Seed of the training."""
+
+
+def demo(args: DemoArgs) -> None:
+    """Train, compare, film."""
+    began = time.time()
+    run_dir = args.out / "dqn"
+    shutil.rmtree(run_dir, ignore_errors=True)
+    print(f"1/3 training a DQN on the 12 training heads ({run_dir}; watch it with: tensorboard --logdir {args.out})")
+    train(DQNArgs(seed=args.seed, total_steps=args.total_steps, run_dir=run_dir))
+    print("2/3 comparing policies on four heads that it has not seen")
+    policies = ("none", "random-walk", "random-jump", "prior", str(run_dir), "greedy", "optimal")
+    compare(CompareArgs(policies, episodes=args.episodes, out=args.out))
+    print("3/3 filming an episode of the trained policy")
+    game, rollouts = evaluate(EvaluateArgs(str(run_dir), episodes=1), [str(run_dir)])
+    write_episode(game, rollouts[str(run_dir)], 0, args.out / "episode.mp4")
+    print(f"done in {time.time() - began:.0f} s: {args.out}/policies.png, policies.json, episode.mp4")
+
+
+@command
+def main() -> None:
+    demo(tyro.cli(DemoArgs, description=__doc__))
+
+
+if __name__ == "__main__":
+    main()

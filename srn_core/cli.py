@@ -1,0 +1,48 @@
+"""The command ``srn``: train, evaluate, track, data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import cv2
+import tyro
+
+from srn_core.data.sheet import DataArgs, show_data
+from srn_core.errors import UserError, command
+from srn_core.evaluate import EvaluateArgs, evaluate_command
+from srn_core.track_video import TrackArgs, track_video
+from srn_core.training.train import TrainArgs, train
+
+Command = (
+    Annotated[TrainArgs, tyro.conf.subcommand("train")]
+    | Annotated[EvaluateArgs, tyro.conf.subcommand("evaluate")]
+    | Annotated[TrackArgs, tyro.conf.subcommand("track")]
+    | Annotated[DataArgs, tyro.conf.subcommand("data")]
+)
+RUN: dict[type, Callable[[Any], None]] = {
+    TrainArgs: train,
+    EvaluateArgs: evaluate_command,
+    TrackArgs: track_video,
+    DataArgs: show_data,
+}
+
+
+@command
+def main() -> None:
+    """Facial landmarks that hold under occlusion: train, evaluate, track a video, look at data."""
+    # OpenCV and FFmpeg report broken files on stderr by themselves, beside the one line that names the file.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    args = tyro.cli(Command, prog="srn", description=main.__doc__)
+    try:
+        RUN[type(args)](args)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise UserError(f"{error.filename}: {error.strerror}; expected a path that can be used") from None
+
+
+if __name__ == "__main__":
+    main()

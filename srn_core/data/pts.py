@@ -1,0 +1,32 @@
+"""Reading ``.pts`` annotation files (1-based in the file, 0-based here)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from srn_core.errors import UserError
+
+
+def read_pts(path: Path, num_points: int) -> np.ndarray:
+    """Read ``num_points`` points: ``(num_points, 2)`` float32, 0-based pixels.
+
+    Raises:
+        UserError: the file is missing, has another number of points, or a value that is no finite number.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); expected a .pts file") from None
+    body = text.partition("{")[2].partition("}")[0].split()
+    try:
+        values = np.array([float(word) for word in body], np.float64)
+    except ValueError:
+        raise UserError(f"{path}: holds something that is no number; expected {num_points} lines 'x y'") from None
+    if len(values) != 2 * num_points:
+        given = f"{len(values) / 2:g} points"
+        raise UserError(f"{path}: {given}, expected {num_points}; mend or remove the file")
+    if not np.isfinite(values).all():
+        raise UserError(f"{path}: holds nan or inf; expected {num_points} finite points; mend or remove the file")
+    return (values.reshape(-1, 2) - 1).astype(np.float32)

@@ -1,0 +1,142 @@
+"""Data specs: ``KIND:PATH?key=value&key=value`` names clips anywhere (command line, env argument, Python)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import parse_qsl
+
+import numpy as np
+
+from srn_core.data.clip import Clip
+from srn_core.errors import UserError
+
+READERS: Mapping[str, str] = {
+    "demo": "srn_core.data.demo",
+    "synthetic": "srn_core.data.synthetic",
+    "ytf68": "srn_core.data.ytf68",
+    "300w": "srn_core.data.w300",
+    "300vw": "srn_core.data.vw300",
+}
+VAL_SEED = 20220101
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """A parsed spec.
+
+    Attributes:
+        kind: which reader.
+        path: folder of the data; None for kinds that ship or are rendered.
+        split: ``train``, ``val``, ``test``, ``all`` or what the kind's protocol knows; None means all that is present.
+        limit: keep only the first clips.
+        options: the remaining options, for the reader.
+    """
+
+    kind: str
+    path: Path | None
+    split: str | None = None
+    limit: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClipSet:
+    """The clips of a spec, in a fixed order, and what the reader has to say about them.
+
+    Attributes:
+        spec: the text that named them.
+        clips: the clips.
+        box_source: ``detector`` or ``annotation-derived box``, for reports.
+        notes: one line for each absent subset.
+    """
+
+    spec: str
+    clips: tuple[Clip, ...]
+    box_source: str
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    @property
+    def num_frames(self) -> int:
+        return sum(len(clip) for clip in self.clips)
+
+
+class Reader(Protocol):
+    """What a module under ``srn_core.data`` that reads a kind holds."""
+
+    SPLITS: tuple[str, ...]
+    OPTIONS: tuple[str, ...]
+    NEEDS_PATH: bool
+    read: Callable[[DataSpec], tuple[list[Clip], str, list[str]]]
+
+
+def parse_spec(text: str) -> DataSpec:
+    """Take a spec apart.
+
+    >>> parse_spec("ytf68:faces/ytf68?split=val&limit=3").split
+    'val'
+
+    Raises:
+        UserError: an unknown kind, split or option, or a path that is missing or not wanted.
+    """
+    head, _, query = text.partition("?")
+    kind, _, path = head.partition(":")
+    if kind not in READERS:
+        raise UserError(
+            f"data spec '{text}': unknown kind '{kind}'; expected KIND:PATH?key=value with KIND one of {', '.join(READERS)}"
+        )
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    reader = _reader(kind)
+    known = {"split", "limit", *reader.OPTIONS}
+    if unknown := sorted(set(options) - known) or (["?" + query] if query and not options else []):
+        raise UserError(f"data spec '{text}': unknown option '{unknown[0]}'; {kind} knows {', '.join(sorted(known))}")
+    split = options.pop("split", None)
+    if split is not None and split not in (*reader.SPLITS, "all"):
+        raise UserError(f"data spec '{text}': unknown split '{split}'; {kind} knows {', '.join((*reader.SPLITS, 'all'))}")
+    if reader.NEEDS_PATH and not path:
+        raise UserError(f"data spec '{text}': no path; expected {kind}:PATH, the folder that holds the data")
+    if path and not reader.NEEDS_PATH:
+        raise UserError(f"data spec '{text}': {kind} takes no path; write {kind}?key=value")
+    if path and not Path(path).is_dir():
+        raise UserError(f"data spec '{text}': {path}: no such folder; expected the folder that holds {kind}")
+    limit = whole_number(text, "limit", options.pop("limit"), 1) if "limit" in options else None
+    return DataSpec(kind, Path(path) if path else None, None if split == "all" else split, limit, options)
+
+
+def load_clips(text: str) -> ClipSet:
+    """The clips that a spec names; annotations are read and checked, frames are left on disk.
+
+    Raises:
+        UserError: the spec is unknown, a file is broken, or nothing is there.
+    """
+    spec = parse_spec(text)
+    clips, box_source, notes = _reader(spec.kind).read(spec)
+    clips = clips[: spec.limit]
+    if not clips:
+        raise UserError(f"data spec '{text}': no clips; expected at least one{'; ' + '; '.join(notes) if notes else ''}")
+    return ClipSet(text, tuple(clips), box_source, tuple(notes))
+
+
+def whole_number(text: str, key: str, value: str, least: int) -> int:
+    """An option's value as an int of at least ``least``; ``text`` is the spec, for the message."""
+    if not value.isdecimal() or int(value) < least:
+        raise UserError(f"data spec '{text}': {key}={value}; expected a whole number of at least {least}")
+    return int(value)
+
+
+def hold_out(names: list[str], fraction: float) -> set[str]:
+    """The names (of people, clips or photos) that make up ``val``: a fixed draw of ``fraction``, rounded up."""
+    ordered = sorted(set(names))
+    count = int(np.ceil(fraction * len(ordered)))
+    chosen = np.random.default_rng(VAL_SEED).permutation(len(ordered))[:count]
+    return {ordered[i] for i in chosen}
+
+
+def _reader(kind: str) -> Reader:
+    return import_module(READERS[kind])  # type: ignore[return-value]

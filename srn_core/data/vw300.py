@@ -1,0 +1,62 @@
+"""300VW and sets in its layout: ``NNN/vid.avi`` and ``NNN/annot/000001.pts`` ...; frames are decoded lazily.
+
+The official test categories are known by clip number; every other clip belongs to the training part, from which ``val`` is
+cut by clip. Source: https://ibug.doc.ic.ac.uk/resources/300-VW/.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from srn_core.data.boxes import annotation_boxes
+from srn_core.data.clip import Clip, VideoFrames, continuous
+from srn_core.data.pts import read_pts
+from srn_core.data.spec import DataSpec, hold_out
+from srn_core.errors import UserError
+from srn_core.landmarks import IBUG68
+
+CATEGORIES = {
+    "1": "114 124 125 126 150 158 401 402 505 506 507 508 509 510 511 514 515 518 519 520 521 522 524 525 537 538 540 541 546 "
+    "547 548",
+    "2": "203 208 211 212 213 214 218 224 403 404 405 406 407 408 409 412 550 551 553",
+    "3": "410 411 516 517 526 528 529 530 531 533 557 558 559 562",
+}
+SPLITS = ("train", "val", "test", "1", "2", "3")
+OPTIONS = ()
+NEEDS_PATH = True
+VAL_FRACTION = 0.25
+
+
+def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
+    """All videos of the split, ordered by number."""
+    assert spec.path is not None
+    names = [folder.name for folder in sorted(spec.path.iterdir()) if (folder / "annot").is_dir()]
+    official = {name: category for category, listed in CATEGORIES.items() for name in listed.split()}
+    training = [name for name in names if name not in official]
+    if spec.split in ("train", "val"):
+        held_out = hold_out(training, VAL_FRACTION)
+        names = [name for name in training if (name in held_out) == (spec.split == "val")]
+    elif spec.split == "test":
+        names = [name for name in names if name in official]
+    elif spec.split is not None:
+        names = [name for name in names if official.get(name) == spec.split]
+    notes = [
+        f"{spec.path}: no clip of category {c} is present"
+        for c in CATEGORIES
+        if spec.split in (c, "test") and c not in map(official.get, names)
+    ]
+    return [_clip(spec.path / name) for name in names], "annotation-derived box", notes
+
+
+def _clip(folder: Path) -> Clip:
+    files = sorted((folder / "annot").glob("*.pts"))
+    if not files:
+        raise UserError(f"{folder / 'annot'}: no .pts files; expected one a frame, 000001.pts ...")
+    source = VideoFrames(folder / "vid.avi")
+    if (count := source.count()) != len(files):
+        raise UserError(f"{folder / 'vid.avi'}: {count} frames, but {len(files)} annotations beside it; expected one a frame")
+    points = np.stack([read_pts(file, IBUG68.num_landmarks) for file in files])
+    boxes = annotation_boxes(points, [f"{folder.name}/{file.stem}" for file in files])
+    return Clip(folder.name, points, boxes, source, continuous(len(files)), IBUG68)

@@ -1,0 +1,40 @@
+"""Shape-indexed patches: phi of eq. 2."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def pixel(points: Tensor) -> Tensor:
+    """The pixel that holds each point: coordinates rounded half up, int64."""
+    return torch.floor(points.detach() + 0.5).long()
+
+
+def extract_patches(images: Tensor, points: Tensor, size: int) -> Tensor:
+    """Cut a ``size`` x ``size`` patch round each landmark; pixels outside the image repeat its border.
+
+    The patch of the pixel ``c`` covers ``c - size // 2 ... c + (size - 1) // 2``. No gradient flows to ``points``.
+
+    Args:
+        images: ``(B, C, H, W)`` of any type.
+        points: ``(B, L, 2)`` image pixels; they may lie outside.
+        size: P.
+
+    Returns:
+        ``(B, L, C, P, P)`` of the images' type, channels last in memory (what CPU and GPU convolutions like best).
+
+    >>> image = torch.arange(16).reshape(1, 1, 4, 4)
+    >>> extract_patches(image, torch.tensor([[[0.0, 3.4]]]), 2)[0, 0, 0].tolist()
+    [[8, 8], [12, 12]]
+    """
+    height, width = images.shape[-2:]
+    # A centre further out than half a patch sees the same border pixels as one just there, so the padding is bounded.
+    limit = torch.tensor([width, height], device=images.device)
+    corner = (pixel(points) - size // 2).clamp(min=-size).minimum(limit) + size
+    rows = torch.arange(-size, height + size, device=images.device).clamp(0, height - 1)
+    columns = torch.arange(-size, width + size, device=images.device).clamp(0, width - 1)
+    padded = images.permute(0, 2, 3, 1)[:, rows][:, :, columns]
+    windows = padded.unfold(1, size, 1).unfold(2, size, 1).permute(0, 1, 2, 4, 5, 3)
+    batch = torch.arange(len(images), device=images.device)[:, None]
+    return windows[batch, corner[..., 1], corner[..., 0]].permute(0, 1, 4, 2, 3)

@@ -1,0 +1,81 @@
+"""The structural relation network: detector and tracker as one module (eq. 1, 2, 5-7, 13)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from srn_core.model.config import SRNConfig
+from srn_core.model.hsrm import HSRM
+from srn_core.model.mean_shape import MEAN_SHAPES
+from srn_core.model.nonlocal_block import NonLocalBlock
+from srn_core.model.patches import extract_patches
+from srn_core.model.trunk import PatchTrunk
+
+
+class SRN(nn.Module):
+    """Cascaded regression over shape-indexed patches with structural relations and a recurrent memory.
+
+    Attributes:
+        config: the architecture.
+        mean_shape: ``(L, 2)`` in box units (see ``srn_core.geometry.to_box_units``); built in, replaced by the training
+            set's.
+    """
+
+    mean_shape: Tensor
+
+    def __init__(self, config: SRNConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.trunk = PatchTrunk(config.trunk, config.patch_size)
+        features = self.trunk.channels * self.trunk.side**2
+        self.nonlocal_block = NonLocalBlock(self.trunk.channels, config.relation) if config.relation != "off" else None
+        self.hsrm = HSRM(config.landmarks, features, config.memory_dim, config.map_dim, config.group_dim)
+        self.register_buffer("mean_shape", torch.tensor(MEAN_SHAPES[config.scheme], dtype=torch.float32))
+
+    def start(self, batch: int) -> Tensor:
+        """The memory at a clip's start: zeros ``(B, H)``."""
+        return self.mean_shape.new_zeros(batch, self.config.memory_dim)
+
+    def patch_features(self, patches: Tensor) -> Tensor:
+        """X of eq. 3-6: uint8 or [-0.5, 0.5] patches ``(B, L, 3, P, P)`` -> ``(B, L, C, S * S)``."""
+        if patches.dtype == torch.uint8:
+            patches = patches.float() / 255 - 0.5
+        return self.trunk(patches.flatten(0, 1)).unflatten(0, patches.shape[:2]).flatten(3)
+
+    def relate(self, x: Tensor) -> Tensor:
+        """z of eq. 4 from X, both ``(B, L, C, S * S)``."""
+        if self.nonlocal_block is None:
+            return x
+        positions = x.transpose(2, 3).flatten(1, 2)
+        return self.nonlocal_block(positions).unflatten(1, (x.shape[1], x.shape[3])).transpose(2, 3)
+
+    def regress(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """One step from patch features: X ``(B, L, C, S * S)``, memory ``(B, H)`` -> ``dS`` ``(B, L, 2)``, new memory."""
+        memory = self.hsrm.remember(x.flatten(2), memory)
+        seen = torch.zeros_like(memory) if self.config.memory == "off" else memory
+        groups = self.hsrm.component_groups(self.relate(x).flatten(2), seen)
+        return self.hsrm.shape_update(groups), memory
+
+    def forward(self, images: Tensor, shape: Tensor, memory: Tensor, steps: int | None = None) -> tuple[Tensor, Tensor]:
+        """Run the cascade on one frame (eq. 1, 2), the memory running on (eq. 5, 13).
+
+        Args:
+            images: ``(B, 3, S, S)`` crops, uint8 or float in [-0.5, 0.5], RGB.
+            shape: ``(B, L, 2)`` initial shape S_0, crop pixels.
+            memory: ``(B, H)`` from :meth:`start` or from the frame before.
+            steps: K; the config's where None.
+
+        Returns:
+            ``(K, B, L, 2)`` the shapes S_1 ... S_K, crop pixels, and the memory for the next frame.
+        """
+        shapes = []
+        entering = memory
+        for _ in range(steps or self.config.steps):
+            patches = extract_patches(images, shape, self.config.patch_size)
+            read = entering if self.config.memory == "frame" else memory
+            update, memory = self.regress(self.patch_features(patches), read)
+            # The shape is an input of the next step, not a path for its gradient: phi is not differentiable.
+            shape = shape.detach() + update.float()
+            shapes.append(shape)
+        return torch.stack(shapes), memory

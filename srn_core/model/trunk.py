@@ -1,0 +1,31 @@
+"""The patch trunk: a small convolutional network that all patches share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class PatchTrunk(nn.Module):
+    """Valid convolutions, each followed by 2x2 max-pooling and ReLU: ``(N, 3, P, P)`` -> ``(N, C, S, S)``.
+
+    Pooling before ReLU is the same function and spares three quarters of the ReLUs.
+    """
+
+    def __init__(self, layers: Sequence[tuple[int, int]], patch_size: int) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList()
+        channels, side = 3, patch_size
+        for kernel, width in layers:
+            self.convolutions.append(nn.Conv2d(channels, width, kernel))
+            channels, side = width, (side - kernel + 1) // 2
+        self.channels, self.side = channels, side
+
+    def forward(self, patches: Tensor) -> Tensor:
+        # Channels last is several times faster on CPUs; patches come that way, unless they were picked one by one.
+        patches = patches.contiguous(memory_format=torch.channels_last)
+        for convolution in self.convolutions:
+            patches = torch.relu(nn.functional.max_pool2d(convolution(patches), 2))
+        return patches

@@ -1,0 +1,188 @@
+"""Landmarks through a video file: an annotated video and JSON out (``srn track``)."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import tyro
+from rich.console import Console
+from tqdm import tqdm
+
+from srn_core.checkpoint import load_pretrained, write_atomically, write_json
+from srn_core.data.clip import VideoFrames
+from srn_core.detectors import Detector, load_detector
+from srn_core.drawing import draw_box, draw_landmarks
+from srn_core.errors import UserError
+from srn_core.geometry import landmark_box
+from srn_core.tracker import Tracker
+
+CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
+
+
+@dataclass
+class TrackArgs:
+    """Track one face through a video file."""
+
+    video: Annotated[Path, tyro.conf.Positional]
+    """Any video file that OpenCV decodes."""
+    checkpoint: str
+    """Name of a checkpoint that ships, or its folder."""
+    out: Path
+    """Write the annotated video here (.mp4 or .avi)."""
+    box: str | None = None
+    """The face in the first frame as X,Y,W,H: left, top, width, height in pixels."""
+    detector: str | None = None
+    """Find the face instead: yunet:PATH (an ONNX file of YuNet) or dlib. The largest face is taken."""
+    json: Path | None = None
+    """Write {"frames": [{"frame", "box", "landmarks"}]} here; boxes are x0, y0, x1, y1, all in pixels, null before the
+    first face is found."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+
+
+@dataclass(frozen=True)
+class TrackedFrame:
+    """One frame of a tracked video.
+
+    Attributes:
+        image: ``(H, W, 3)`` uint8 RGB.
+        box: ``(4,)`` the face box that the tracker was given, pixels; None before the first face.
+        landmarks: ``(L, 2)`` pixels; None before the first face.
+    """
+
+    image: np.ndarray
+    box: np.ndarray | None
+    landmarks: np.ndarray | None
+
+    def record(self, number: int) -> dict[str, Any]:
+        """As JSON, coordinates to a hundredth of a pixel."""
+        if self.box is None or self.landmarks is None:
+            return {"frame": number, "box": None, "landmarks": None}
+        box, landmarks = (np.round(np.asarray(v, np.float64), 2).tolist() for v in (self.box, self.landmarks))
+        return {"frame": number, "box": box, "landmarks": landmarks}
+
+
+def track_frames(frames: Iterator[np.ndarray], tracker: Tracker, find: Detector) -> Iterator[TrackedFrame]:
+    """Track the first face that ``find`` sees; its box follows the landmarks of the frame before.
+
+    Args:
+        frames: ``(H, W, 3)`` uint8 RGB, read one at a time.
+        tracker: the model on its device.
+        find: image -> ``(4,)`` box or None; asked until it finds a face, then no more.
+
+    Yields:
+        One record a frame, in order.
+    """
+    for frame in frames:
+        box = find(frame)
+        if box is not None:
+            break
+        yield TrackedFrame(frame, None, None)
+    else:
+        return
+    shown, tracked = itertools.tee(itertools.chain([frame], frames))
+    for image, landmarks in zip(shown, tracker.track(tracked, box), strict=True):
+        yield TrackedFrame(image, box, landmarks)
+        box = landmark_box(landmarks)
+
+
+def track_video(args: TrackArgs) -> None:
+    """The command ``srn track``."""
+    if args.out.suffix.lower() not in CODECS:
+        raise UserError(f"--out {args.out}: unknown ending; expected one of {', '.join(CODECS)}")
+    find = _face_finder(args)
+    tracker = Tracker(load_pretrained(args.checkpoint), args.device)
+    video = VideoFrames(args.video)
+    total = max(video.count(), 0) or None
+    frames = tqdm(read_to_end(video), "tracking", total, unit="frame", disable=None)
+    records: list[dict[str, Any]] = []
+
+    def write(path: Path) -> None:
+        write_video(path, _annotate(track_frames(iter(frames), tracker, find), tracker, records), video.fps())
+        found = sum(record["box"] is not None for record in records)
+        if not found:
+            raise UserError(f"{args.video}: no face found in {len(records)} frames; give its place in frame 0 as --box X,Y,W,H")
+
+    write_atomically(args.out, write)
+    if args.json:
+        write_json(args.json, {"frames": records})
+    found = sum(record["box"] is not None for record in records)
+    Console(markup=False, highlight=False).print(f"{found} of {len(records)} frames tracked; wrote {args.out}")
+
+
+def read_to_end(video: VideoFrames) -> Iterator[np.ndarray]:
+    """All frames that can be decoded; says so when the container promised more.
+
+    Raises:
+        UserError: not even the first frame can be decoded.
+    """
+    for t in itertools.count():
+        try:
+            frame = video(t)
+        except UserError:
+            if t == 0:
+                raise
+            if t < video.count():
+                tqdm.write(f"warning: {video.path}: only {t} of {video.count()} frames can be decoded", file=sys.stderr)
+            return
+        yield frame
+
+
+def write_video(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
+    """Write RGB frames of one size as they come.
+
+    Raises:
+        UserError: OpenCV cannot write such a file here.
+    """
+    writer = cv2.VideoWriter()
+    try:
+        for frame in frames:
+            height, width = frame.shape[:2]
+            if not writer.isOpened() and not writer.open(
+                str(path), cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()]), fps, (width, height)
+            ):
+                raise UserError(f"{path.suffix} video of {width} x {height} px: OpenCV has no encoder for it here; try .avi")
+            writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    finally:
+        writer.release()
+
+
+def parse_box(text: str) -> np.ndarray:
+    """``X,Y,W,H`` -> ``(4,)`` float32 ``x0, y0, x1, y1``.
+
+    >>> parse_box("10,20,30,40").tolist()
+    [10.0, 20.0, 40.0, 60.0]
+    """
+    try:
+        x, y, width, height = (float(word) for word in text.split(","))
+    except ValueError:
+        raise UserError(f"--box {text}: expected four numbers X,Y,W,H in pixels, for example 120,80,200,200") from None
+    if not (np.isfinite([x, y]).all() and 0 < width < np.inf and 0 < height < np.inf):
+        raise UserError(f"--box {text}: expected finite numbers, width and height above 0")
+    return np.array([x, y, x + width, y + height], np.float32)
+
+
+def _face_finder(args: TrackArgs) -> Detector:
+    if (args.box is None) == (args.detector is None):
+        given = "neither --box nor --detector" if args.box is None else "both --box and --detector"
+        raise UserError(f"{given}; give one: --box X,Y,W,H of the face in frame 0, or --detector yunet:PATH or dlib")
+    if args.detector is not None:
+        return load_detector(args.detector)
+    box = parse_box(args.box or "")
+    return lambda image: box
+
+
+def _annotate(tracked: Iterator[TrackedFrame], tracker: Tracker, records: list[dict[str, Any]]) -> Iterator[np.ndarray]:
+    for number, frame in enumerate(tracked):
+        records.append(frame.record(number))
+        if frame.box is None or frame.landmarks is None:
+            yield frame.image
+        else:
+            yield draw_box(draw_landmarks(frame.image, frame.landmarks, tracker.scheme), frame.box)

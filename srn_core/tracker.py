@@ -1,0 +1,145 @@
+"""The landmark tracker as users and the game see it, and the protocol that any other tracker can fill."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srn_core.checkpoint import load_pretrained, pick_device
+from srn_core.geometry import CropSpec, boxes_in_crop, crop_image, crop_map, from_box_units
+from srn_core.landmarks import Scheme
+from srn_core.model import SRN
+
+
+class Victim(Protocol):
+    """What the game needs of a landmark model, batched over faces on a torch device.
+
+    Attributes:
+        scheme: the landmarks that it predicts.
+        crop: the crop on which the game plays with it.
+        patch_size: P, the side of the shape-indexed patches that the game's observation is made of.
+        device: where its tensors live.
+        key: changes whenever its predictions may change; names caches.
+    """
+
+    scheme: Scheme
+    crop: CropSpec
+    patch_size: int
+    device: torch.device
+    key: str
+
+    def start(self, batch: int) -> Tensor:
+        """The state at a clip's start: ``(B, D)``; D may be 0."""
+        ...
+
+    def step(self, frames: Tensor, boxes: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict one frame of each clip.
+
+        Args:
+            frames: ``(B, 3, S, S)`` uint8 RGB crops as ``crop`` says.
+            boxes: ``(B, 4)`` face boxes, crop pixels.
+            state: ``(B, D)``.
+
+        Returns:
+            ``(B, L, 2)`` landmarks, crop pixels, and the state for the next frame.
+        """
+        ...
+
+
+class Tracker:
+    """An SRN on a device: NumPy in and out by :meth:`detect` and :meth:`track`, tensors by :meth:`start` and :meth:`step`.
+
+    >>> from srn_core import SRN, SRNConfig
+    >>> tracker = Tracker(SRN(SRNConfig.preset("small")), device="cpu")
+    >>> tracker.detect(np.zeros((1, 60, 60, 3), np.uint8), np.array([[10, 10, 50, 50]])).shape
+    (1, 68, 2)
+    """
+
+    def __init__(self, model: SRN, device: str = "auto", batch_size: int = 128) -> None:
+        self.device = pick_device(device)
+        self.model = model.to(self.device).eval()
+        self.batch_size = batch_size
+        self.scheme = model.config.landmarks
+        self.crop = model.config.crop
+        self.patch_size = model.config.patch_size
+        self.key = f"{_fingerprint(model):08x}"
+
+    def start(self, batch: int) -> Tensor:
+        """The memory at a clip's start: zeros ``(B, H)``."""
+        return self.model.start(batch)
+
+    @torch.inference_mode()
+    def step(self, frames: Tensor, boxes: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`Victim.step`; the cascade starts from the mean shape in the box."""
+        shape = from_box_units(self.model.mean_shape, boxes)
+        shapes, state = self.model(frames, shape, state)
+        return shapes[-1], state
+
+    def detect(self, images: Sequence[np.ndarray] | np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """Landmarks of one face in each image, no memory.
+
+        Args:
+            images: N images ``(H, W, 3)`` uint8 RGB, of any sizes.
+            boxes: ``(N, 4)`` face boxes ``x0, y0, x1, y1`` in image pixels.
+
+        Returns:
+            ``(N, L, 2)`` float32 landmarks, image pixels.
+        """
+        boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
+        crops = [crop_image(image, box, self.crop) for image, box in zip(images, boxes, strict=True)]
+        return self.detect_crops(np.stack(crops), boxes)
+
+    def detect_crops(self, crops: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """:meth:`detect` on faces that were cropped before: ``(N, S, S, 3)`` uint8 and their ``(N, 4)`` frame boxes."""
+        found = []
+        for first in range(0, len(crops), self.batch_size):
+            part = slice(first, first + self.batch_size)
+            landmarks, _ = self.step(*self._tensors(crops[part], boxes[part]), self.start(len(crops[part])))
+            found.append(crop_map(boxes[part], self.crop).to_frame(landmarks.cpu().numpy()))
+        return np.concatenate(found)
+
+    def track(self, frames: Iterable[np.ndarray], boxes: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Landmarks frame by frame with the memory running on (eq. 13).
+
+        Args:
+            frames: ``(H, W, 3)`` uint8 RGB, any number.
+            boxes: one box ``(4,)``: the first frame's, later boxes follow the landmarks found before; or one a frame.
+
+        Yields:
+            ``(L, 2)`` float32 landmarks, frame pixels.
+        """
+        fixed = isinstance(boxes, np.ndarray) and boxes.ndim == 1
+        given = iter(()) if fixed else iter(boxes)
+        box = np.asarray(boxes, np.float32) if fixed else None
+        state = self.start(1)
+        for frame in frames:
+            current = box if fixed else np.asarray(next(given), np.float32)
+            assert current is not None
+            tensors = self._tensors(crop_image(frame, current, self.crop)[None], current[None])
+            landmarks, state = self.step(*tensors, state)
+            found = crop_map(current[None], self.crop).to_frame(landmarks.cpu().numpy())[0]
+            box = np.concatenate([found.min(0), found.max(0)])
+            yield found
+
+    def _tensors(self, crops: np.ndarray, boxes: np.ndarray) -> tuple[Tensor, Tensor]:
+        images = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2)
+        return images, torch.from_numpy(boxes_in_crop(boxes, self.crop)).to(self.device)
+
+
+@lru_cache(maxsize=8)
+def load_tracker(name: str, device: str = "auto") -> Tracker:
+    """The tracker of a checkpoint that ships by name or of a folder; loaded once a process."""
+    return Tracker(load_pretrained(name), device)
+
+
+def _fingerprint(model: SRN) -> int:
+    value = zlib.crc32(repr(model.config).encode())
+    for name, tensor in model.state_dict().items():
+        value = zlib.crc32(name.encode() + tensor.detach().cpu().numpy().tobytes(), value)
+    return value

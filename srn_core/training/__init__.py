@@ -1,0 +1,1 @@
+"""Training an SRN: faces in memory, batched augmentation, the loop."""

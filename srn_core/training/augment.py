@@ -1,0 +1,125 @@
+"""Augmentation, batched on the training device: geometry, colour, occluders (METHOD 1.8 and what was learnt since)."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from srn_core.data.boxes import draw_detector_boxes
+from srn_core.geometry import boxes_in_crop, crop_map
+from srn_core.metrics import normaliser_length
+from srn_core.model import SRNConfig
+from srn_core.training.occlusion import square_occluder, varied_occluders
+from srn_core.training.pool import FacePool
+
+Occlusion = Literal["none", "square", "varied"]
+ROTATION_DEGREES = 12.0
+# The detector's own spread is narrow on easy photos; faces in the wild are boxed worse.
+BOX_SPREAD = 1.3
+
+
+class TrainingBatch(NamedTuple):
+    """Sequences ready for the network, time first.
+
+    Attributes:
+        images: ``(T, B, 3, S, S)`` float32 in [-0.5, 0.5].
+        boxes: ``(T, B, 4)`` crop pixels.
+        truth: ``(T, B, L, 2)`` crop pixels.
+        length: ``(T, B)`` inter-ocular distance, crop pixels.
+    """
+
+    images: Tensor
+    boxes: Tensor
+    truth: Tensor
+    length: Tensor
+
+
+def draw_batch(
+    pool: FacePool, config: SRNConfig, seed: tuple[int, int], batch: int, frames: int, occlusion: Occlusion
+) -> TrainingBatch:
+    """The training batch of a step: a pure function of ``seed`` = (run's seed, step), so that a resumed run repeats it."""
+    rng = np.random.default_rng(seed)
+    device = pool.crops.device
+    generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+    index = pool.draw(rng, batch, frames)
+    truth, boxes, to_wide = _geometry(pool.landmarks[index], config, rng)
+    images = _resample(pool.crops[torch.from_numpy(index.ravel()).to(device)], to_wide, config.image_size)
+    images = jitter_colours(images.unflatten(0, (frames, batch)), generator)
+    points = torch.from_numpy(truth).to(device)
+    if occlusion == "square":
+        images = square_occluder(images, points, generator)
+    elif occlusion == "varied":
+        images = varied_occluders(images, points, generator)
+    images = images + torch.randn(images.shape, generator=generator, device=device) * _uniform(
+        (1, batch, 1, 1, 1), 0, 0.03, generator
+    )
+    length = torch.from_numpy(normaliser_length(truth, config.landmarks)).float().to(device)
+    return TrainingBatch(images.clamp(0, 1) - 0.5, torch.from_numpy(boxes).to(device), points, length)
+
+
+def _geometry(points: np.ndarray, config: SRNConfig, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Turn, mirror and box anew: ``(T, B, L, 2)`` wide-crop points -> crop points, crop boxes, crop-to-wide ``(T*B, 2, 3)``."""
+    frames, batch = points.shape[:2]
+    angle = np.where(rng.random(batch) < 0.5, np.deg2rad(ROTATION_DEGREES) * rng.standard_normal(batch), 0)
+    # A still that stands for a sequence would not move but for this: a steady turn, shared with real sequences.
+    angle = angle + np.deg2rad(2) * rng.standard_normal(batch) * np.arange(frames)[:, None]
+    flip = np.where(rng.random(batch) < 0.5, -1.0, 1.0)
+    cos, sin = np.cos(angle), np.sin(angle)
+    turn = np.stack([np.stack([cos * flip, -sin], -1), np.stack([sin * flip, cos], -1)], -2)
+    centre = points.mean(-2, keepdims=True)
+    turned = (points - centre) @ np.swapaxes(turn, -1, -2)
+    turned = np.where((flip < 0)[:, None, None], turned[..., config.landmarks.mirror, :], turned)
+    boxes = draw_detector_boxes(turned, rng, BOX_SPREAD)
+    mapping = crop_map(boxes, config.crop)
+    # crop q -> turned q / scale + origin -> wide turn^-1 (...) + centre
+    inverse = np.linalg.inv(turn)
+    linear = inverse / mapping.scale[..., None, None]
+    shift = np.einsum("...ij,...j->...i", inverse, mapping.origin) + centre[..., 0, :]
+    to_wide = np.concatenate([linear, shift[..., None]], -1).reshape(-1, 2, 3).astype(np.float32)
+    return mapping.to_crop(turned), boxes_in_crop(boxes, config.crop), to_wide
+
+
+def _resample(wide: Tensor, to_wide: Tensor | np.ndarray, size: int) -> Tensor:
+    """Bilinear crops ``(N, 3, size, size)`` in [0, 1] out of ``(N, W, W, 3)`` uint8; outside is black, as in evaluation."""
+    pixels = torch.arange(size, device=wide.device, dtype=torch.float32)
+    y, x = torch.meshgrid(pixels, pixels, indexing="ij")
+    grid = torch.stack([x, y, torch.ones_like(x)], -1).reshape(-1, 3)
+    matrix = torch.as_tensor(to_wide).to(wide.device)
+    sampled = (grid @ matrix.transpose(1, 2)).reshape(-1, size, size, 2)
+    normalised = sampled * (2 / (wide.shape[1] - 1)) - 1
+    return functional.grid_sample(wide.permute(0, 3, 1, 2).float() / 255, normalised, align_corners=True)
+
+
+def _uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=generator, device=generator.device) * (high - low) + low
+
+
+def jitter_colours(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Brightness, contrast, saturation, colour cast and lost resolution, alike in all frames of a sequence.
+
+    Args:
+        images: ``(T, B, 3, S, S)`` in [0, 1].
+        generator: on the images' device.
+    """
+
+    def normal(deviation: float, channels: int = 1) -> Tensor:
+        shape = (1, images.shape[1], channels, 1, 1)
+        return torch.randn(shape, generator=generator, device=images.device) * deviation
+
+    def chance(probability: float) -> Tensor:
+        return torch.rand((1, images.shape[1], 1, 1, 1), generator=generator, device=images.device) < probability
+
+    blurred = functional.interpolate(
+        images.flatten(0, 1), scale_factor=float(_uniform((1,), 0.3, 0.8, generator)), mode="bilinear", antialias=True
+    )
+    blurred = functional.interpolate(blurred, images.shape[-2:], mode="bilinear").unflatten(0, images.shape[:2])
+    images = torch.where(chance(0.25), blurred, images)
+    grey = images.mean(2, keepdim=True)
+    images = grey + (images - grey) * torch.where(chance(0.1), 0.0, normal(0.25).exp())
+    middle = images.mean((2, 3, 4), keepdim=True)
+    images = middle + (images - middle) * normal(0.2).exp()
+    return images * normal(0.06, 3).exp() + normal(0.1)

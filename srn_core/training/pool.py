@@ -1,0 +1,61 @@
+"""All training faces in memory as wide crops, and the drawing of still faces and sequences from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from srn_core.data.clip import Clip
+from srn_core.errors import UserError
+from srn_core.geometry import CropSpec, crop_map, to_box_units
+from srn_core.model import SRNConfig
+
+# A wide crop has the training crop's resolution and this many times its side: room to rotate, shift and scale.
+MARGIN = 1.43
+
+
+class FacePool:
+    """Frames of many clips, flattened.
+
+    Attributes:
+        crops: ``(N, W, W, 3)`` uint8 wide crops.
+        landmarks: ``(N, L, 2)`` float32, wide-crop pixels.
+        run: ``(N,)`` how many frames from here on, this one included, follow each other without a cut.
+        mean_shape: ``(L, 2)`` box units, over clips (a long clip counts once).
+    """
+
+    def __init__(self, clips: Sequence[Clip], config: SRNConfig, device: torch.device) -> None:
+        for clip in clips:
+            if clip.scheme.name != config.scheme:
+                raise UserError(f"clip {clip.name} has the {clip.scheme.name}-point scheme; expected {config.scheme}")
+        spec = CropSpec(round(config.image_size * MARGIN), config.crop_factor * MARGIN)
+        crops = np.concatenate([clip.crops(spec) for clip in tqdm(clips, desc="reading faces", unit="clip", leave=False)])
+        self.crops = torch.from_numpy(crops).to(device)
+        self.landmarks = np.concatenate([crop_map(clip.boxes, spec).to_crop(clip.landmarks) for clip in clips])
+        self.run = np.concatenate([_run_lengths(clip.cuts) for clip in clips])
+        self.mean_shape = np.mean([to_box_units(clip.landmarks, clip.boxes).mean(0) for clip in clips], axis=0)
+        # A clip of T frames shows one person: it weighs sqrt(T) stills, so that long videos do not drown the photos.
+        weights = np.concatenate([np.full(len(clip), len(clip) ** -0.5) for clip in clips])
+        self._cumulative = np.cumsum(weights / weights.sum())
+
+    def __len__(self) -> int:
+        return len(self.landmarks)
+
+    def draw(self, rng: np.random.Generator, batch: int, frames: int) -> np.ndarray:
+        """Indices ``(frames, batch)`` of faces that follow each other; a still (or a run too short) is repeated."""
+        first = np.searchsorted(self._cumulative, rng.random(batch)).clip(max=len(self) - 1)
+        longest_stride = (self.run[first] - 1) // max(frames - 1, 1)
+        stride = np.minimum(rng.integers(1, 4, size=batch), longest_stride)
+        return first + np.arange(frames)[:, None] * stride
+
+
+def _run_lengths(cuts: np.ndarray) -> np.ndarray:
+    """``(T,)`` cuts -> frames until the next cut or the end, at least 1."""
+    length = np.ones(len(cuts), np.int64)
+    for t in range(len(cuts) - 2, -1, -1):
+        if not cuts[t + 1]:
+            length[t] = length[t + 1] + 1
+    return length

@@ -1,0 +1,59 @@
+"""The state of a training run: averaging weights, and one file from which it goes on bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from srn_core.checkpoint import load_tensors, save_tensors
+
+STATE = "state.safetensors"
+
+
+class AveragedModel:
+    """Exponential moving average of a model's state: ``a <- d a + (1 - d) w`` with ``d = min(decay, (1+n)/(10+n))``."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.updates = 0
+        self.tensors = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        state = model.state_dict()
+        torch._foreach_lerp_(list(self.tensors.values()), [state[name] for name in self.tensors], 1 - decay)
+
+
+def save_state(
+    folder: Path, model: nn.Module, average: AveragedModel, optimiser: torch.optim.Optimizer, metadata: dict[str, Any]
+) -> None:
+    """Write everything that the next step depends on; the draw of a batch depends on (seed, step) alone."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in average.tensors.items()}
+    for index, values in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": value for name, value in values.items()}
+    save_tensors(folder / STATE, tensors, {**metadata, "updates": average.updates})
+
+
+def load_state(folder: Path, model: nn.Module, average: AveragedModel, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    """Restore what :func:`save_state` wrote into the same objects; returns its metadata."""
+    tensors, metadata = load_tensors(folder / STATE)
+    model.load_state_dict(_under("model.", tensors))
+    average.updates = metadata["updates"]
+    for name, value in _under("average.", tensors).items():
+        average.tensors[name].copy_(value)
+    state = optimiser.state_dict()
+    for name, value in _under("optimiser.", tensors).items():
+        index, _, key = name.partition(".")
+        state["state"].setdefault(int(index), {})[key] = value
+    optimiser.load_state_dict(state)
+    return metadata
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

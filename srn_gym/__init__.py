@@ -1,0 +1,9 @@
+"""Hard occluded face synthesis as a Gymnasium environment; importing this package registers ``OcclusionSynthesis-v0``."""
+
+from gymnasium.envs.registration import register
+
+register(
+    id="OcclusionSynthesis-v0",
+    entry_point="srn_gym.env:OcclusionSynthesisEnv",
+    vector_entry_point="srn_gym.vector_env:OcclusionSynthesisVectorEnv",
+)

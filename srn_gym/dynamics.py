@@ -1,0 +1,235 @@
+"""Hard occluded face synthesis as a game (METHOD 3, eq. 9, 10, 13): the only place where its dynamics are written.
+
+Everything is batched on the tracker's device, and every function is a function of (clip, frame, landmark) and, in ``track``
+mode, of the tracker's memory. Positions and episodes are in ``srn_gym.episodes``.
+
+Index tensors are ``(B,)`` int64 on :attr:`OcclusionGame.device`; points are ``(x, y)`` crop pixels unless said otherwise.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srn_core.data import Clip
+from srn_core.errors import UserError
+from srn_core.geometry import boxes_in_crop, crop_map
+from srn_core.metrics import nme, normaliser_length
+from srn_core.model.patches import extract_patches
+from srn_core.occluders import add_noise_square, noise_keys
+from srn_core.tracker import Victim
+from srn_gym.crops import CropStore
+from srn_gym.memo import Memo
+
+Mode = Literal["detect", "track"]
+Occluder = Literal["noise"]
+REFERENCE_SIZE = 224
+NO_OCCLUDER = -1
+NUM_ACTIONS = 3
+# Large enough to fill the cores, small enough that the patches of one batch stay below a few hundred MiB.
+TRACKER_BATCH = 256
+
+
+class Response(NamedTuple):
+    """What the tracker does on a frame.
+
+    Attributes:
+        nme: ``(B,)`` float32 fraction of the inter-ocular distance: the reward (eq. 10).
+        prediction: ``(B, L, 2)`` landmarks, crop pixels.
+        state: ``(B, D)`` the tracker's memory after the frame; in ``detect`` mode the one that came in.
+    """
+
+    nme: Tensor
+    prediction: Tensor
+    state: Tensor
+
+
+class OcclusionGame:
+    """The game's rules on a set of clips against a frozen tracker.
+
+    Attributes:
+        clips: the clips.
+        tracker: the victim.
+        device: where all tensors live.
+        mode: ``detect``: the tracker sees every frame afresh; ``track``: its memory runs on through the clip.
+        num_landmarks: L.
+        patch_size: P.
+        occluder_side: side of the noise square, crop pixels.
+        lengths: ``(C,)`` int64 frames of each clip.
+        offsets: ``(C,)`` int64; frame ``t`` of clip ``c`` is row ``offsets[c] + t`` of the tensors below.
+        landmarks: ``(N, L, 2)`` float32 ground truth of all N frames, crop pixels.
+        boxes: ``(N, 4)`` float32 face boxes, crop pixels.
+        inter_ocular: ``(N,)`` float32, crop pixels; a crop is a similarity, so the NME is that of the frame.
+        cuts: ``(N,)`` bool, frames that do not continue the one before.
+        clip_keys: ``(C,)`` int64 from the clips' names: the noise does not depend on a clip's place in the set.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        tracker: Victim,
+        *,
+        mode: Mode = "detect",
+        occluder: Occluder = "noise",
+        occluder_size: int = 48,
+        noise_seed: int = 0,
+    ) -> None:
+        """Set up the game; frames are read when first shown.
+
+        Args:
+            clips: at least one, of the tracker's landmark scheme.
+            tracker: the frozen victim.
+            mode: see the class.
+            occluder: what is put on the landmark; ``noise`` is uniform noise.
+            occluder_size: side of the square in pixels of a 224 px crop, scaled with the tracker's crop.
+            noise_seed: one more part of the noise's key.
+
+        Raises:
+            UserError: an unknown mode or occluder, a square that does not fit, or clips of another scheme.
+        """
+        _check_choice("mode", mode, get_args(Mode))
+        _check_choice("occluder", occluder, get_args(Occluder))
+        _check_clips(clips, tracker)
+        self.clips, self.tracker, self.mode, self.noise_seed = tuple(clips), tracker, mode, noise_seed
+        self.device, self.num_landmarks, self.patch_size = tracker.device, tracker.scheme.num_landmarks, tracker.patch_size
+        self.occluder_side = round(occluder_size * tracker.crop.size / REFERENCE_SIZE)
+        if not 1 <= self.occluder_side <= tracker.crop.size:
+            raise UserError(f"occluder_size {occluder_size}: expected a whole number of pixels from 3 to {REFERENCE_SIZE}")
+        self._frame_boxes = np.concatenate([clip.boxes for clip in clips])
+        self._load_annotations()
+        self._crops = CropStore(self.clips, tracker.crop, self.device)
+        self._memo = Memo(self.lengths, self.num_landmarks + 1, (self.num_landmarks, 2), self._predict)
+
+    def candidates(self, landmark: Tensor) -> Tensor:
+        """The landmarks ``(B, 3)`` that the actions 0, 1, 2 cover: l - 1, l, l + 1, wrapping round."""
+        return (landmark[:, None] + torch.arange(-1, NUM_ACTIONS - 1, device=self.device)) % self.num_landmarks
+
+    def occlude(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
+        """The frames with the occluder on landmark ``target``: ``(B, 3, S, S)`` uint8 RGB; -1 leaves a frame clean."""
+        crops = self._crops.gather(clip, frame)
+        covered = self._cover(crops, clip, frame, target.clamp(min=0))
+        return torch.where((target == NO_OCCLUDER)[:, None, None, None], crops, covered)
+
+    def observe(self, clip: Tensor, frame: Tensor, landmark: Tensor) -> Tensor:
+        """The state of eq. 9, ``phi(I_t^a, S*_t)`` for each action: ``(B, 3, L, 3, P, P)`` uint8.
+
+        Args:
+            clip: clip numbers.
+            frame: the frame to be covered.
+            landmark: the landmark covered before; the candidates lie round it.
+        """
+        crops = self._crops.gather(clip, frame).repeat_interleave(NUM_ACTIONS, 0)
+        clip, frame = clip.repeat_interleave(NUM_ACTIONS), frame.repeat_interleave(NUM_ACTIONS)
+        images = self._cover(crops, clip, frame, self.candidates(landmark).flatten())
+        patches = extract_patches(images, self.landmarks[self.row(clip, frame)], self.patch_size)
+        return patches.contiguous().view(-1, NUM_ACTIONS, *patches.shape[1:])
+
+    def respond(self, clip: Tensor, frame: Tensor, target: Tensor, state: Tensor) -> Response:
+        """The tracker on the covered frames.
+
+        Args:
+            clip: clip numbers.
+            frame: frame numbers.
+            target: covered landmarks; -1 for none.
+            state: ``(B, D)`` the tracker's memory before the frame; ``detect`` mode does not read it.
+        """
+        if self.mode == "detect":
+            prediction = self._memo.lookup(clip, frame, target)
+        else:
+            cut = self.cuts[self.row(clip, frame), None]
+            state = torch.where(cut, self.tracker.start(len(clip)), state)
+            prediction, state = self._track(clip, frame, target, state)
+        return Response(self._nme(clip, frame, prediction), prediction, state)
+
+    def nme_table(self, clip: int, progress: Callable[[int, int], None] | None = None) -> Tensor:
+        """The reward of every landmark on every frame of a clip: ``(T, L + 1)`` float32 on the CPU, last column: no occluder.
+
+        Args:
+            clip: the clip's number.
+            progress: called with the numbers of finished and of all entries.
+
+        Raises:
+            UserError: in ``track`` mode, where a reward depends on all frames before.
+        """
+        if self.mode != "detect":
+            raise UserError("mode 'track': rewards depend on the past, so there is no table of them; use mode 'detect'")
+        length, width = len(self.clips[clip]), self.num_landmarks + 1
+        entries = torch.arange(length * width, device=self.device)
+        table = torch.empty(length * width)
+        for part in entries.split(TRACKER_BATCH):
+            frame, column = part // width, part % width
+            target = torch.where(column == self.num_landmarks, NO_OCCLUDER, column)
+            which = torch.full_like(part, clip)
+            table[part.cpu()] = self._nme(which, frame, self._memo.lookup(which, frame, target)).cpu()
+            if progress is not None:
+                progress(int(part[-1]) + 1, len(entries))
+        return table.view(length, width)
+
+    def to_frame_pixels(self, clip: Tensor, frame: Tensor, points: Tensor) -> np.ndarray:
+        """``(B, L, 2)`` crop pixels -> pixels of the original frames, float32."""
+        boxes = self._frame_boxes[self.row(clip, frame).cpu().numpy()]
+        return crop_map(boxes, self.tracker.crop).to_frame(points.cpu().numpy())
+
+    def _load_annotations(self) -> None:
+        crop, device = self.tracker.crop, self.device
+        landmarks = crop_map(self._frame_boxes, crop).to_crop(np.concatenate([clip.landmarks for clip in self.clips]))
+        lengths = normaliser_length(landmarks, self.tracker.scheme)
+        self.landmarks = torch.from_numpy(landmarks).to(device)
+        self.boxes = torch.from_numpy(boxes_in_crop(self._frame_boxes, crop)).to(device)
+        self.inter_ocular = torch.from_numpy(lengths).float().to(device)
+        self.cuts = torch.from_numpy(np.concatenate([clip.cuts for clip in self.clips])).to(device)
+        self.lengths = torch.tensor([len(clip) for clip in self.clips], device=device)
+        self.offsets = self.lengths.cumsum(0) - self.lengths
+        self.clip_keys = torch.tensor([zlib.crc32(clip.name.encode()) for clip in self.clips], device=device)
+
+    def row(self, clip: Tensor, frame: Tensor) -> Tensor:
+        """Where frames ``(B,)`` of clips ``(B,)`` stand in the tensors over all frames."""
+        return self.offsets[clip] + frame
+
+    def _cover(self, crops: Tensor, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
+        centres = self.landmarks[self.row(clip, frame), target]
+        keys = noise_keys(self.noise_seed, self.clip_keys[clip], frame)
+        return add_noise_square(crops, centres, keys, self.occluder_side)
+
+    def _track(self, clip: Tensor, frame: Tensor, target: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        images, boxes = self.occlude(clip, frame, target), self.boxes[self.row(clip, frame)]
+        prediction, state = self.tracker.step(images, boxes, state)
+        # Clones, because a tracker may answer in inference tensors, which nobody can write to later.
+        return prediction.clone(), state.clone()
+
+    def _predict(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
+        """The tracker without memory: ``(B, L, 2)``."""
+        found = [
+            self._track(clip[part], frame[part], target[part], self.tracker.start(len(part)))[0]
+            for part in torch.arange(len(clip), device=self.device).split(TRACKER_BATCH)
+        ]
+        return torch.cat(found)
+
+    def _nme(self, clip: Tensor, frame: Tensor, prediction: Tensor) -> Tensor:
+        row = self.row(clip, frame)
+        return nme(prediction, self.landmarks[row], self.inter_ocular[row])
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UserError(f"{name} '{value}': unknown; expected one of {', '.join(choices)}")
+
+
+def _check_clips(clips: Sequence[Clip], tracker: Victim) -> None:
+    if not clips:
+        raise UserError("no clips: the game needs at least one")
+    for clip in clips:
+        if clip.scheme.name != tracker.scheme.name:
+            raise UserError(
+                f"clip '{clip.name}': landmark scheme '{clip.scheme.name}', but the tracker's is '{tracker.scheme.name}'; "
+                "choose clips and a tracker of one scheme"
+            )
+        if not (normaliser_length(clip.landmarks, clip.scheme) > 0).all():
+            raise UserError(
+                f"clip '{clip.name}': eye corners that coincide in a frame; the NME needs a distance; mend the file"
+            )

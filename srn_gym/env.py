@@ -1,0 +1,207 @@
+"""The single environment: a batch of one."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.error import ResetNeeded
+from gymnasium.spaces import Box, Discrete
+
+from srn_core.errors import UserError
+from srn_gym.dynamics import NUM_ACTIONS, Mode, OcclusionGame
+from srn_gym.episodes import Episodes, Step
+from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER, load_game
+from srn_gym.render import draw_env, show
+
+RENDER_MODES = ("human", "rgb_array")
+RENDER_FPS = 10
+
+
+class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
+    """Cover a face, frame by frame, where it hurts a landmark tracker most.
+
+    ## Description
+
+    A video clip of a face plays. On every frame the agent puts a square of uniform noise on a landmark: on the one that it
+    covered on the frame before, or on one of its two neighbours in index order. A frozen tracker then looks for all
+    landmarks; its error is the reward. This is the synthesis of hard occluded faces (HOFS) of Zhu et al., "Reasoning
+    Structural Relation for Occlusion-Robust Facial Landmark Localization", Pattern Recognition 2022,
+    https://arxiv.org/abs/2112.10087.
+
+    ## Action space
+
+    `Discrete(3)`, with `l` the landmark that was covered last; indices wrap round modulo L:
+
+    | Num | Action                             |
+    |-----|------------------------------------|
+    | 0   | cover the landmark before, `l - 1` |
+    | 1   | cover the same landmark, `l`       |
+    | 2   | cover the next landmark, `l + 1`   |
+
+    ## Observation space
+
+    `Box(0, 255, (3, L, 3, P, P), uint8)`: for each action the frame as it would be covered, seen as RGB patches of
+    `P x P` pixels round the L ground-truth landmarks (eq. 9). L and P are the tracker's. The noise is a function of
+    `noise_seed`, clip and frame alone, so an observation can be rebuilt from (clip, frame, landmark):
+    `env.unwrapped.game.observe`.
+
+    ## Rewards
+
+    `1/L sum_i ||p_i - t_i|| / d`: the mean distance of the tracker's landmarks from the truth on the covered frame, over the
+    distance of the outer eye corners; a fraction (eq. 10).
+
+    ## Starting state
+
+    A random clip, its first frame (a random one where a `window` is set) and a random landmark. `reset(options=...)` takes
+    `"clip"`, `"frame"` and `"landmark"`.
+
+    ## Episode end
+
+    - Terminated: the clip's last frame has been covered. The observation repeats that frame.
+    - Truncated: `window` frames have been covered and the clip goes on.
+
+    ## Info
+
+    `reset`: `"clip"`, `"frame"` (the shown one) and `"landmark"`. `step`: `"clip"`, `"frame"` and `"landmark"` that were
+    covered, `"nme"` (a fraction), `"prediction"` and `"ground_truth"`, both `(L, 2)` pixels of the original frame.
+
+    ## Arguments
+
+    | Argument        | Default              | Meaning                                                                  |
+    |-----------------|----------------------|--------------------------------------------------------------------------|
+    | `clips`         | `"demo?split=train"` | data spec of the clips                                                   |
+    | `tracker`       | `"srn-small"`        | the victim: a checkpoint's name or folder                                |
+    | `device`        | `"auto"`             | `"auto"`, `"cpu"`, `"cuda"`, `"cuda:N"`                                  |
+    | `mode`          | `"detect"`           | `"detect"`: the tracker sees each frame afresh; `"track"`: it remembers |
+    | `occluder_size` | `48`                 | side of the square in pixels of a 224 px crop                            |
+    | `noise_seed`    | `0`                  | seed of the noise, the same for all episodes                             |
+    | `window`        | `None`               | longest episode, in frames                                               |
+    | `render_mode`   | `None`               | `"rgb_array"`, or `"human"` for a window                                 |
+
+    Clips, tracker and what was computed on them are shared by the envs of a process that have the same arguments.
+
+    >>> env = gym.make("srn_gym:OcclusionSynthesis-v0")  # doctest: +SKIP
+    >>> observation, info = env.reset(seed=0, options={"clip": 3, "landmark": 30})  # doctest: +SKIP
+    >>> observation, reward, terminated, truncated, info = env.step(2)  # doctest: +SKIP
+
+    ## Registered ids
+
+    `OcclusionSynthesis-v0`; `gym.make_vec` makes one batched env (`srn_gym.vector_env`).
+
+    ## Version history
+
+    * v0: initial version.
+    """
+
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": RENDER_FPS}
+
+    def __init__(
+        self,
+        clips: str = DEFAULT_CLIPS,
+        tracker: str = DEFAULT_TRACKER,
+        device: str = "auto",
+        mode: Mode = "detect",
+        occluder_size: int = 48,
+        noise_seed: int = 0,
+        window: int | None = None,
+        render_mode: Literal["human", "rgb_array"] | None = None,
+    ) -> None:
+        """See the class for the arguments.
+
+        Raises:
+            UserError: an argument cannot be used.
+        """
+        self.render_mode = check_render_mode(render_mode, RENDER_MODES)
+        self.game = load_game(clips, tracker, device, mode, occluder_size, noise_seed)
+        self.episodes = Episodes(self.game, 1, window)
+        self.observation_space = observation_space(self.game)
+        self.action_space = Discrete(NUM_ACTIONS)
+        self._started = False
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin an episode; ``options`` may set ``clip``, ``frame`` and ``landmark``.
+
+        Raises:
+            ValueError: an unknown option, or a value out of range.
+        """
+        super().reset(seed=seed)
+        self.episodes.reset([0], [self.np_random], options)
+        self._started = True
+        return self._observation(), _single(reset_info(self.episodes))
+
+    def step(self, action: np.int64) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Cover the shown frame and go on to the next.
+
+        Raises:
+            ResetNeeded: there is no episode yet.
+            ValueError: no such action.
+        """
+        if not self._started:
+            raise ResetNeeded("step() before reset(); call reset() first")
+        if not self.action_space.contains(action):
+            raise ValueError(f"action {action!r}: expected 0, 1 or 2")
+        step = self.episodes.step(torch.tensor([int(action)], device=self.game.device))
+        info = _single(step_info(self.game, step))
+        return self._observation(), float(step.reward[0]), bool(step.terminated[0]), bool(step.truncated[0]), info
+
+    def render(self) -> np.ndarray | None:
+        """Draw the last step, truth in green and prediction in pink; before the first, the shown frame.
+
+        Returns:
+            ``(H, W, 3)`` uint8 RGB for ``rgb_array``; ``human`` shows it in a window and returns None.
+
+        Raises:
+            ResetNeeded: there is no episode yet.
+        """
+        if self.render_mode is None:
+            gym.logger.warn("render() without a render_mode; make the env with render_mode='rgb_array' or 'human'")
+            return None
+        if not self._started:
+            raise ResetNeeded("render() before reset(); call reset() first")
+        picture = draw_env(self.episodes, 0)
+        if self.render_mode == "rgb_array":
+            return picture
+        show(picture, "OcclusionSynthesis")
+        return None
+
+    def _observation(self) -> np.ndarray:
+        return np.asarray(self.episodes.observation()[0].cpu().numpy())
+
+
+def observation_space(game: OcclusionGame) -> Box:
+    """The space of one env's observations."""
+    shape = (NUM_ACTIONS, game.num_landmarks, 3, game.patch_size, game.patch_size)
+    return Box(0, 255, shape, np.uint8)
+
+
+def reset_info(episodes: Episodes) -> dict[str, np.ndarray]:
+    """Where the episodes stand, one entry an env: ``clip``, ``frame`` and ``landmark``, each ``(B,)`` int64."""
+    return {name: getattr(episodes, name).cpu().numpy().copy() for name in ("landmark", "frame", "clip")}
+
+
+def step_info(game: OcclusionGame, step: Step) -> dict[str, np.ndarray]:
+    """What a step did, one entry an env, points ``(B, L, 2)`` in pixels of the original frames; fresh arrays."""
+    clip, frame = step.clip.cpu().numpy(), step.frame.cpu().numpy()
+    return {
+        "nme": step.reward.cpu().numpy().astype(np.float64),
+        "landmark": step.landmark.cpu().numpy().copy(),
+        "frame": frame.copy(),
+        "clip": clip.copy(),
+        "prediction": game.to_frame_pixels(step.clip, step.frame, step.response.prediction),
+        "ground_truth": np.stack([game.clips[c].landmarks[t] for c, t in zip(clip, frame, strict=True)]),
+    }
+
+
+def check_render_mode(render_mode: Any, known: tuple[str, ...]) -> Any:
+    """``render_mode`` itself, if it is None or known."""
+    if render_mode is not None and render_mode not in known:
+        raise UserError(f"render_mode '{render_mode}': unknown; expected one of {', '.join(known)} or None")
+    return render_mode
+
+
+def _single(info: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The first env's entries: Python numbers and arrays."""
+    return {name: values[0].item() if values.ndim == 1 else values[0] for name, values in info.items()}

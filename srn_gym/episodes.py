@@ -1,0 +1,155 @@
+"""Where a batch of episodes stands in a game: reset, step, observation, on tensors.
+
+The single env is a batch of one, the vector env a batch of many, and an agent that lives on the device uses this class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srn_core.errors import UserError
+from srn_gym.dynamics import NO_OCCLUDER, OcclusionGame, Response
+
+OPTIONS = ("clip", "frame", "landmark")
+
+
+class Step(NamedTuple):
+    """What a step did, one entry an env.
+
+    Attributes:
+        reward: ``(B,)`` float32, the NME of eq. 10.
+        terminated: ``(B,)`` bool, the clip has ended.
+        truncated: ``(B,)`` bool, the window has ended before the clip.
+        response: the tracker's.
+        clip: ``(B,)`` int64.
+        frame: ``(B,)`` int64, the frame that was covered.
+        landmark: ``(B,)`` int64, the landmark that was covered; -1 for none.
+    """
+
+    reward: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    response: Response
+    clip: Tensor
+    frame: Tensor
+    landmark: Tensor
+
+
+class Episodes:
+    """B episodes side by side; nothing resets by itself.
+
+    Attributes:
+        game: the rules.
+        num_envs: B.
+        window: steps after which an episode is truncated; None plays clips to their end.
+        clip: ``(B,)`` int64 clip of each env.
+        frame: ``(B,)`` int64 frame that is shown and will be covered next.
+        landmark: ``(B,)`` int64 landmark covered last, at first a random one.
+        start: ``(B,)`` int64 frame on which the episode began.
+        state: ``(B, D)`` the tracker's memory.
+        last: the step before; None before the first.
+        played: ``(B,)`` bool, whether the env has made a step since its reset, so that ``last`` belongs to its episode.
+    """
+
+    def __init__(self, game: OcclusionGame, num_envs: int, window: int | None = None) -> None:
+        """Call :meth:`reset` on all envs before anything else.
+
+        Raises:
+            UserError: ``num_envs`` or ``window`` is below 1.
+        """
+        for name, value in (("num_envs", num_envs), ("window", window)):
+            if value is not None and value < 1:
+                raise UserError(f"{name} {value}: expected a whole number of at least 1")
+        self.game, self.num_envs, self.window = game, num_envs, window
+        self.clip, self.frame, self.landmark, self.start = torch.zeros(4, num_envs, dtype=torch.int64, device=game.device)
+        self.state = game.tracker.start(num_envs)
+        self.played = torch.zeros(num_envs, dtype=torch.bool, device=game.device)
+        self.last: Step | None = None
+
+    def reset(
+        self, index: Iterable[int], rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
+    ) -> None:
+        """Begin new episodes.
+
+        Each env draws from its own generator, always in this order: clip, first frame (0 where the clip is not longer than
+        the window), landmark; so an env's episodes do not depend on its neighbours.
+
+        Args:
+            index: the envs to reset.
+            rngs: one generator for each of the B envs.
+            options: ``clip``, ``frame`` and ``landmark`` replace what was drawn: an int for all envs, or B ints.
+
+        Raises:
+            ValueError: an unknown option, or a value out of range.
+        """
+        envs = [int(i) for i in index]
+        if not envs:
+            return
+        given = _read_options(options or {}, self.num_envs)
+        places = [self._draw(rngs[i], {name: int(values[i]) for name, values in given.items()}) for i in envs]
+        clip, frame, landmark = torch.tensor(places, device=self.game.device).unbind(1)
+        rows = (torch.tensor(envs, device=self.game.device),)
+        # Out of place: the tensors may be in the hands of whoever keeps the last step.
+        self.clip, self.landmark = self.clip.index_put(rows, clip), self.landmark.index_put(rows, landmark)
+        self.frame, self.start = self.frame.index_put(rows, frame), self.start.index_put(rows, frame)
+        self.state = self.state.index_put(rows, self.game.tracker.start(len(envs)))
+        self.played = self.played.index_fill(0, rows[0], False)
+
+    def step(self, actions: Tensor) -> Step:
+        """Cover landmark l - 1, l or l + 1 (actions 0, 1, 2; ``(B,)`` int64) on the shown frames and go on to the next."""
+        return self.place(self.game.candidates(self.landmark).gather(1, actions[:, None])[:, 0])
+
+    def place(self, targets: Tensor) -> Step:
+        """Cover any landmark ``(B,)`` int64 on the shown frames, or none (-1, which leaves the current landmark as it is)."""
+        response = self.game.respond(self.clip, self.frame, targets, self.state)
+        terminated = self.frame == self.game.lengths[self.clip] - 1
+        truncated = torch.zeros_like(terminated)
+        if self.window is not None:
+            truncated = ~terminated & (self.frame - self.start + 1 >= self.window)
+        self.last = Step(response.nme, terminated, truncated, response, self.clip, self.frame, targets)
+        self.frame = self.frame + (~terminated).long()
+        self.landmark = torch.where(targets == NO_OCCLUDER, self.landmark, targets)
+        self.state = response.state
+        self.played = torch.ones_like(self.played)
+        return self.last
+
+    def observation(self) -> Tensor:
+        """What the envs see now: ``(B, 3, L, 3, P, P)`` uint8 (see :meth:`OcclusionGame.observe`)."""
+        return self.game.observe(self.clip, self.frame, self.landmark)
+
+    def _draw(self, rng: np.random.Generator, given: Mapping[str, int]) -> tuple[int, int, int]:
+        """One env's clip, first frame and landmark."""
+        game = self.game
+        clip = _choose("clip", int(rng.integers(len(game.clips))), given, len(game.clips))
+        length = len(game.clips[clip])
+        starts = 1 if self.window is None else max(length - self.window + 1, 1)
+        frame = _choose("frame", int(rng.integers(starts)), given, length)
+        landmark = _choose("landmark", int(rng.integers(game.num_landmarks)), given, game.num_landmarks)
+        return clip, frame, landmark
+
+
+def _choose(name: str, drawn: int, given: Mapping[str, int], count: int) -> int:
+    value = given.get(name, drawn)
+    if not 0 <= value < count:
+        raise ValueError(f"reset option '{name}': {value} is out of range; expected 0 to {count - 1}")
+    return value
+
+
+def _read_options(options: Mapping[str, Any], num_envs: int) -> dict[str, np.ndarray]:
+    """Every option as one int64 an env ``(B,)``."""
+    if unknown := sorted(set(options) - set(OPTIONS)):
+        raise ValueError(f"reset option '{unknown[0]}': unknown; expected {', '.join(OPTIONS)}")
+    read = {}
+    for name, value in options.items():
+        array = np.asarray(value)
+        if array.dtype.kind not in "iu" or array.shape not in ((), (num_envs,)):
+            raise ValueError(
+                f"reset option '{name}': {value!r}; expected a whole number, or one for each of the {num_envs} envs"
+            )
+        read[name] = np.broadcast_to(array, num_envs)
+    return read

@@ -1,0 +1,92 @@
+"""Pictures of the game, as a pure function of arrays, and a window to show them in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import cv2
+import numpy as np
+
+from srn_core.errors import UserError
+from srn_gym.episodes import Episodes
+
+TRUTH_COLOUR = (60, 220, 90)
+PREDICTION_COLOUR = (255, 70, 200)
+TEXT_COLOUR = (240, 240, 240)
+PICTURE_SIZE = 448
+CAPTION_HEIGHT = 44
+# cv2 takes points in 1/16 px.
+SHIFT = 4
+
+
+def draw_face(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray | None, caption: tuple[str, str]) -> np.ndarray:
+    """Enlarge a crop, mark its landmarks and write two lines below.
+
+    Args:
+        image: ``(S, S, 3)`` uint8 RGB.
+        truth: ``(L, 2)`` crop pixels, drawn green.
+        prediction: ``(L, 2)`` crop pixels, drawn pink; None where there is none yet.
+        caption: two lines.
+
+    Returns:
+        ``(H, W, 3)`` uint8 RGB, the crop at about 448 px and the caption below.
+    """
+    zoom = max(1, round(PICTURE_SIZE / image.shape[0]))
+    picture = np.repeat(np.repeat(image, zoom, 0), zoom, 1)
+    if prediction is not None:
+        _draw_lines(picture, truth, prediction, zoom)
+    _draw_points(picture, truth, zoom, TRUTH_COLOUR)
+    if prediction is not None:
+        _draw_points(picture, prediction, zoom, PREDICTION_COLOUR)
+    strip = np.zeros((CAPTION_HEIGHT, picture.shape[1], 3), np.uint8)
+    for line, text in enumerate(caption):
+        cv2.putText(strip, text, (6, 17 + 19 * line), cv2.FONT_HERSHEY_SIMPLEX, 0.45, TEXT_COLOUR, 1, cv2.LINE_AA)
+    return np.concatenate([picture, strip])
+
+
+def draw_env(episodes: Episodes, env: int) -> np.ndarray:
+    """The last step of an env, or, before the first, the frame that it shows: ``(H, W, 3)`` uint8 RGB."""
+    game, last = episodes.game, episodes.last
+    if last is None or not episodes.played[env]:
+        clip, frame = episodes.clip[env : env + 1], episodes.frame[env : env + 1]
+        target, prediction, score = clip.new_full((1,), -1), None, "no occluder yet"
+    else:
+        clip, frame, target = (index[env : env + 1] for index in (last.clip, last.frame, last.landmark))
+        prediction = last.response.prediction[env].cpu().numpy()
+        score = f"landmark {int(target)}   NME {100 * float(last.reward[env]):.2f} %" if target >= 0 else "no occluder"
+    image = game.occlude(clip, frame, target)[0].permute(1, 2, 0).cpu().numpy()
+    truth = game.landmarks[game.row(clip, frame)][0].cpu().numpy()
+    return draw_face(image, truth, prediction, (f"{game.clips[int(clip)].name}   frame {int(frame)}", score))
+
+
+def show(picture: np.ndarray, title: str) -> None:
+    """Show ``(H, W, 3)`` uint8 RGB in a window.
+
+    Raises:
+        UserError: there is no display.
+    """
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise UserError("render_mode 'human': no display is there; use render_mode='rgb_array'")
+    try:
+        cv2.imshow(title, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        cv2.waitKey(1)
+    except cv2.error:
+        raise UserError("render_mode 'human': this OpenCV has no windows; use render_mode='rgb_array'") from None
+
+
+def _fixed_point(points: np.ndarray, zoom: int) -> Any:
+    """Crop pixels -> pixels of the enlarged picture, where a crop pixel's centre is the centre of its block."""
+    return np.round(((points + 0.5) * zoom - 0.5) * 2**SHIFT).astype(int).tolist()
+
+
+def _draw_points(picture: np.ndarray, points: np.ndarray, zoom: int, colour: tuple[int, int, int]) -> None:
+    for centre in _fixed_point(points, zoom):
+        cv2.circle(picture, centre, 3 << SHIFT, colour, -1, cv2.LINE_AA, SHIFT)
+
+
+def _draw_lines(picture: np.ndarray, truth: np.ndarray, prediction: np.ndarray, zoom: int) -> None:
+    """Join each prediction to its truth, so that the eye sees the error."""
+    for start, end in zip(_fixed_point(truth, zoom), _fixed_point(prediction, zoom), strict=True):
+        cv2.line(picture, start, end, TEXT_COLOUR, 1, cv2.LINE_AA, SHIFT)

@@ -1,0 +1,62 @@
+"""The agents' commands as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+
+ROOT = Path(__file__).parents[1]
+
+
+def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def test_train_then_evaluate_then_compare(clip_spec, tiny_checkpoint, tmp_path):
+    run = str(tmp_path / "run")
+    steps = ["--total-steps", "96", "--num-envs", "8", "--learning-starts", "32", "--eval-episodes", "5"]
+    trained = call(
+        "agents/dqn.py", "--clips", clip_spec, "--val-clips", clip_spec, "--tracker", tiny_checkpoint, "--run-dir", run, *steps
+    )
+    assert trained.returncode == 0, trained.stderr
+    assert {row["policy"] for row in json.loads((tmp_path / "run/evaluation.json").read_text())["policies"]} >= {run, "optimal"}
+    assert list((tmp_path / "run").glob("events.out.tfevents.*"))
+
+    out, video = tmp_path / "figures.json", tmp_path / "episode.mp4"
+    shared = ["--clips", clip_spec, "--tracker", tiny_checkpoint, "--episodes", "5"]
+    evaluated = call(
+        "agents/evaluate.py", "--policy", run, *shared, "--optimal", "--json", str(out), "--video", str(video)
+    )
+    assert evaluated.returncode == 0, evaluated.stderr
+    figures = json.loads(out.read_text())
+    assert {"policy", "episodes", "return_mean", "nme_mean", "optimal_share", "rows"} <= figures.keys()
+    assert figures["optimal_share"] <= 1
+    assert sum(row["policy"] == run for row in figures["rows"]) == figures["episodes"] == 5
+    assert cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FRAME_COUNT) == figures["rows"][0]["frames"]
+
+    compared = call(
+        "benchmarks/compare_policies.py", "--policies", "static", "greedy", run, "--train-clips", clip_spec, *shared,
+        "--seeds", "0", "1", "--out", str(tmp_path),
+    )  # fmt: skip
+    assert compared.returncode == 0, compared.stderr
+    assert "greedy" in compared.stdout
+    assert (tmp_path / "policies.png").stat().st_size > 10_000
+    rows = json.loads((tmp_path / "policies.json").read_text())["policies"]
+    assert [row["policy"] for row in rows] == ["random-walk", "static", "greedy", run]
+    assert all(row["episodes"] == 10 for row in rows)
+
+
+def test_bad_input_is_one_line_and_status_2(clip_spec, tiny_checkpoint, tmp_path):
+    for arguments, word in (
+        (["agents/evaluate.py", "--policy", "clever", "--clips", clip_spec, "--tracker", tiny_checkpoint], "clever"),
+        (["agents/evaluate.py", "--policy", "static", "--clips", "films:x"], "films"),
+        (["agents/dqn.py", "--clips", clip_spec, "--tracker", str(tmp_path / "none"), "--run-dir", str(tmp_path / "r")], "none"),
+    ):
+        failed = call(*arguments)
+        assert failed.returncode == 2
+        assert word in failed.stderr
+        assert len(failed.stderr.strip().splitlines()) == 1

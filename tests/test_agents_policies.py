@@ -1,0 +1,109 @@
+"""Named policies, planning and rollouts."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from agents.planning import best_path, values_to_go
+from agents.policies import NAMES, mean_excess, named_policy
+from agents.rollout import play
+from agents.summary import summarise
+from srn_core.errors import UserError
+from srn_gym.games import load_game
+
+
+@pytest.fixture(scope="module")
+def game(clip_spec, tiny_checkpoint):
+    return load_game(clip_spec, tiny_checkpoint, "cpu")
+
+
+@pytest.fixture(scope="module")
+def rollouts(game):
+    return {name: play(game, named_policy(name, game, lambda: game), 10, seed=3) for name in NAMES}
+
+
+def test_planning_equals_trying_every_path():
+    rewards = np.random.default_rng(0).random((5, 7))
+
+    def total(first, moves):
+        path = (first + np.cumsum(moves)) % 7
+        return rewards[np.arange(5), path].sum()
+
+    for first in range(7):
+        best = max(total(first, moves) for moves in itertools.product((-1, 0, 1), repeat=5))
+        path = best_path(rewards, first)
+        assert np.isclose(rewards[np.arange(5), path].sum(), best)
+        assert np.isclose(values_to_go(rewards)[0, first], best)
+
+
+def test_all_policies_play_the_same_episodes(rollouts):
+    for rollout in rollouts.values():
+        assert np.array_equal(rollout.clip, rollouts["none"].clip)
+        assert np.array_equal(rollout.first, rollouts["none"].first)
+        assert np.array_equal(np.isnan(rollout.nme), np.isnan(rollouts["none"].nme))
+
+
+def test_every_policy_places_as_its_name_says(rollouts, game):
+    assert (rollouts["none"].targets == -1).all()
+    for name in ("random-walk", "prior", "greedy", "optimal"):
+        rollout = rollouts[name]
+        for first, targets, clip in zip(rollout.first, rollout.targets, rollout.clip, strict=True):
+            steps = np.diff(np.concatenate([[first], targets[: len(game.clips[clip])]])) % 68
+            assert set(steps.tolist()) <= {67, 0, 1}, name
+    jumps = np.diff(rollouts["random-jump"].targets[:, :3], axis=1) % 68
+    assert ((jumps > 1) & (jumps < 67)).any()
+
+
+def test_no_policy_beats_the_optimum_and_greedy_takes_the_best_first_step(rollouts, game):
+    optimum = rollouts["optimal"].returns
+    for name in ("static", "random-walk", "prior", "greedy"):
+        assert (rollouts[name].returns <= optimum + 1e-5).all()
+    greedy = rollouts["greedy"]
+    for e in range(len(greedy.clip)):
+        table = game.nme_table(int(greedy.clip[e]))[0]
+        candidates = (greedy.first[e] + np.array([-1, 0, 1])) % 68
+        assert np.isclose(greedy.nme[e, 0], table[candidates].max())
+
+
+def test_the_same_seed_repeats_and_another_does_not(game):
+    walks = [play(game, named_policy("random-walk", game, lambda: game), 10, seed) for seed in (3, 3, 4)]
+    assert np.array_equal(walks[0].targets, walks[1].targets)
+    assert not np.array_equal(walks[0].targets, walks[2].targets)
+
+
+def test_share_of_the_optimum_runs_from_random_walk_to_optimal(rollouts):
+    rows = {row["policy"]: row for row in summarise(rollouts)}
+    assert rows["random-walk"]["optimal_share"] == 0
+    assert rows["optimal"]["optimal_share"] == 1
+    assert rows["greedy"]["gain"] > 0
+
+
+def test_prior_knows_the_landmarks_mean_excess_alone(game, rollouts):
+    excess = mean_excess(game)
+    rollout = rollouts["prior"]
+    for e in range(len(rollout.clip)):
+        length = len(game.clips[rollout.clip[e]])
+        expected = best_path(np.tile(excess, (length, 1)), int(rollout.first[e]))
+        assert np.array_equal(rollout.targets[e, :length], expected)
+
+
+def test_beam_search_beats_greedy_in_track_mode(clip_spec, tiny_checkpoint):
+    game = load_game(clip_spec, tiny_checkpoint, "cpu", "track")
+    played = {name: play(game, named_policy(name, game, lambda: game), 5, 0) for name in ("greedy", "optimal")}
+    assert played["optimal"].returns.mean() >= played["greedy"].returns.mean() - 1e-6
+
+
+def test_unknown_policy_says_what_is_known(game):
+    with pytest.raises(UserError, match="random-walk"):
+        named_policy("clever", game, lambda: game)
+
+
+def test_targets_are_ignored_behind_a_clips_end(rollouts, game):
+    lengths = np.array([len(game.clips[c]) for c in rollouts["greedy"].clip])
+    behind = np.arange(rollouts["greedy"].targets.shape[1]) >= lengths[:, None]
+    assert (rollouts["greedy"].targets[behind] == -1).all()
+    assert torch.tensor(lengths).max() == rollouts["greedy"].nme.shape[1]

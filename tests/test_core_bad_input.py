@@ -1,0 +1,193 @@
+"""What the user can mend ends with exit status 2 and one line on stderr that names it; nothing half-written stays."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from srn_core.cli import main
+from srn_core.model.mean_shape import MEAN_SHAPES
+
+FACE = 80 * np.array(MEAN_SHAPES["68"]) + 100
+Complaint = Callable[..., str]
+
+
+@pytest.fixture
+def complaint(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Complaint:
+    """Run ``srn``, check that it stops as it should, and return its one line."""
+
+    def run(*arguments: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["srn", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        output, errors = capfd.readouterr()
+        assert stopped.value.code == 2
+        assert output == "" and errors.count("\n") == 1 and errors.startswith("error: "), errors
+        return errors
+
+    return run
+
+
+@pytest.fixture
+def evaluate(complaint: Complaint, tiny_checkpoint: str, tmp_path: Path) -> Callable[[str], str]:
+    """Evaluate a spec that cannot be evaluated."""
+
+    def run(spec: str) -> str:
+        line = complaint("evaluate", "--checkpoint", tiny_checkpoint, "--data", spec, "--json", tmp_path / "e.json")
+        assert not list(tmp_path.glob("*e.json")) and not list(tmp_path.glob(".*"))
+        return line
+
+    return run
+
+
+@pytest.fixture
+def video_set(clip_folder: Path, tmp_path: Path) -> Path:
+    """A copy of one clip, to be broken."""
+    shutil.copytree(clip_folder / "001", tmp_path / "set" / "001")
+    return tmp_path / "set"
+
+
+@pytest.fixture
+def photo_set(tmp_path: Path) -> Path:
+    """One photo in the layout of 300-W, to be broken."""
+    folder = tmp_path / "photos" / "afw"
+    folder.mkdir(parents=True)
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    cv2.imwrite(str(folder / "face.jpg"), noise)
+    lines = "\n".join(f"{x} {y}" for x, y in FACE + 1)
+    (folder / "face.pts").write_text(f"version: 1\nn_points: 68\n{{\n{lines}\n}}\n")
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize(
+    ("spec", "named"),
+    [
+        ("nonsense:x", "unknown kind 'nonsense'"),
+        ("", "unknown kind"),
+        ("300w:/no/such/folder", "/no/such/folder"),
+        ("300w", "no path"),
+        ("demo:x", "takes no path"),
+        ("300w:.?split=sideways", "unknown split 'sideways'"),
+        ("300w:.?colour=red", "unknown option 'colour'"),
+        ("300w:.?limit=none", "limit=none"),
+        ("300w:.?limit=0", "limit=0"),
+        ("300w:.?split=common", "no clips"),
+        ("ytf68:.", "keypoints.csv"),
+    ],
+)
+def test_bad_specs(evaluate, spec: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = evaluate(spec)
+    assert named in line and "expected" in line or "knows" in line or "write" in line
+
+
+def test_pts_with_a_point_missing(evaluate, video_set: Path) -> None:
+    path = video_set / "001" / "annot" / "000002.pts"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:10] + lines[11:]))
+    line = evaluate(f"300vw:{video_set}")
+    assert str(path) in line and "67 points" in line and "68" in line
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "oops"])
+def test_pts_with_a_value_that_is_no_number(evaluate, video_set: Path, value: str) -> None:
+    path = video_set / "001" / "annot" / "000003.pts"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:10], f"{value} 3\n", *lines[11:]]))
+    assert str(path) in evaluate(f"300vw:{video_set}")
+
+
+def test_video_with_another_number_of_frames(evaluate, video_set: Path) -> None:
+    (video_set / "001" / "annot" / "000006.pts").unlink()
+    line = evaluate(f"300vw:{video_set}")
+    assert str(video_set / "001" / "vid.avi") in line and "6 frames" in line
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all"])
+def test_broken_video(evaluate, complaint: Complaint, tiny_checkpoint: str, video_set: Path, content: bytes) -> None:
+    path = video_set / "001" / "vid.avi"
+    path.write_bytes(content)
+    assert str(path) in evaluate(f"300vw:{video_set}")
+    out = video_set / "out.mp4"
+    assert str(path) in complaint("track", path, "--checkpoint", tiny_checkpoint, "--box", "1,1,9,9", "--out", out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_truncated_image(evaluate, complaint: Complaint, photo_set: Path, share: float) -> None:
+    path = photo_set / "afw" / "face.jpg"
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    assert str(path) in evaluate(f"300w:{photo_set}")
+    assert str(path) in complaint("data", f"300w:{photo_set}", "--sheet", photo_set / "sheet.png")
+    assert not list(photo_set.glob("*sheet*"))
+
+
+def test_annotation_without_its_image(evaluate, photo_set: Path) -> None:
+    (photo_set / "afw" / "face.jpg").unlink()
+    assert str(photo_set / "afw" / "face") in evaluate(f"300w:{photo_set}")
+
+
+def test_csv_row_that_names_a_missing_file_or_lacks_a_number(evaluate, tmp_path: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    row = ",".join(["clip0000_00.jpg", *map(str, FACE.ravel())])
+    (tmp_path / "keypoints.csv").write_text(row + "\n")
+    assert str(tmp_path / "frames" / "clip0000_00.jpg") in evaluate(f"ytf68:{tmp_path}")
+    (tmp_path / "keypoints.csv").write_text(row.rpartition(",")[0] + "\n")
+    assert str(tmp_path / "keypoints.csv") in evaluate(f"ytf68:{tmp_path}")
+
+
+def test_checkpoints(complaint: Complaint, tiny_checkpoint: str, clip_spec: str, tmp_path: Path) -> None:
+    assert "no-such-model" in complaint("evaluate", "--checkpoint", "no-such-model", "--data", clip_spec)
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_checkpoint, broken)
+    weights = broken / "model.safetensors"
+    for data in (weights.read_bytes()[:1000], b"", b"\x00" * 64):
+        weights.write_bytes(data)
+        assert str(weights) in complaint("evaluate", "--checkpoint", broken, "--data", clip_spec)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ((), "--box X,Y,W,H"),
+        (("--box", "1,2,3"), "--box 1,2,3"),
+        (("--box", "1,2,0,5"), "above 0"),
+        (("--box", "1,2,nan,5"), "--box 1,2,nan,5"),
+        (("--box", "1,2,3,4", "--detector", "dlib"), "both"),
+        (("--detector", "magic"), "detector 'magic'"),
+        (("--detector", "yunet:/no/file.onnx"), "/no/file.onnx"),
+        (("--detector", f"yunet:{__file__}"), __file__),
+    ],
+)
+def test_track_options(
+    complaint: Complaint, tiny_checkpoint: str, clip_folder: Path, tmp_path: Path, arguments: tuple[str, ...], named: str
+) -> None:
+    video, out = clip_folder / "001" / "vid.avi", tmp_path / "out.mp4"
+    assert named in complaint("track", video, "--checkpoint", tiny_checkpoint, "--out", out, *arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_video(complaint: Complaint, tiny_checkpoint: str, tmp_path: Path) -> None:
+    missing = tmp_path / "none.mp4"
+    line = complaint("track", missing, "--checkpoint", tiny_checkpoint, "--box", "1,2,3,4", "--out", tmp_path / "out.mp4")
+    assert str(missing) in line and not list(tmp_path.iterdir())
+
+
+def test_other_options(complaint: Complaint, tiny_checkpoint: str, clip_spec: str, clip_folder: Path, tmp_path: Path) -> None:
+    evaluate = ("evaluate", "--checkpoint", tiny_checkpoint)
+    assert "--data" in complaint(*evaluate)
+    assert "curve.gif" in complaint(*evaluate, "--data", clip_spec, "--plot", tmp_path / "curve.gif")
+    assert "--batch-size 0" in complaint(*evaluate, "--data", clip_spec, "--batch-size", 0)
+    assert "--mode track" in complaint(*evaluate, "--data", clip_spec, "--boxes", "tracked")
+    assert "device 'toaster'" in complaint(*evaluate, "--data", clip_spec, "--device", "toaster")
+    assert "sheet.txt" in complaint("data", clip_spec, "--sheet", tmp_path / "sheet.txt")
+    video = clip_folder / "001" / "vid.avi"
+    assert "out.webp" in complaint("track", video, "--checkpoint", tiny_checkpoint, "--box", "1,1,9,9", "--out", "out.webp")
+    (tmp_path / "file").write_text("")
+    assert str(tmp_path / "file") in complaint(*evaluate, "--data", clip_spec, "--json", tmp_path / "file" / "e.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

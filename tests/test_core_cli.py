@@ -1,0 +1,139 @@
+"""The command ``srn`` from end to end on tiny data: what it prints, what it leaves."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from srn_core.cli import main
+from srn_core.data.clip import VideoFrames
+from srn_core.detectors import load_detector
+from srn_core.drawing import draw_box, draw_landmarks
+from srn_core.landmarks import IBUG68
+from srn_core.model.mean_shape import MEAN_SHAPES
+
+DATA = Path(os.environ.get("SRN_DATA", Path(__file__).parents[2] / "shared" / "data"))
+Srn = Callable[..., None]
+
+
+@pytest.fixture
+def srn(monkeypatch: pytest.MonkeyPatch) -> Srn:
+    """Run ``srn`` in this process."""
+
+    def run(*arguments: object) -> None:
+        monkeypatch.setattr(sys, "argv", ["srn", *map(str, arguments)])
+        main()
+
+    return run
+
+
+@pytest.mark.parametrize("command", ["evaluate", "track", "data", "train"])
+def test_help_tells_defaults(srn: Srn, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        srn(command, "--help")
+    assert stopped.value.code == 0
+    assert "(default: " in capsys.readouterr().out
+
+
+def test_evaluate_writes_all_it_is_asked_for(
+    srn: Srn, tiny_checkpoint: str, clip_spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "new" / "figures.json"
+    files = ("--json", out, "--plot", tmp_path / "ced.png", "--rows", tmp_path / "rows.jsonl")
+    srn("evaluate", "--checkpoint", tiny_checkpoint, "--data", clip_spec, "--normaliser", "box", *files)
+    record = json.loads(out.read_text())
+    assert record["checkpoint"] == tiny_checkpoint and record["data"] == clip_spec and record["normaliser"] == "box"
+    assert (record["n_faces"], record["n_clips"]) == (19, 5)
+    assert {"nme_mean", "nme_median", "fr_08", "fr_10", "auc_08", "auc_10", "nme_ci95"} <= set(record)
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert np.mean([row["nme"] for row in rows]) == pytest.approx(record["nme_mean"])
+    assert cv2.imread(str(tmp_path / "ced.png")).std() > 5
+    printed = capsys.readouterr().out
+    assert all(text in printed for text in ("box", "failures above 8 %", f"{record['nme_mean']:.2f}", "19"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ced.png", "new", "rows.jsonl"]
+
+
+def test_evaluate_on_several_specs_writes_a_list(srn: Srn, tiny_checkpoint: str, clip_spec: str, tmp_path: Path) -> None:
+    both = ("--data", clip_spec, "--data", f"{clip_spec}?limit=2")
+    srn(
+        "evaluate",
+        "--checkpoint",
+        tiny_checkpoint,
+        *both,
+        "--mode",
+        "track",
+        "--boxes",
+        "tracked",
+        "--json",
+        tmp_path / "e.json",
+    )
+    records = json.loads((tmp_path / "e.json").read_text())
+    assert [record["n_clips"] for record in records] == [5, 2]
+    assert {(record["mode"], record["boxes"]) for record in records} == {("track", "tracked")}
+
+
+def test_track_writes_video_and_landmarks(srn: Srn, tiny_checkpoint: str, clip_folder: Path, tmp_path: Path) -> None:
+    video, out = clip_folder / "001" / "vid.avi", tmp_path / "out.mp4"
+    srn("track", video, "--checkpoint", tiny_checkpoint, "--box", "30,30,80,80", "--out", out, "--json", tmp_path / "t.json")
+    frames = json.loads((tmp_path / "t.json").read_text())["frames"]
+    assert [frame["frame"] for frame in frames] == list(range(6))
+    assert frames[0]["box"] == [30, 30, 110, 110] and np.shape([frame["landmarks"] for frame in frames]) == (6, 68, 2)
+    found = np.array(frames[2]["landmarks"])
+    np.testing.assert_allclose(frames[3]["box"], [*found.min(0), *found.max(0)], atol=0.02)
+    written = VideoFrames(out)
+    assert written.count() == 6 and written.fps() == pytest.approx(25)
+    assert np.abs(written(3).astype(int) - VideoFrames(video)(3)).max() > 60
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "t.json"]
+
+
+@pytest.mark.skipif(not (DATA / "models" / "yunet.onnx").is_file(), reason="needs the YuNet model (SRN_DATA)")
+def test_track_starts_at_the_first_face_that_the_detector_finds(srn: Srn, tiny_checkpoint: str, tmp_path: Path) -> None:
+    real, short = VideoFrames(DATA / "video" / "demo.mp4"), tmp_path / "short.avi"
+    images = [np.zeros_like(real(0)), np.zeros_like(real(0)), real(0), real(1)]
+    writer = cv2.VideoWriter(str(short), cv2.VideoWriter.fourcc(*"MJPG"), 25, images[0].shape[1::-1])
+    for image in images:
+        writer.write(image[..., ::-1].copy())
+    writer.release()
+    detector = f"yunet:{DATA / 'models' / 'yunet.onnx'}"
+    files = ("--out", tmp_path / "out.avi", "--json", tmp_path / "t.json")
+    srn("track", short, "--checkpoint", tiny_checkpoint, "--detector", detector, *files)
+    frames = json.loads((tmp_path / "t.json").read_text())["frames"]
+    assert [frame["landmarks"] is None for frame in frames] == [True, True, False, False]
+    assert frames[0]["box"] is None and VideoFrames(tmp_path / "out.avi").count() == 4
+    box = load_detector(detector)(real(0))
+    assert box is not None
+    np.testing.assert_allclose(frames[2]["box"], box, atol=8)
+
+
+def test_data_prints_counts_and_draws_a_sheet(
+    srn: Srn, clip_spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    srn("data", f"{clip_spec}?split=test", "--sheet", tmp_path / "sheet.png")
+    printed = capsys.readouterr().out
+    assert "annotation-derived box" in printed and "category 3" in printed
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (160, 3 * 160, 3)
+
+
+def test_drawing_leaves_the_image_alone_and_copes_with_points_far_away() -> None:
+    image = np.zeros((90, 90, 3), np.uint8)
+    points = 60 * np.array(MEAN_SHAPES["68"]) + 45
+    drawn = draw_landmarks(image, points, IBUG68, (255, 0, 0))
+    assert image.max() == 0 and drawn[..., 0].max() == 255 and drawn[..., 1:].max() == 0
+    x, y = points[30].round().astype(int)
+    assert drawn[y, x, 0] > 100
+    far = points.copy()
+    far[0], far[1] = 1e12, np.nan
+    assert draw_landmarks(image, far, IBUG68).shape == image.shape
+    assert draw_box(image, np.array([10, 20, 40, 60]), (0, 255, 0))[40, 10, 1] > 100
+
+
+def test_the_module_runs_as_a_program() -> None:
+    done = subprocess.run([sys.executable, "-m", "srn_core.cli", "data", "nonsense:x"], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and "nonsense" in done.stderr

@@ -1,0 +1,140 @@
+"""An evaluation runs each clip as it should and its figures follow from its errors."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from srn_core import Tracker, load_pretrained
+from srn_core.data import Clip, ClipSet, load_clips
+from srn_core.errors import UserError
+from srn_core.evaluate import Evaluation, evaluate
+from srn_core.evaluation_report import ced
+from srn_core.geometry import landmark_box
+from srn_core.metrics import normaliser_length, point_errors
+
+
+@pytest.fixture(scope="module")
+def tracker(tiny_checkpoint: str) -> Tracker:
+    """The tiny model with weights large enough that memory and boxes matter."""
+    model = load_pretrained(tiny_checkpoint)
+    with torch.no_grad():
+        for layer in (*model.hsrm.groups.values(), model.hsrm.global_shape):
+            layer.weight *= 8
+    return Tracker(model, "cpu")
+
+
+@pytest.fixture(scope="module")
+def clips(clip_spec: str) -> ClipSet:
+    return load_clips(clip_spec)
+
+
+def with_cut(clips: ClipSet, at: int) -> ClipSet:
+    cuts = clips.clips[0].cuts.copy()
+    cuts[at] = True
+    return replace(clips, clips=(replace(clips.clips[0], cuts=cuts), *clips.clips[1:]))
+
+
+def alone(clips: ClipSet, *which: int) -> ClipSet:
+    return replace(clips, clips=tuple(clips.clips[i] for i in which))
+
+
+def tail(clip: Clip, start: int) -> Clip:
+    cuts = clip.cuts[start:].copy()
+    cuts[0] = True
+    return replace(
+        clip, landmarks=clip.landmarks[start:], boxes=clip.boxes[start:], cuts=cuts, source=lambda t: clip.frame(t + start)
+    )
+
+
+def test_detect_equals_one_face_at_a_time(tracker: Tracker, clips: ClipSet) -> None:
+    found = evaluate(tracker, clips, batch_size=4)
+    single = [tracker.detect([clip.frame(t)], clip.boxes[t : t + 1])[0] for clip in clips.clips for t in range(len(clip))]
+    np.testing.assert_allclose(found.predictions, single, atol=0.01)
+    truth = np.concatenate([clip.landmarks for clip in clips.clips])
+    expected = point_errors(found.predictions, truth, normaliser_length(truth, tracker.scheme))
+    np.testing.assert_allclose(found.errors, expected, rtol=1e-5)
+    assert found.clip_index.tolist() == [0] * 6 + [1] * 4 + [2] * 5 + [3] + [4] * 3
+
+
+@pytest.mark.parametrize("boxes", ["annotation", "tracked"])
+@pytest.mark.parametrize("batch_size", [1, 3, 8])
+def test_track_equals_the_public_tracker_clip_by_clip(tracker: Tracker, clips: ClipSet, boxes, batch_size: int) -> None:
+    found = evaluate(tracker, clips, "track", boxes, batch_size=batch_size)
+    for i, clip in enumerate(clips.clips):
+        given = iter(clip.boxes) if boxes == "annotation" else clip.boxes[0]
+        single = list(tracker.track((clip.frame(t) for t in range(len(clip))), given))
+        np.testing.assert_allclose(found.predictions[found.clip_index == i], single, atol=0.05)
+
+
+def test_tracked_boxes_and_memory_each_matter(tracker: Tracker, clips: ClipSet) -> None:
+    detected, tracked = evaluate(tracker, clips), evaluate(tracker, clips, "track")
+    followed = evaluate(tracker, clips, "track", "tracked")
+    starts = np.r_[True, np.diff(tracked.clip_index) > 0]
+    for other in (detected, followed):
+        same = np.isclose(tracked.predictions, other.predictions, atol=0.01).all((1, 2))
+        np.testing.assert_array_equal(same, starts)
+
+
+def test_a_one_frame_clip_is_tracked_as_it_is_detected(tracker: Tracker, clips: ClipSet) -> None:
+    still = alone(clips, 3)
+    np.testing.assert_allclose(evaluate(tracker, still, "track").errors, evaluate(tracker, still).errors, atol=1e-4)
+
+
+@pytest.mark.parametrize("boxes", ["annotation", "tracked"])
+def test_a_cut_starts_the_memory_and_the_box_anew(tracker: Tracker, clips: ClipSet, boxes) -> None:
+    cut = evaluate(tracker, with_cut(clips, 3), "track", boxes).predictions[:6]
+    uncut = evaluate(tracker, clips, "track", boxes).predictions[:6]
+    rest = evaluate(tracker, replace(clips, clips=(tail(clips.clips[0], 3),)), "track", boxes).predictions
+    np.testing.assert_allclose(cut[:3], uncut[:3], atol=0.01)
+    np.testing.assert_allclose(cut[3:], rest, atol=0.01)
+    assert not np.allclose(cut[3:], uncut[3:], atol=0.1)
+
+
+def test_summary_figures(clips: ClipSet) -> None:
+    errors = np.tile(np.array([0.02, 0.09, 0.11, 0.3])[:, None], (1, 68))
+    errors[0, 36:48] = 0.05
+    two = alone(clips, 1, 3)
+    summary = Evaluation(
+        two, "detect", "annotation", "inter-ocular", np.zeros((4, 68, 2)), errors, np.array([0, 0, 0, 1])
+    ).summary()
+    nme = errors.mean(1)
+    assert summary["nme_mean"] == pytest.approx(100 * nme.mean())
+    assert summary["fr_08"] == 75 and summary["fr_10"] == 50
+    assert summary["auc_10"] == pytest.approx(100 * np.mean([1 - nme[0] / 0.1, 0.1, 0, 0]))
+    assert summary["nme_groups"]["eye"] == pytest.approx(100 * np.mean([0.05, 0.09, 0.11, 0.3]))
+    low, high = summary["nme_ci95"]
+    assert low < summary["nme_mean"] < high
+    assert (summary["n_faces"], summary["n_clips"], summary["n_points"]) == (4, 2, 68)
+
+
+def test_no_interval_from_a_single_clip(tracker: Tracker, clips: ClipSet) -> None:
+    assert evaluate(tracker, alone(clips, 2)).summary()["nme_ci95"] is None
+
+
+def test_cumulative_distribution_never_falls() -> None:
+    x, y = ced(np.random.default_rng(0).uniform(0, 0.2, 50), 0.1)
+    assert (np.diff(x) >= 0).all() and (np.diff(y) >= 0).all() and 0 < y[-1] < 1
+
+
+def test_tracked_boxes_need_track_mode(tracker: Tracker, clips: ClipSet) -> None:
+    with pytest.raises(UserError, match="--mode track"):
+        evaluate(tracker, clips, "detect", "tracked")
+
+
+def test_a_lost_face_does_not_stop_the_evaluation(tiny_checkpoint: str, clips: ClipSet) -> None:
+    model = load_pretrained(tiny_checkpoint)
+    with torch.no_grad():
+        model.hsrm.global_shape.bias += 500 * torch.randn(136, generator=torch.Generator().manual_seed(0))
+    found = evaluate(Tracker(model, "cpu"), clips, "track", "tracked")
+    assert np.isfinite(found.errors).all() and landmark_box(found.predictions).shape == (19, 4)
+
+
+def test_rows_name_every_frame(tracker: Tracker, clips: ClipSet, clip_folder: Path) -> None:
+    found = evaluate(tracker, alone(clips, 3, 4))
+    rows = found.rows()
+    assert [(row["clip"], row["frame"]) for row in rows] == [("004", 0), ("124", 0), ("124", 1), ("124", 2)]
+    np.testing.assert_allclose([row["nme"] for row in rows], 100 * found.nme)
+    assert all(str(clip_folder) in row["data"] for row in rows)

@@ -1,0 +1,131 @@
+"""The network does what its equations say; every switch has an effect."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from srn_core import SRN, SRNConfig, Tracker
+from srn_core.geometry import from_box_units
+from srn_core.model.nonlocal_block import NonLocalBlock
+from srn_core.model.patches import extract_patches
+
+SMALL = SRNConfig.preset("small")
+
+
+def seeded(config: SRNConfig) -> SRN:
+    """The same perturbed weights for every config that has them: W_z is not zero any more."""
+    model = SRN(config).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            generator = torch.Generator().manual_seed(sum(name.encode()))
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * (parameter.shape[-1] ** -0.5))
+    return model
+
+
+def run(model: SRN, memory: float = 0.0) -> Tensor:
+    images = torch.randint(0, 256, (2, 3, 112, 112), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    shape = from_box_units(model.mean_shape, torch.tensor([[20.0, 20.0, 90.0, 90.0]] * 2))
+    with torch.inference_mode():
+        return model(images, shape, model.start(2) + memory)[0]
+
+
+@pytest.mark.parametrize(("preset", "millions"), [("paper", 20.8), ("small", 5.2)])
+def test_parameter_count(preset: str, millions: float) -> None:
+    count = sum(parameter.numel() for parameter in SRN(SRNConfig.preset(preset)).parameters())
+    assert count / 1e6 == pytest.approx(millions, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "change", [{"relation": "off"}, {"relation": "embedded_gaussian"}, {"memory": "off"}, {"memory": "frame"}], ids=str
+)
+def test_a_switch_changes_the_output(change: dict[str, str]) -> None:
+    base, other = run(seeded(SMALL)), run(seeded(replace(SMALL, **change)))
+    assert not torch.allclose(base[-1], other[-1], atol=1e-3)
+
+
+def test_relation_starts_as_the_identity() -> None:
+    model = SRN(SMALL)
+    x = torch.randn(2, 68, model.trunk.channels, model.trunk.side**2)
+    torch.testing.assert_close(model.relate(x), x)
+
+
+def test_memory_of_the_frame_before_is_read_unless_off() -> None:
+    for memory, reads in (("running", True), ("frame", True), ("off", False)):
+        model = seeded(replace(SMALL, memory=memory))
+        assert torch.equal(run(model), run(model, 0.5)) != reads
+
+
+def test_frame_memory_and_running_memory_agree_on_the_first_step() -> None:
+    running, frame = run(seeded(SMALL), 0.3), run(seeded(replace(SMALL, memory="frame")), 0.3)
+    torch.testing.assert_close(running[0], frame[0])
+    assert not torch.allclose(running[1], frame[1], atol=1e-3)
+
+
+def test_dot_product_block_is_the_double_sum_of_equation_3() -> None:
+    torch.manual_seed(0)
+    block = NonLocalBlock(4, "dot_product")
+    torch.nn.init.normal_(block.w_z.weight)
+    x = torch.randn(2, 6, 4)
+    theta, phi, g = block.theta(x), block.phi(x), block.g(x)
+    expected = torch.empty_like(x)
+    for b in range(2):
+        for i in range(6):
+            y = sum((theta[b, i] @ phi[b, j]) * g[b, j] for j in range(6)) / 6
+            expected[b, i] = x[b, i] + block.w_z(y)
+    torch.testing.assert_close(block(x), expected)
+
+
+def naive_patch(image: np.ndarray, point: np.ndarray, size: int) -> np.ndarray:
+    height, width = image.shape[1:]
+    patch = np.empty((image.shape[0], size, size), image.dtype)
+    x0, y0 = (int(np.floor(v + 0.5)) - size // 2 for v in point)
+    for row in range(size):
+        for column in range(size):
+            patch[:, row, column] = image[:, min(max(y0 + row, 0), height - 1), min(max(x0 + column, 0), width - 1)]
+    return patch
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(1, 9),
+    st.integers(3, 12),
+    st.integers(3, 12),
+    st.lists(st.tuples(*[st.floats(-1e6, 1e6, width=32) | st.floats(-15, 30, width=32)] * 2), min_size=1, max_size=4),
+)
+def test_patches_equal_a_plain_loop(size: int, height: int, width: int, points: list[tuple[float, float]]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (3, height, width), dtype=np.uint8)
+    where = np.array(points, np.float32)
+    patches = extract_patches(torch.from_numpy(image)[None], torch.from_numpy(where)[None], size)[0]
+    for patch, point in zip(patches.numpy(), where, strict=True):
+        np.testing.assert_array_equal(patch, naive_patch(image, point, size))
+
+
+def test_no_gradient_flows_through_the_patches() -> None:
+    model = SRN(SMALL)
+    shape = from_box_units(model.mean_shape, torch.tensor([[20.0, 20.0, 90.0, 90.0]])).requires_grad_()
+    shapes, _ = model(torch.zeros(1, 3, 112, 112), shape, model.start(1))
+    shapes.sum().backward()
+    assert shape.grad is None and model.hsrm.global_shape.weight.grad is not None
+
+
+def test_one_frame_tracked_is_the_same_as_detected() -> None:
+    tracker = Tracker(seeded(SMALL), "cpu")
+    image = np.random.default_rng(0).integers(0, 256, (90, 110, 3), dtype=np.uint8)
+    box = np.array([20, 10, 80, 75], np.float32)
+    [tracked] = tracker.track([image], box)
+    np.testing.assert_allclose(tracked, tracker.detect([image], box[None])[0], atol=1e-4)
+
+
+def test_tracking_carries_memory_and_detecting_does_not() -> None:
+    tracker = Tracker(seeded(SMALL), "cpu")
+    image = np.random.default_rng(0).integers(0, 256, (90, 110, 3), dtype=np.uint8)
+    boxes = np.array([[20, 10, 80, 75]] * 2, np.float32)
+    first, second = tracker.track([image, image], boxes)
+    assert not np.allclose(first, second, atol=1e-3)
+    alone = tracker.detect([image, image], boxes)
+    np.testing.assert_allclose(alone[0], alone[1], atol=1e-4)
