@@ -100,9 +100,9 @@ class Planned:
 
     def begin(self, game: OcclusionGame, clip: Tensor, landmark: Tensor, rngs: Sequence[np.random.Generator]) -> None:
         rewards = {c: self.plan(game, c) for c in clip.unique().tolist()}
-        paths = [
-            torch.from_numpy(best_path(rewards[c], first)) for c, first in zip(clip.tolist(), landmark.tolist(), strict=True)
-        ]
+        neighbours = game.neighbours.cpu().numpy()
+        starts = zip(clip.tolist(), landmark.tolist(), strict=True)
+        paths = [torch.from_numpy(best_path(rewards[c], neighbours, first)) for c, first in starts]
         self.paths = torch.nn.utils.rnn.pad_sequence(paths, batch_first=True).to(landmark.device)
 
     def targets(self, position: Position, running: Tensor) -> Tensor:

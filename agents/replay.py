@@ -99,7 +99,10 @@ class MultiQueueReplay:
 
         discount = np.where(rows["terminated"], 0, self.gamma ** rows["steps"].astype(np.float64))
         return Sample(
-            *(column(name) for name in ("clip", "frame", "landmark", "action")),
+            clip=column("clip"),
+            frame=column("frame"),
+            landmark=column("landmark"),
+            action=column("action"),
             next_frame=column("frame") + column("steps"),
             next_landmark=column("next_landmark"),
             reward=column("reward", torch.float32),

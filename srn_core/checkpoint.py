@@ -34,9 +34,11 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically."""
-    write_atomically(
-        path, lambda temporary: temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8") and None
-    )
+
+    def write(temporary: Path) -> None:
+        temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+    write_atomically(path, write)
 
 
 def read_json(path: Path) -> Any:

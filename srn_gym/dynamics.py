@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,9 +25,9 @@ from srn_core.occluders import add_noise_square, noise_keys
 from srn_core.tracker import Victim
 from srn_gym.crops import CropStore
 from srn_gym.memo import Memo
+from srn_gym.neighbourhoods import neighbour_table
+from srn_gym.rules import read_rules
 
-Mode = Literal["detect", "track"]
-Occluder = Literal["noise"]
 REFERENCE_SIZE = 224
 NO_OCCLUDER = -1
 NUM_ACTIONS = 3
@@ -39,11 +39,13 @@ class Response(NamedTuple):
     """What the tracker does on a frame.
 
     Attributes:
-        nme: ``(B,)`` float32 fraction of the inter-ocular distance: the reward (eq. 10).
+        reward: ``(B,)`` float32 fraction, as the rules say.
+        nme: ``(B,)`` float32 fraction of the inter-ocular distance (eq. 10).
         prediction: ``(B, L, 2)`` landmarks, crop pixels.
         state: ``(B, D)`` the tracker's memory after the frame; in ``detect`` mode the one that came in.
     """
 
+    reward: Tensor
     nme: Tensor
     prediction: Tensor
     state: Tensor
@@ -55,9 +57,10 @@ class OcclusionGame:
     Attributes:
         clips: the clips.
         tracker: the victim.
+        rules: what the game's arguments chose.
         device: where all tensors live.
-        mode: ``detect``: the tracker sees every frame afresh; ``track``: its memory runs on through the clip.
         num_landmarks: L.
+        neighbours: ``(L, 3)`` int64 the landmarks that actions 0, 1, 2 cover after each landmark.
         patch_size: P.
         occluder_side: side of the noise square, crop pixels.
         lengths: ``(C,)`` int64 frames of each clip.
@@ -69,45 +72,36 @@ class OcclusionGame:
         clip_keys: ``(C,)`` int64 from the clips' names: the noise does not depend on a clip's place in the set.
     """
 
-    def __init__(
-        self,
-        clips: Sequence[Clip],
-        tracker: Victim,
-        *,
-        mode: Mode = "detect",
-        occluder: Occluder = "noise",
-        occluder_size: int = 48,
-        noise_seed: int = 0,
-    ) -> None:
+    def __init__(self, clips: Sequence[Clip], tracker: Victim, **rules: Any) -> None:
         """Set up the game; frames are read when first shown.
 
         Args:
             clips: at least one, of the tracker's landmark scheme.
             tracker: the frozen victim.
-            mode: see the class.
-            occluder: what is put on the landmark; ``noise`` is uniform noise.
-            occluder_size: side of the square in pixels of a 224 px crop, scaled with the tracker's crop.
-            noise_seed: one more part of the noise's key.
+            rules: the fields of :class:`srn_gym.rules.Rules`.
 
         Raises:
-            UserError: an unknown mode or occluder, a square that does not fit, or clips of another scheme.
+            UserError: an unknown rule, a square that does not fit, or clips of another scheme.
         """
-        _check_choice("mode", mode, get_args(Mode))
-        _check_choice("occluder", occluder, get_args(Occluder))
+        self.rules = read_rules(rules)
         _check_clips(clips, tracker)
-        self.clips, self.tracker, self.mode, self.noise_seed = tuple(clips), tracker, mode, noise_seed
+        self.clips, self.tracker, self.mode = tuple(clips), tracker, self.rules.mode
         self.device, self.num_landmarks, self.patch_size = tracker.device, tracker.scheme.num_landmarks, tracker.patch_size
-        self.occluder_side = round(occluder_size * tracker.crop.size / REFERENCE_SIZE)
+        self.occluder_side = round(self.rules.occluder_size * tracker.crop.size / REFERENCE_SIZE)
         if not 1 <= self.occluder_side <= tracker.crop.size:
-            raise UserError(f"occluder_size {occluder_size}: expected a whole number of pixels from 3 to {REFERENCE_SIZE}")
+            raise UserError(
+                f"occluder_size {self.rules.occluder_size}: expected a whole number of pixels from 3 to {REFERENCE_SIZE}"
+            )
+        table = neighbour_table(tracker.scheme, self.rules.neighbourhood)
+        self.neighbours = torch.from_numpy(table).to(self.device)
         self._frame_boxes = np.concatenate([clip.boxes for clip in clips])
         self._load_annotations()
         self._crops = CropStore(self.clips, tracker.crop, self.device)
         self._memo = Memo(self.lengths, self.num_landmarks + 1, (self.num_landmarks, 2), self._predict)
 
     def candidates(self, landmark: Tensor) -> Tensor:
-        """The landmarks ``(B, 3)`` that the actions 0, 1, 2 cover: l - 1, l, l + 1, wrapping round."""
-        return (landmark[:, None] + torch.arange(-1, NUM_ACTIONS - 1, device=self.device)) % self.num_landmarks
+        """The landmarks ``(B, 3)`` that the actions 0, 1, 2 cover: the one before, the same and the next."""
+        return self.neighbours[landmark]
 
     def occlude(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
         """The frames with the occluder on landmark ``target``: ``(B, 3, S, S)`` uint8 RGB; -1 leaves a frame clean."""
@@ -138,26 +132,30 @@ class OcclusionGame:
             target: covered landmarks; -1 for none.
             state: ``(B, D)`` the tracker's memory before the frame; ``detect`` mode does not read it.
         """
-        if self.mode == "detect":
-            prediction = self._memo.lookup(clip, frame, target)
-        else:
-            cut = self.cuts[self.row(clip, frame), None]
-            state = torch.where(cut, self.tracker.start(len(clip)), state)
-            prediction, state = self._track(clip, frame, target, state)
-        return Response(self._nme(clip, frame, prediction), prediction, state)
+        if self.mode == "track":
+            state = torch.where(self.cuts[self.row(clip, frame), None], self.tracker.start(len(clip)), state)
+        prediction, after = self._react(clip, frame, target, state)
+        error = self._nme(clip, frame, prediction)
+        reward = error
+        if self.rules.reward == "excess":
+            clean, _ = self._react(clip, frame, torch.full_like(target, NO_OCCLUDER), state)
+            reward = error - self._nme(clip, frame, clean)
+        if self.rules.reward_cap is not None:
+            reward = reward.clamp(max=self.rules.reward_cap)
+        return Response(reward, error, prediction, after)
 
     def nme_table(self, clip: int, progress: Callable[[int, int], None] | None = None) -> Tensor:
-        """The reward of every landmark on every frame of a clip: ``(T, L + 1)`` float32 on the CPU, last column: no occluder.
+        """The NME of every landmark on every frame of a clip: ``(T, L + 1)`` float32 on the CPU, last column: no occluder.
 
         Args:
             clip: the clip's number.
             progress: called with the numbers of finished and of all entries.
 
         Raises:
-            UserError: in ``track`` mode, where a reward depends on all frames before.
+            UserError: in ``track`` mode, where an error depends on all frames before.
         """
         if self.mode != "detect":
-            raise UserError("mode 'track': rewards depend on the past, so there is no table of them; use mode 'detect'")
+            raise UserError("mode 'track': errors depend on the past, so there is no table of them; use mode 'detect'")
         length, width = len(self.clips[clip]), self.num_landmarks + 1
         entries = torch.arange(length * width, device=self.device)
         table = torch.empty(length * width)
@@ -193,8 +191,14 @@ class OcclusionGame:
 
     def _cover(self, crops: Tensor, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
         centres = self.landmarks[self.row(clip, frame), target]
-        keys = noise_keys(self.noise_seed, self.clip_keys[clip], frame)
+        keys = noise_keys(self.rules.noise_seed, self.clip_keys[clip], frame)
         return add_noise_square(crops, centres, keys, self.occluder_side)
+
+    def _react(self, clip: Tensor, frame: Tensor, target: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """The tracker's landmarks and its memory afterwards; in ``detect`` mode from the memo."""
+        if self.mode == "detect":
+            return self._memo.lookup(clip, frame, target), state
+        return self._track(clip, frame, target, state)
 
     def _track(self, clip: Tensor, frame: Tensor, target: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         images, boxes = self.occlude(clip, frame, target), self.boxes[self.row(clip, frame)]
@@ -213,11 +217,6 @@ class OcclusionGame:
     def _nme(self, clip: Tensor, frame: Tensor, prediction: Tensor) -> Tensor:
         row = self.row(clip, frame)
         return nme(prediction, self.landmarks[row], self.inter_ocular[row])
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise UserError(f"{name} '{value}': unknown; expected one of {', '.join(choices)}")
 
 
 def _check_clips(clips: Sequence[Clip], tracker: Victim) -> None:

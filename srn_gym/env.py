@@ -11,7 +11,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Box, Discrete
 
 from srn_core.errors import UserError
-from srn_gym.dynamics import NUM_ACTIONS, Mode, OcclusionGame
+from srn_gym.dynamics import NUM_ACTIONS, OcclusionGame
 from srn_gym.episodes import Episodes, Step
 from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER, load_game
 from srn_gym.render import draw_env, show
@@ -26,20 +26,24 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     ## Description
 
     A video clip of a face plays. On every frame the agent puts a square of uniform noise on a landmark: on the one that it
-    covered on the frame before, or on one of its two neighbours in index order. A frozen tracker then looks for all
+    covered on the frame before, or on one of its two neighbours. A frozen tracker then looks for all
     landmarks; its error is the reward. This is the synthesis of hard occluded faces (HOFS) of Zhu et al., "Reasoning
     Structural Relation for Occlusion-Robust Facial Landmark Localization", Pattern Recognition 2022,
     https://arxiv.org/abs/2112.10087.
 
     ## Action space
 
-    `Discrete(3)`, with `l` the landmark that was covered last; indices wrap round modulo L:
+    `Discrete(3)`, with `l` the landmark that was covered last. With `neighbourhood="index"` the order is that of the
+    numbers, wrapping round modulo L; with `"graph"` it is a closed tour along the contours of the face, which goes from
+    one contour to the nearest other one on the mean shape:
 
-    | Num | Action                             |
-    |-----|------------------------------------|
-    | 0   | cover the landmark before, `l - 1` |
-    | 1   | cover the same landmark, `l`       |
-    | 2   | cover the next landmark, `l + 1`   |
+    | Num | Action                    | `index` | `graph`, the 68 points                                         |
+    |-----|---------------------------|---------|----------------------------------------------------------------|
+    | 0   | cover the landmark before | `l - 1` | against the tour: 0-16, 26-22, 43-47, 42, 27-30, 31-35, 52-59, |
+    | 1   | cover the same landmark   | `l`     | 48-51, 62-67, 60-61, 40-41, 36-39, 21-17, and 0 again          |
+    | 2   | cover the next landmark   | `l + 1` | along the tour                                                 |
+
+    `env.unwrapped.game.neighbours` is the table `(L, 3)` of what the actions cover.
 
     ## Observation space
 
@@ -51,7 +55,8 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     ## Rewards
 
     `1/L sum_i ||p_i - t_i|| / d`: the mean distance of the tracker's landmarks from the truth on the covered frame, over the
-    distance of the outer eye corners; a fraction (eq. 10).
+    distance of the outer eye corners; a fraction (eq. 10). With `reward="excess"` the same less its value on the clean
+    frame, the tracker being in the same state: what the occluder alone did. `reward_cap` bounds either from above.
 
     ## Starting state
 
@@ -66,7 +71,7 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     ## Info
 
     `reset`: `"clip"`, `"frame"` (the shown one) and `"landmark"`. `step`: `"clip"`, `"frame"` and `"landmark"` that were
-    covered, `"nme"` (a fraction), `"prediction"` and `"ground_truth"`, both `(L, 2)` pixels of the original frame.
+    covered, `"nme"` (eq. 10 whatever the reward; a fraction), `"prediction"` and `"ground_truth"`, both `(L, 2)` pixels of the original frame.
 
     ## Arguments
 
@@ -78,6 +83,9 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     | `mode`          | `"detect"`           | `"detect"`: the tracker sees each frame afresh; `"track"`: it remembers |
     | `occluder_size` | `48`                 | side of the square in pixels of a 224 px crop                            |
     | `noise_seed`    | `0`                  | seed of the noise, the same for all episodes                             |
+    | `neighbourhood` | `"index"`            | what "before" and "next" mean: `"index"` or `"graph"`, see above         |
+    | `reward`        | `"nme"`              | `"nme"`: eq. 10; `"excess"`: less the error on the clean frame           |
+    | `reward_cap`    | `None`               | the largest reward, a fraction                                           |
     | `window`        | `None`               | longest episode, in frames                                               |
     | `render_mode`   | `None`               | `"rgb_array"`, or `"human"` for a window                                 |
 
@@ -103,19 +111,17 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
         clips: str = DEFAULT_CLIPS,
         tracker: str = DEFAULT_TRACKER,
         device: str = "auto",
-        mode: Mode = "detect",
-        occluder_size: int = 48,
-        noise_seed: int = 0,
         window: int | None = None,
         render_mode: Literal["human", "rgb_array"] | None = None,
+        **rules: Any,
     ) -> None:
-        """See the class for the arguments.
+        """See the class for the arguments; ``rules`` are the fields of :class:`srn_gym.rules.Rules`.
 
         Raises:
             UserError: an argument cannot be used.
         """
         self.render_mode = check_render_mode(render_mode, RENDER_MODES)
-        self.game = load_game(clips, tracker, device, mode, occluder_size, noise_seed)
+        self.game = load_game(clips, tracker, device, **rules)
         self.episodes = Episodes(self.game, 1, window)
         self.observation_space = observation_space(self.game)
         self.action_space = Discrete(NUM_ACTIONS)
@@ -186,7 +192,7 @@ def step_info(game: OcclusionGame, step: Step) -> dict[str, np.ndarray]:
     """What a step did, one entry an env, points ``(B, L, 2)`` in pixels of the original frames; fresh arrays."""
     clip, frame = step.clip.cpu().numpy(), step.frame.cpu().numpy()
     return {
-        "nme": step.reward.cpu().numpy().astype(np.float64),
+        "nme": step.response.nme.cpu().numpy().astype(np.float64),
         "landmark": step.landmark.cpu().numpy().copy(),
         "frame": frame.copy(),
         "clip": clip.copy(),

@@ -22,7 +22,7 @@ class Step(NamedTuple):
     """What a step did, one entry an env.
 
     Attributes:
-        reward: ``(B,)`` float32, the NME of eq. 10.
+        reward: ``(B,)`` float32, the response's.
         terminated: ``(B,)`` bool, the clip has ended.
         truncated: ``(B,)`` bool, the window has ended before the clip.
         response: the tracker's.
@@ -101,7 +101,7 @@ class Episodes:
         self.played = self.played.index_fill(0, rows[0], False)
 
     def step(self, actions: Tensor) -> Step:
-        """Cover landmark l - 1, l or l + 1 (actions 0, 1, 2; ``(B,)`` int64) on the shown frames and go on to the next."""
+        """Cover the landmark before, the same or the next (actions 0, 1, 2; ``(B,)`` int64) on the shown frames and go on."""
         return self.place(self.game.candidates(self.landmark).gather(1, actions[:, None])[:, 0])
 
     def place(self, targets: Tensor) -> Step:
@@ -111,7 +111,7 @@ class Episodes:
         truncated = torch.zeros_like(terminated)
         if self.window is not None:
             truncated = ~terminated & (self.frame - self.start + 1 >= self.window)
-        self.last = Step(response.nme, terminated, truncated, response, self.clip, self.frame, targets)
+        self.last = Step(response.reward, terminated, truncated, response, self.clip, self.frame, targets)
         self.frame = self.frame + (~terminated).long()
         self.landmark = torch.where(targets == NO_OCCLUDER, self.landmark, targets)
         self.state = response.state

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 from srn_core.data import load_clips
 from srn_core.tracker import load_tracker
-from srn_gym.dynamics import Mode, OcclusionGame
+from srn_gym.dynamics import OcclusionGame
+from srn_gym.rules import Mode, Rules, read_rules
 
 DEFAULT_CLIPS, DEFAULT_TRACKER = "demo?split=train", "srn-small"
 
@@ -15,19 +18,13 @@ DEFAULT_CLIPS, DEFAULT_TRACKER = "demo?split=train", "srn-small"
 class NamedGame(OcclusionGame):
     """A game that travels to other processes as the names that made it, not as clips and weights."""
 
-    def __init__(self, clips: str, tracker: str, device: str, mode: Mode, occluder_size: int, noise_seed: int) -> None:
+    def __init__(self, clips: str, tracker: str, device: str, rules: Rules) -> None:
         """See :func:`load_game`."""
-        self.arguments = (clips, tracker, device, mode, occluder_size, noise_seed)
-        super().__init__(
-            load_clips(clips).clips,
-            load_tracker(tracker, device),
-            mode=mode,
-            occluder_size=occluder_size,
-            noise_seed=noise_seed,
-        )
+        self.arguments = (clips, tracker, device, rules)
+        super().__init__(load_clips(clips).clips, load_tracker(tracker, device), **dataclasses.asdict(rules))
 
-    def __reduce__(self) -> tuple[Callable[..., NamedGame], tuple[str | int, ...]]:
-        return load_game, self.arguments
+    def __reduce__(self) -> tuple[Callable[..., NamedGame], tuple[str, str, str, Rules]]:
+        return _load, self.arguments
 
 
 def load_game(
@@ -37,6 +34,7 @@ def load_game(
     mode: Mode = "detect",
     occluder_size: int = 48,
     noise_seed: int = 0,
+    **rules: Any,
 ) -> NamedGame:
     """The game of a data spec and a tracker; envs of the same arguments share its crops and its memo.
 
@@ -44,16 +42,18 @@ def load_game(
         clips: data spec (``srn_core.data``).
         tracker: a checkpoint's name or folder.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        mode: ``detect`` or ``track``, see :class:`OcclusionGame`.
-        occluder_size: side of the noise square in pixels of a 224 px crop.
-        noise_seed: seed of the noise.
+        mode: see :class:`srn_gym.rules.Rules`.
+        occluder_size: see :class:`srn_gym.rules.Rules`.
+        noise_seed: see :class:`srn_gym.rules.Rules`.
+        rules: the other fields of :class:`srn_gym.rules.Rules`.
 
     Raises:
         UserError: clips, tracker or another argument cannot be used.
     """
-    return _load(clips, tracker, device, mode, occluder_size, noise_seed)
+    rules |= {"mode": mode, "occluder_size": occluder_size, "noise_seed": noise_seed}
+    return _load(clips, tracker, device, read_rules(rules))
 
 
 @lru_cache(maxsize=4)
-def _load(clips: str, tracker: str, device: str, mode: Mode, occluder_size: int, noise_seed: int) -> NamedGame:
-    return NamedGame(clips, tracker, device, mode, occluder_size, noise_seed)
+def _load(clips: str, tracker: str, device: str, rules: Rules) -> NamedGame:
+    return NamedGame(clips, tracker, device, rules)

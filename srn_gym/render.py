@@ -55,7 +55,7 @@ def draw_env(episodes: Episodes, env: int) -> np.ndarray:
     else:
         clip, frame, target = (index[env : env + 1] for index in (last.clip, last.frame, last.landmark))
         prediction = last.response.prediction[env].cpu().numpy()
-        score = f"landmark {int(target)}   NME {100 * float(last.reward[env]):.2f} %" if target >= 0 else "no occluder"
+        score = f"landmark {int(target)}   NME {100 * float(last.response.nme[env]):.2f} %" if target >= 0 else "no occluder"
     image = game.occlude(clip, frame, target)[0].permute(1, 2, 0).cpu().numpy()
     truth = game.landmarks[game.row(clip, frame)][0].cpu().numpy()
     return draw_face(image, truth, prediction, (f"{game.clips[int(clip)].name}   frame {int(frame)}", score))

@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from srn_core.errors import UserError
-from srn_gym.dynamics import NUM_ACTIONS, Mode
+from srn_gym.dynamics import NUM_ACTIONS
 from srn_gym.env import RENDER_FPS, check_render_mode, observation_space, reset_info, step_info
 from srn_gym.episodes import Episodes
 from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER, load_game
@@ -42,13 +42,11 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
         clips: str = DEFAULT_CLIPS,
         tracker: str = DEFAULT_TRACKER,
         device: str = "auto",
-        mode: Mode = "detect",
-        occluder_size: int = 48,
-        noise_seed: int = 0,
         window: int | None = None,
         max_episode_steps: int | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
         render_mode: Literal["rgb_array"] | None = None,
+        **rules: Any,
     ) -> None:
         """Args are the single env's (see :class:`srn_gym.env.OcclusionSynthesisEnv`) and those below.
 
@@ -57,13 +55,11 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
             clips: see the single env.
             tracker: see the single env.
             device: see the single env.
-            mode: see the single env.
-            occluder_size: see the single env.
-            noise_seed: see the single env.
             window: see the single env.
             max_episode_steps: what ``make_vec`` passes on; the shorter of it and ``window`` is the window.
             autoreset_mode: ``SameStep``, ``NextStep`` or ``Disabled``.
             render_mode: ``rgb_array`` or None.
+            rules: the fields of :class:`srn_gym.rules.Rules`.
 
         Raises:
             UserError: an argument cannot be used.
@@ -72,7 +68,7 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
         self.autoreset_mode = _read_autoreset_mode(autoreset_mode)
         self.render_mode = check_render_mode(render_mode, ("rgb_array",))
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": RENDER_FPS, "autoreset_mode": self.autoreset_mode}
-        self.game = load_game(clips, tracker, device, mode, occluder_size, noise_seed)
+        self.game = load_game(clips, tracker, device, **rules)
         limits = [limit for limit in (window, max_episode_steps) if limit is not None]
         self.episodes = Episodes(self.game, num_envs, min(limits, default=None))
         self.single_observation_space, self.single_action_space = observation_space(self.game), Discrete(NUM_ACTIONS)

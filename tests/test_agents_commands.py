@@ -28,9 +28,7 @@ def test_train_then_evaluate_then_compare(clip_spec, tiny_checkpoint, tmp_path):
 
     out, video = tmp_path / "figures.json", tmp_path / "episode.mp4"
     shared = ["--clips", clip_spec, "--tracker", tiny_checkpoint, "--episodes", "5"]
-    evaluated = call(
-        "agents/evaluate.py", "--policy", run, *shared, "--optimal", "--json", str(out), "--video", str(video)
-    )
+    evaluated = call("agents/evaluate.py", "--policy", run, *shared, "--optimal", "--json", str(out), "--video", str(video))
     assert evaluated.returncode == 0, evaluated.stderr
     figures = json.loads(out.read_text())
     assert {"policy", "episodes", "return_mean", "nme_mean", "optimal_share", "rows"} <= figures.keys()
@@ -54,7 +52,10 @@ def test_bad_input_is_one_line_and_status_2(clip_spec, tiny_checkpoint, tmp_path
     for arguments, word in (
         (["agents/evaluate.py", "--policy", "clever", "--clips", clip_spec, "--tracker", tiny_checkpoint], "clever"),
         (["agents/evaluate.py", "--policy", "static", "--clips", "films:x"], "films"),
-        (["agents/dqn.py", "--clips", clip_spec, "--tracker", str(tmp_path / "none"), "--run-dir", str(tmp_path / "r")], "none"),
+        (
+            ["agents/dqn.py", "--clips", clip_spec, "--tracker", str(tmp_path / "none"), "--run-dir", str(tmp_path / "r")],
+            "none",
+        ),
     ):
         failed = call(*arguments)
         assert failed.returncode == 2

@@ -48,7 +48,7 @@ def test_shared_features_equal_those_of_the_whole_observation(game, tiny_checkpo
 
 
 class LooksAtTheNose:
-    """A victim that errs where the pixels at the middle of the face are noisy, and nowhere else: the best policy is to go there."""
+    """A victim that errs where the pixels at the middle of the face are noisy: the best policy is to go there."""
 
     def __init__(self, tracker) -> None:
         self.scheme, self.crop, self.patch_size = tracker.scheme, tracker.crop, tracker.patch_size
@@ -59,7 +59,9 @@ class LooksAtTheNose:
 
     def step(self, frames, boxes, state):
         centre = ((boxes[:, :2] + boxes[:, 2:]) / 2).long()
-        around = torch.stack([f[:, y - 1 : y + 2, x - 1 : x + 2].float() for f, (x, y) in zip(frames, centre.tolist(), strict=True)])
+        around = torch.stack(
+            [f[:, y - 1 : y + 2, x - 1 : x + 2].float() for f, (x, y) in zip(frames, centre.tolist(), strict=True)]
+        )
         error = (around.flatten(2).std(2).mean(1) > 40).float() * 200
         return centre[:, None] + error[:, None, None] + torch.zeros(1, 68, 2), state
 
@@ -68,7 +70,9 @@ def test_a_game_whose_best_policy_is_known_is_solved(clip_spec, tiny_checkpoint,
     game = OcclusionGame(load_clips(f"{clip_spec}?limit=3").clips, LooksAtTheNose(load_tracker(tiny_checkpoint, "cpu")))
     table = game.nme_table(0)[:, :-1]
     assert table.max() > 2 * table.min()
-    args = small_args(clip_spec, tiny_checkpoint, tmp_path, lr=2e-3, learning_starts=300, batch_size=64, gamma=0.9, target_rate=0.03)
+    args = small_args(
+        clip_spec, tiny_checkpoint, tmp_path, lr=2e-3, learning_starts=300, batch_size=64, gamma=0.9, target_rate=0.03
+    )
     learner = Learner(args, game)
     learn_from_random_play(learner, game, steps=600, updates=900)
     learned, walk, optimal = (play(game, policy, 60, 0).returns.mean() for policy in policies_of(learner, game))

@@ -72,7 +72,7 @@ def test_batches_of_the_tracker_equal_single_faces(arguments, envs, monkeypatch)
     """Without a shared memo: 8 faces in one batch against 8 games of one face."""
     games = iter([NamedGame(*envs.game.arguments) for _ in range(NUM_ENVS + 1)])
     for module in (srn_gym.env, srn_gym.vector_env):
-        monkeypatch.setattr(module, "load_game", lambda *_: next(games))
+        monkeypatch.setattr(module, "load_game", lambda *_, **__: next(games))
     envs = gym.make_vec(ID, num_envs=NUM_ENVS, **arguments)
     singles = SyncVectorEnv([lambda: gym.make(ID, **arguments)] * NUM_ENVS, autoreset_mode=AutoresetMode.SAME_STEP)
     assert_same(envs.reset(seed=2), singles.reset(seed=2))

@@ -79,7 +79,7 @@ class Reader(Protocol):
 def parse_spec(text: str) -> DataSpec:
     """Take a spec apart.
 
-    >>> parse_spec("ytf68:faces/ytf68?split=val&limit=3").split
+    >>> parse_spec("demo?split=val&limit=3").split
     'val'
 
     Raises:
@@ -139,4 +139,4 @@ def hold_out(names: list[str], fraction: float) -> set[str]:
 
 
 def _reader(kind: str) -> Reader:
-    return import_module(READERS[kind])  # type: ignore[return-value]
+    return import_module(READERS[kind])

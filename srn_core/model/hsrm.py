@@ -16,6 +16,8 @@ class HSRM(nn.Module):
     neighbourhood; one linear layer joins all components (the point-to-point constraint).
     """
 
+    index_order: Tensor
+
     def __init__(self, scheme: Scheme, features: int, memory_dim: int, map_dim: int, group_dim: int) -> None:
         super().__init__()
         self.scheme = scheme
@@ -51,9 +53,9 @@ class HSRM(nn.Module):
 
     def shape_update(self, groups: dict[str, Tensor]) -> Tensor:
         """Eq. 7: component outputs joined in index order, then one linear layer: ``dS`` as ``(B, L, 2)``."""
-        parts = []
+        parts: list[Tensor] = []
         for components in self.scheme.neighbourhoods.values():
             seen = torch.cat([groups[component] for component in components], 1)
             parts.extend(self.outputs[component](seen) for component in components)
-        joined = torch.cat(parts, 1)[:, self.index_order]
+        joined = torch.cat(parts, 1).index_select(1, self.index_order)
         return self.global_shape(joined).unflatten(1, (-1, 2))

@@ -21,15 +21,15 @@ import numpy as np
 from srn_core.errors import UserError
 from srn_core.synthetic.picks import mirrored_picks
 
+SKIN, EYE, TEETH, TONGUE = range(4)
 MATERIALS = {
-    "body": 0,
-    "helper-l-eye": 1,
-    "helper-r-eye": 1,
-    "helper-upper-teeth": 2,
-    "helper-lower-teeth": 2,
-    "helper-tongue": 3,
+    "body": SKIN,
+    "helper-l-eye": EYE,
+    "helper-r-eye": EYE,
+    "helper-upper-teeth": TEETH,
+    "helper-lower-teeth": TEETH,
+    "helper-tongue": TONGUE,
 }
-SKIN, EYE, TEETH, TONGUE = 0, 1, 2, 3
 FACE_UNITS = "faceunits01/targets/faceunits/"
 BLINKS = ("eyeBlinkRight", "eyeBlinkLeft")
 # Landmarks of the lids, right eye then left; columns of upper and lower lid face each other.

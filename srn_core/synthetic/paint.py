@@ -15,7 +15,9 @@ ATLAS_SCALE = 300.0
 LEFT, TOP = -1.0, 8.4
 ATLAS_SIZE = (600, 810)
 
-UPPER_LID = (36, 37, 38, 39)
+# From corner to corner, right eye and left.
+UPPER_LID_LINES = ((36, 37, 38, 39), (42, 43, 44, 45))
+LOWER_LID_LINES = ((36, 41, 40, 39), (42, 47, 46, 45))
 OUTER_LIP = tuple(range(48, 60))
 
 
@@ -145,9 +147,9 @@ def paint_face(rng: np.random.Generator, skin: np.ndarray, lips: np.ndarray, hai
     mouth = np.zeros(rows.shape, np.uint8)
     cv2.fillPoly(mouth, [np.rint(_smooth_curve(points[[*OUTER_LIP, 48]], 96) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     _blend(atlas, lips, 0.92 * cv2.GaussianBlur(mouth, (0, 0), 2.2).astype(np.float32) / 255.0)
-    lids = [_smooth_curve(points[list(row)], 40) for row in (UPPER_LID, (42, 43, 44, 45))]
+    lids = [_smooth_curve(points[list(row)], 40) for row in UPPER_LID_LINES]
     _blend(atlas, np.minimum(0.4 * hair, 0.02), 0.95 * _stroke_mask(lids, 5.0 - 2.0 * masculine, 1.2))
-    under = [_smooth_curve(points[list(row)], 40) for row in ((36, 41, 40, 39), (42, 47, 46, 45))]
+    under = [_smooth_curve(points[list(row)], 40) for row in LOWER_LID_LINES]
     _blend(atlas, skin * [0.45, 0.33, 0.33], 0.6 * _stroke_mask(under, 2.0, 1.2))
     _blend(atlas, np.minimum(hair, 0.25 * skin + 0.5 * hair), 0.95 * _brow_mask(rng, points, masculine))
     return atlas

@@ -1,0 +1,54 @@
+"""Talking heads rendered on the fly: ``synthetic?seed=0&limit=4&frames=48``. Needs the extra ``synthetic``.
+
+Clip ``i`` is the render of seed ``seed + i``; ``demo`` ships the renders of seeds 0 to 15.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from srn_core.data.boxes import annotation_boxes
+from srn_core.data.clip import Clip, continuous
+from srn_core.data.spec import DataSpec, whole_number
+from srn_core.landmarks import IBUG68
+from srn_core.synthetic.clips import RenderedClip, render_clip
+
+SPLITS = ()
+OPTIONS = ("seed", "frames")
+NEEDS_PATH = False
+DEFAULT_CLIPS = 16
+
+
+@dataclass(frozen=True)
+class RenderedFrames:
+    """Frames of a rendered clip; another process renders them again from the seed."""
+
+    seed: int
+    num_frames: int
+
+    def __call__(self, t: int) -> np.ndarray:
+        return _render(self.seed, self.num_frames).frames[t]
+
+
+def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
+    """``limit`` clips (16 where not given), rendered when named: about 10 s a clip."""
+    options = {"seed": "0", "frames": "48", **spec.options}
+    first = whole_number("synthetic", "seed", options["seed"], 0)
+    frames = whole_number("synthetic", "frames", options["frames"], 1)
+    seeds = range(first, first + (spec.limit or DEFAULT_CLIPS))
+    return [_clip(seed, frames) for seed in seeds], "annotation-derived box", []
+
+
+def _clip(seed: int, frames: int) -> Clip:
+    points = _render(seed, frames).landmarks
+    name = f"synthetic{seed:05d}"
+    boxes = annotation_boxes(points, [f"{name}/{t}" for t in range(frames)])
+    return Clip(name, points, boxes, RenderedFrames(seed, frames), continuous(frames), IBUG68)
+
+
+@lru_cache(maxsize=64)
+def _render(seed: int, frames: int) -> RenderedClip:
+    return render_clip(seed, frames)

@@ -1,0 +1,145 @@
+"""Training: faces, augmentation, the loop, resuming."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY
+
+from srn_core.checkpoint import load_card, load_pretrained, load_tensors
+from srn_core.data import load_clips
+from srn_core.errors import UserError
+from srn_core.geometry import crop_map
+from srn_core.training import train as train_module
+from srn_core.training.augment import draw_batch
+from srn_core.training.pool import FacePool
+from srn_core.training.train import TrainArgs, train
+
+
+@pytest.fixture(scope="module")
+def pool(clip_spec) -> FacePool:
+    return FacePool(load_clips(clip_spec).clips, TINY, torch.device("cpu"))
+
+
+def small_args(clip_spec: str, tiny_checkpoint: str, out: Path, **changes) -> TrainArgs:
+    options = {"steps": 6, "batch": 8, "sequence": 2, "sequence_every": 2, "val_every": 3, "warmup": 2, "device": "cpu"}
+    return TrainArgs(data=(clip_spec,), val=(clip_spec,), out=out, init=tiny_checkpoint, **{**options, **changes})
+
+
+def test_truth_stays_on_the_face_through_turn_mirror_and_box(pool):
+    """Paint every landmark of a blank pool bright, in a colour of its own side: augmented truth must lie on the paint."""
+    painted = FacePool.__new__(FacePool)
+    painted.__dict__.update(pool.__dict__)
+    painted.crops = torch.zeros_like(pool.crops)
+    for image, points in zip(painted.crops, pool.landmarks, strict=True):
+        for x, y in np.round(points).astype(int):
+            image[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2] = 255
+    batch = draw_batch(painted, TINY, (0, 0), 32, 1, "none")
+    clean = batch.truth[0]
+    inside = ((clean > 2) & (clean < TINY.image_size - 3)).all(-1)
+    x, y = (clean + 0.5).long().clamp(0, TINY.image_size - 1).unbind(-1)
+    seen = batch.images[0].mean(1)[torch.arange(32)[:, None], y, x]
+    background = batch.images[0].flatten(1).median(1).values[:, None].expand_as(seen)
+    assert inside.float().mean() > 0.8
+    assert (seen > background + 0.05)[inside].float().mean() > 0.95
+
+
+def test_mirrored_faces_keep_their_landmark_order(pool):
+    """Landmark 36 is the eye in the left of the picture, whichever way the face was flipped."""
+    batch = draw_batch(pool, TINY, (0, 3), 64, 1, "none")
+    assert (batch.truth[0, :, 36, 0] < batch.truth[0, :, 45, 0]).all()
+    assert (batch.truth[0, :, 0, 0] < batch.truth[0, :, 16, 0]).all()
+
+
+def test_a_batch_depends_on_seed_and_step_alone(pool):
+    first, again, other = (draw_batch(pool, TINY, seed, 8, 2, "varied") for seed in ((0, 1), (0, 1), (0, 2)))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first.images, other.images)
+    assert first.images.shape == (2, 8, 3, 56, 56)
+    assert first.images.abs().max() <= 0.5
+
+
+def test_occluders_change_pixels_of_most_faces_and_none_changes_nothing(pool):
+    clean, square, varied = (draw_batch(pool, TINY, (0, 5), 64, 1, kind).images[0] for kind in ("none", "square", "varied"))
+    changed = [(a - clean).abs().amax(1).gt(0.15).flatten(1).float().mean(1) for a in (square, varied)]
+    size = round(56 * 48 / 224) ** 2 / 56**2
+    assert (changed[0] > 0.4 * size).all()
+    assert 0.5 < (changed[1] > 0.01).float().mean() < 0.95
+
+
+def test_sequences_do_not_cross_clips_or_cuts(pool):
+    rng = np.random.default_rng(0)
+    ends = np.cumsum([len(c) for c in load_clips_lengths(pool)])
+    index = pool.draw(rng, 200, 3)
+    clip = np.searchsorted(ends, index, side="right")
+    assert (clip == clip[0]).all()
+    assert (np.diff(index, axis=0) >= 0).all()
+    assert (np.diff(index, axis=0) > 0).any()
+
+
+def load_clips_lengths(pool: FacePool) -> list[range]:
+    starts = np.flatnonzero(np.concatenate([[True], pool.run[:-1] == 1]))
+    return [range(a, b) for a, b in zip(starts, [*starts[1:], len(pool)], strict=True)]
+
+
+def test_mean_shape_is_the_clips_mean_in_box_units(pool, clip_spec):
+    clips = load_clips(clip_spec).clips
+    expected = np.zeros((68, 2))
+    for clip in clips:
+        unit = crop_map(clip.boxes, dataclasses.replace(TINY, image_size=100, crop_factor=1.0).crop)
+        expected += (unit.to_crop(clip.landmarks).mean(0) - 49.5) / 100 / len(clips)
+    np.testing.assert_allclose(pool.mean_shape, expected, atol=1e-5)
+
+
+def test_training_lowers_the_error(tiny_checkpoint, tmp_path):
+    """On a rendered head: the made-up clips have no features to find."""
+    spec = "demo?split=train&limit=1"
+    changes = {"lr": 3e-3, "ema": 0.9, "occlusion": "none", "batch": 16}
+    args = small_args(spec, tiny_checkpoint, tmp_path / "run", steps=120, val_every=40, **changes)
+    train(args)
+    before = train_module.TrainingRun(small_args(spec, tiny_checkpoint, tmp_path / "before", steps=0))
+    before.validate_and_save(0)
+    trained, untrained = (load_card(tmp_path / name)["val_nme_percent"][spec] for name in ("run", "before"))
+    assert trained < 0.8 * untrained
+    assert list((tmp_path / "run").glob("events.out.tfevents.*"))
+    assert load_pretrained(tmp_path / "run").config == TINY
+
+
+def test_resumed_training_equals_uninterrupted_bit_for_bit(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
+    train(small_args(clip_spec, tiny_checkpoint, tmp_path / "whole"))
+    save = train_module.TrainingRun.validate_and_save
+
+    def save_and_stop(self, step):
+        save(self, step)
+        raise InterruptedError
+
+    monkeypatch.setattr(train_module.TrainingRun, "validate_and_save", save_and_stop)
+    with pytest.raises(InterruptedError):
+        train(small_args(clip_spec, tiny_checkpoint, tmp_path / "parts"))
+    monkeypatch.undo()
+    train(small_args(clip_spec, tiny_checkpoint, tmp_path / "parts", resume=True))
+    whole, parts = (load_tensors(tmp_path / name / "state.safetensors")[0] for name in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_two_seeds_differ(clip_spec, tmp_path, tiny_checkpoint):
+    for seed in (0, 1):
+        train(small_args(clip_spec, tiny_checkpoint, tmp_path / str(seed), steps=2, seed=seed))
+    first, second = (load_tensors(tmp_path / str(seed) / "state.safetensors")[0] for seed in (0, 1))
+    assert not torch.equal(first["model.hsrm.global_shape.weight"], second["model.hsrm.global_shape.weight"])
+
+
+def test_a_run_is_not_overwritten_and_nothing_is_not_resumed(clip_spec, tiny_checkpoint, tmp_path):
+    args = small_args(clip_spec, tiny_checkpoint, tmp_path / "run", steps=1)
+    train(args)
+    with pytest.raises(UserError, match="--resume"):
+        train(args)
+    with pytest.raises(UserError, match="nothing to resume"):
+        train(small_args(clip_spec, tiny_checkpoint, tmp_path / "nothing", resume=True))
+    with pytest.raises(UserError, match="multiple"):
+        train(small_args(clip_spec, tiny_checkpoint, tmp_path / "odd", batch=7))
