@@ -44,7 +44,9 @@ class DQNArgs:
     val_clips: str | None = None
     """Data spec to evaluate on; the training spec with split=val where not given."""
     tracker: str = "srn-small"
-    """The tracker to attack: a checkpoint's name or folder."""
+    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?... or constant."""
+    encoder: str = ""
+    """The SRN that the Q-network sees through; the tracker if that is an SRN, else srn-small, where not given."""
     mode: Literal["detect", "track"] = "detect"
     """detect: the tracker sees every frame afresh; track: its memory runs on."""
     seed: int = 1
@@ -55,11 +57,13 @@ class DQNArgs:
     """Episodes side by side."""
     window: int | None = 64
     """Frames of an episode at most; longer clips start at a random frame."""
-    lr: float = 5e-4
+    reward: Literal["excess", "nme"] = "excess"
+    """nme: eq. 10; excess: minus the clean frame's NME, the same for every policy in detect mode, so only noise goes."""
+    lr: float = 1e-3
     """Learning rate of Adam."""
     gamma: float = 0.9
     """Discount a frame."""
-    n_step: int = 3
+    n_step: int = 1
     """Rewards summed before the bootstrap."""
     batch_size: int = 256
     """Transitions an update."""
@@ -98,7 +102,7 @@ class DQNArgs:
 def train(args: DQNArgs) -> Path:
     """Train, save and return the run's folder."""
     run_dir = start_run_dir(args.run_dir or Path("runs") / f"dqn-{args.seed}", args.resume)
-    game = load_game(args.clips, args.tracker, args.device, args.mode, args.occluder_size, args.noise_seed)
+    game = load_game(args.clips, args.tracker, args.device, args.mode, args.occluder_size, args.noise_seed, reward=args.reward)
     learner = Learner(args, game)
     episodes = Episodes(game, args.num_envs, args.window)
     rngs = [np.random.default_rng((args.seed, 10, i)) for i in range(args.num_envs)]
@@ -161,7 +165,8 @@ def evaluate_run(run_dir: Path, args: DQNArgs) -> None:
         str(run_dir), clips, args.clips, args.tracker, args.mode, args.eval_episodes, args.seed,
         occluder_size=args.occluder_size, noise_seed=args.noise_seed, device=args.device,
     )  # fmt: skip
-    _, rollouts = evaluate(asked, ["none", "random-walk", "prior", str(run_dir), "greedy", "optimal"])
+    # The training game has met most of what prior asks for, if it is the same game.
+    _, rollouts = evaluate(asked, ["none", "random-walk", "prior", str(run_dir), "greedy", "optimal"], reward=args.reward)
     rows = summarise(rollouts)
     print_summary(rows, f"{clips}, tracker {args.tracker}, mode {args.mode}")
     write_json(run_dir / "evaluation.json", {"clips": clips, "policies": rows})

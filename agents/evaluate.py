@@ -7,6 +7,7 @@ python agents/evaluate.py --policy runs/dqn-1 --clips "300vw:DIR?split=val" --op
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,6 +27,7 @@ from srn_core.checkpoint import write_json
 from srn_core.errors import UserError, command
 from srn_gym.dynamics import OcclusionGame
 from srn_gym.games import load_game
+from srn_gym.rules import Mode, Reward
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class EvaluateArgs:
     train_clips: str | None = None
     """Data spec of the training clips that prior learns from; the spec with split=train where not given."""
     tracker: str = "srn-small"
-    """The tracker to attack: a checkpoint's name or folder."""
+    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?... or constant."""
     mode: Literal["detect", "track"] = "detect"
     """detect: the tracker sees every frame afresh; track: its memory runs on."""
     episodes: int = 48
@@ -71,21 +73,25 @@ def sibling_split(spec: str, split: str) -> str:
     return f"{head}?" + "&".join([f"split={split}", *options])
 
 
-def find_policy(name: str, game: OcclusionGame, train_clips: str, args: EvaluateArgs) -> Policy:
-    """A named policy, or the trained one of a folder."""
-    if name not in NAMES:
-        return load_policy(Path(name))
-    size, seed = args.occluder_size, args.noise_seed
-    return named_policy(name, game, lambda: load_game(train_clips, args.tracker, args.device, "detect", size, seed))
+def find_policy(name: str, game: OcclusionGame, training: Callable[[], OcclusionGame]) -> Policy:
+    """A named policy, or the trained one of a folder; ``training`` loads the game that prior learns from."""
+    return named_policy(name, game, training) if name in NAMES else load_policy(Path(name))
 
 
-def evaluate(args: EvaluateArgs, policies: list[str]) -> tuple[OcclusionGame, dict[str, Rollout]]:
-    """Play the same episodes with each policy."""
+def evaluate(args: EvaluateArgs, policies: list[str], reward: Reward = "nme") -> tuple[OcclusionGame, dict[str, Rollout]]:
+    """Play the same episodes with each policy.
+
+    All figures are NMEs; ``reward`` only says which of the games that are loaded already serves again.
+    """
     if args.episodes < 1:
         raise UserError(f"--episodes {args.episodes}: expected at least 1")
-    game = load_game(args.clips, args.tracker, args.device, args.mode, args.occluder_size, args.noise_seed)
+
+    def load(clips: str, mode: Mode) -> OcclusionGame:
+        return load_game(clips, args.tracker, args.device, mode, args.occluder_size, args.noise_seed, reward=reward)
+
+    game = load(args.clips, args.mode)
     train_clips = args.train_clips or sibling_split(args.clips, "train")
-    found = {name: find_policy(name, game, train_clips, args) for name in policies}
+    found = {name: find_policy(name, game, lambda: load(train_clips, "detect")) for name in policies}
     return game, {name: play(game, policy, args.episodes, args.seed) for name, policy in found.items()}
 
 

@@ -10,14 +10,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from agents.features import FrozenFeatures
+from agents.features import FrozenFeatures, load_encoder
 from agents.qnet import QHead
-from agents.replay import MultiQueueReplay
-from srn_core.checkpoint import load_pretrained
+from agents.replay import MultiQueueReplay, Sample
 from srn_gym.dynamics import NUM_ACTIONS, OcclusionGame
 
 if TYPE_CHECKING:
     from agents.dqn import DQNArgs
+
+
+# Transitions that set mean and deviation of the network's inputs.
+INPUT_SAMPLE = 1024
 
 
 class Learner:
@@ -25,7 +28,7 @@ class Learner:
 
     def __init__(self, args: DQNArgs, game: OcclusionGame) -> None:
         self.args, self.game = args, game
-        encoder = load_pretrained(args.tracker).to(game.device)
+        encoder = load_encoder(args.tracker, args.encoder).to(game.device)
         self.features = FrozenFeatures(game, encoder)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(args.seed)
@@ -67,6 +70,8 @@ class Learner:
     def update(self) -> dict[str, float]:
         """One gradient step on ``(r + gamma max_a' Q_target(s', a') - Q(s, a))`` (eq. 11, 12); returns what to log."""
         sample = self.replay.sample(self.args.batch_size, self.rng, self.game.device)
+        if not self.online.standardised:
+            self._standardise_inputs()
         with torch.no_grad():
             # the state behind a clip's end is never looked at: its discount is 0
             frame = sample.next_frame.minimum(self.game.lengths[sample.clip] - 1)
@@ -74,7 +79,7 @@ class Learner:
             chosen = self.q_values(sample.clip, frame, sample.next_landmark, self.online).argmax(1, keepdim=True)
             future = self.q_values(sample.clip, frame, sample.next_landmark, self.target).gather(1, chosen)[:, 0]
             wanted = self._standardised(sample.reward, sample.next_frame - sample.frame) + sample.discount * future
-        covered = self.game.candidates(sample.landmark).gather(1, sample.action[:, None])[:, 0]
+        covered = self._covered(sample)
         value = self.online(self.features(sample.clip, sample.frame, covered), covered)
         loss = functional.smooth_l1_loss(value, wanted)
         self.optimiser.zero_grad(set_to_none=True)
@@ -85,6 +90,16 @@ class Learner:
             for target, online in zip(self.target.parameters(), self.online.parameters(), strict=True):
                 target.lerp_(online, self.args.target_rate)
         return {"td_loss": float(loss.detach()), "q_mean": float(value.detach().mean())}
+
+    def _standardise_inputs(self) -> None:
+        sample = self.replay.sample(INPUT_SAMPLE, self.rng, self.game.device)
+        features = self.features(sample.clip, sample.frame, self._covered(sample))
+        for network in (self.online, self.target):
+            network.standardise_by(features)
+
+    def _covered(self, sample: Sample) -> Tensor:
+        """The landmark that a transition's action covers: ``(B,)``."""
+        return self.game.candidates(sample.landmark).gather(1, sample.action[:, None])[:, 0]
 
     def _standardised(self, reward: Tensor, steps: Tensor) -> Tensor:
         """n-step sums of rewards as n-step sums of standardised rewards."""

@@ -10,20 +10,36 @@ class QHead(nn.Module):
     """From a candidate's features and the landmark it covers to its value.
 
     The observation shows which landmark is covered (it is the middle of the noise); the index says it without looking.
+
+    Attributes:
+        mean: ``(F,)`` of the features, and ``deviation`` ``(F,)``; zero until :meth:`standardise_by` is called.
     """
 
-    def __init__(self, features: int, num_landmarks: int, hidden: int = 256) -> None:
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, features: int, num_landmarks: int, hidden: int = 64) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(features)
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("deviation", torch.zeros(features))
         self.first = nn.Linear(features, hidden)
         self.landmark = nn.Embedding(num_landmarks, hidden)
         self.second = nn.Linear(hidden, hidden)
         self.value = nn.Linear(hidden, 1)
-        nn.init.zeros_(self.value.weight)
-        nn.init.zeros_(self.value.bias)
+        nn.init.normal_(self.landmark.weight, std=1.0)
+
+    @property
+    def standardised(self) -> bool:
+        return bool(self.deviation.any())
+
+    def standardise_by(self, features: Tensor) -> None:
+        """Take mean and deviation of features ``(N, F)`` as those of the input, once and for all."""
+        self.mean.copy_(features.mean(0))
+        self.deviation.copy_(features.std(0).clamp(min=1e-6))
 
     def forward(self, features: Tensor, landmark: Tensor) -> Tensor:
         """``(..., F)`` features and ``(...)`` int64 covered landmarks -> ``(...)`` values."""
-        hidden = torch.relu(self.first(self.norm(features)) + self.landmark(landmark))
+        seen = (features - self.mean) / self.deviation.clamp(min=1e-6)
+        hidden = torch.relu(self.first(seen) + self.landmark(landmark))
         hidden = torch.relu(self.second(hidden))
         return self.value(hidden)[..., 0]

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.features import FrozenFeatures
+from agents.features import FrozenFeatures, load_encoder
 from agents.policies import Position
 from agents.qnet import QHead
-from srn_core.checkpoint import load_pretrained, load_tensors, save_tensors
+from srn_core.checkpoint import load_tensors, save_tensors
 from srn_core.errors import UserError
 from srn_gym.dynamics import OcclusionGame
 
@@ -92,7 +92,8 @@ class LearnedPolicy:
     def begin(self, game: OcclusionGame, clip: Tensor, landmark: Tensor, rngs: Sequence[np.random.Generator]) -> None:
         if self._features is None or self._features.game is not game:
             self.head.to(game.device)
-            self._features = FrozenFeatures(game, load_pretrained(self.arguments["tracker"]).to(game.device))
+            encoder = load_encoder(self.arguments["tracker"], self.arguments.get("encoder", ""))
+            self._features = FrozenFeatures(game, encoder.to(game.device))
 
     @torch.no_grad()
     def targets(self, position: Position, running: Tensor) -> Tensor:

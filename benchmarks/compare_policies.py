@@ -5,6 +5,7 @@ python benchmarks/compare_policies.py --clips demo?split=val --policies random-w
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +19,13 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from agents.evaluate import EvaluateArgs, find_policy, sibling_split
+from agents.evaluate import EvaluateArgs, evaluate
 from agents.policies import NAMES
-from agents.rollout import Rollout, play
+from agents.rollout import Rollout
 from agents.summary import REFERENCE, episode_rows, print_summary, summarise
 from benchmarks.plots import plot_policies
 from srn_core.checkpoint import write_json
-from srn_core.errors import command
-from srn_gym.games import load_game
+from srn_core.errors import UserError, command
 
 
 @dataclass(frozen=True)
@@ -59,22 +59,17 @@ class CompareArgs:
 def compare(args: CompareArgs) -> list[dict[str, object]]:
     """Play, print, plot and write; returns the figures, one row a policy."""
     names = list(dict.fromkeys([REFERENCE, *args.policies]))
-    game = load_game(args.clips, args.tracker, args.device, args.mode, args.occluder_size, args.noise_seed)
-    train_clips = args.train_clips or sibling_split(args.clips, "train")
+    if not args.seeds:
+        raise UserError("--seeds: none given; expected at least one whole number")
     options = EvaluateArgs(
-        "",
-        args.clips,
-        train_clips,
-        args.tracker,
-        args.mode,
-        occluder_size=args.occluder_size,
-        noise_seed=args.noise_seed,
-        device=args.device,
-    )
-    rollouts = {}
-    for name in tqdm(names, desc="policies"):
-        policy = find_policy(name, game, train_clips, options)
-        rollouts[name] = joined([play(game, policy, args.episodes, seed) for seed in args.seeds])
+        "", args.clips, args.train_clips, args.tracker, args.mode, args.episodes,
+        occluder_size=args.occluder_size, noise_seed=args.noise_seed, device=args.device,
+    )  # fmt: skip
+    played = []
+    for seed in tqdm(args.seeds, desc="seeds"):
+        game, rollouts = evaluate(dataclasses.replace(options, seed=seed), names)
+        played.append(rollouts)
+    rollouts = {name: joined([by_name[name] for by_name in played]) for name in names}
     rows = summarise(rollouts)
     title = f"{args.clips}, tracker {args.tracker}, mode {args.mode}, {len(args.seeds)} seeds x {args.episodes} episodes"
     print_summary(rows, title)

@@ -30,7 +30,7 @@ class MaskStyle:
 
     Attributes:
         colour: red, green, blue of the cloth in 0-255 under white light.
-        trim: how far the sewn edges go to white, 0-1.
+        trim: how far the sewn edges of a light cloth go to white, 0-1; those of a dark cloth go less far.
         height: the upper edge on the nose: 0 at landmark 28, 1 at landmark 29.
         drop: how far the lower edge hangs below the chin, face units.
         inset: how far the side edges lie inside of the jaw line, as a share of the way to the nose.
@@ -75,7 +75,7 @@ def cloth_texture(style: MaskStyle, level: int) -> np.ndarray:
     """The cloth under white light: ``(HEIGHT >> level, WIDTH >> level, 3)`` uint8 RGB; read-only."""
     u, v = np.linspace(-1, 1, WIDTH)[None], np.linspace(0, 1, HEIGHT)[:, None]
     shade = (1 - 0.17 * np.abs(u) ** 3) * _folds(style, u, v) * _creases(style)
-    sewn = style.trim * _trims(u, v)[..., None]
+    sewn = style.trim * max(style.colour) / 255 * _trims(u, v)[..., None]
     colour = (1 - sewn) * np.array(style.colour) + sewn * 245
     texture = np.clip(colour * (shade * _stitches(u, v))[..., None] + 0.5, 0, 255).astype(np.uint8)
     texture = cv2.resize(texture, (WIDTH >> level, HEIGHT >> level), interpolation=cv2.INTER_AREA)

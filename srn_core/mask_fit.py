@@ -41,13 +41,19 @@ def face_axes(points: np.ndarray) -> FaceAxes:
     return FaceAxes(max(length, 1.0), down, np.array([down[1], -down[0]]))
 
 
-def share_between(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
-    """Where ``b`` falls on the way from ``a`` to ``c``, 0 to 1: 1/2 for the nose of a frontal face between its cheeks.
+def right_share(right: np.ndarray, nose: np.ndarray, left: np.ndarray, across: np.ndarray) -> float:
+    """How much of a face's width lies on the nose's right: 1/2 on a frontal face, 0 or 1 where the nose hides a cheek.
 
-    The nose stands before the cheeks, so a head that turns by an angle moves it by about half the angle's tangent.
+    The nose stands before the cheeks, so a head that turns by an angle moves the share by about half the angle's tangent.
+
+    Args:
+        right: ``(2,)`` the subject's right cheek.
+        nose: ``(2,)`` the nose's bridge.
+        left: ``(2,)`` the left cheek.
+        across: ``(2,)`` the direction from right to left.
     """
-    span = np.asarray(c - a, np.float64)
-    return float(np.clip((b - a) @ span / max(float(span @ span), 1e-6), 0, 1))
+    before, behind = float((nose - right) @ across), float((left - nose) @ across)
+    return 0.5 + 0.5 * (before - behind) / max(abs(before) + abs(behind), 1e-6)
 
 
 def smooth_curve(knots: np.ndarray) -> np.ndarray:
@@ -108,12 +114,13 @@ class ThinPlate:
     def on_window(self, window: tuple[int, int, int, int]) -> np.ndarray:
         """Targets of all pixels of a window ``x0, y0, x1, y1`` (half-open): ``(y1 - y0, x1 - x0, 2)`` float32."""
         x0, y0, x1, y1 = window
-        columns, rows = -(-(x1 - x0) // STEP) + 1, -(-(y1 - y0) // STEP) + 1
-        xs, ys = ((np.arange(n) + 0.5) * STEP - 0.5 for n in (columns, rows))
+        # One cell more on every side, for cv2.resize goes flat beyond the outer cells' centres.
+        columns, rows = -(-(x1 - x0) // STEP) + 2, -(-(y1 - y0) // STEP) + 2
+        xs, ys = ((np.arange(n) - 0.5) * STEP - 0.5 for n in (columns, rows))
         grid = np.stack(np.meshgrid(xs + x0, ys + y0), -1)
         coarse = self(grid.reshape(-1, 2)).reshape(rows, columns, 2).astype(np.float32)
         fine = cv2.resize(coarse, (columns * STEP, rows * STEP), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(fine[: y1 - y0, : x1 - x0])
+        return np.asarray(fine[STEP : STEP + y1 - y0, STEP : STEP + x1 - x0])
 
 
 def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:

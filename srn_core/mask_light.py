@@ -18,6 +18,8 @@ SKIN = np.array([186, 144, 124], np.float32)
 CAST_SHARE, BRIGHTNESS_SHARE, SHADING_SHARE = 0.3, 0.55, 0.75
 # In face units: how far the light is smoothed, the shadow falls and its edge is soft.
 LIGHT_BLUR, SHADOW_FALL, SHADOW_BLUR, SHADOW_DEPTH = 0.14, 0.02, 0.015, 0.45
+# What OpenCV draws without complaint; only points that belong to no face ask for more.
+THICKEST = 255
 _BITS = 4
 
 
@@ -30,18 +32,18 @@ def window_of(points: np.ndarray, shape: tuple[int, ...], margin: float) -> Wind
 
 
 def fill(outlines: list[np.ndarray], window: Window) -> np.ndarray:
-    """Coverage of the union of polygons ``(N, 2)``, anti-aliased: ``(h, w)`` float32 in 0-1."""
+    """Coverage of the union of polygons ``(N, 2)``, anti-aliased and as soft as a lens: ``(h, w)`` float32 in 0-1."""
     canvas = np.zeros((window[3] - window[1], window[2] - window[0]), np.uint8)
     for outline in outlines:
         cv2.fillPoly(canvas, [_fixed(outline, window)], 255, cv2.LINE_AA, _BITS)
-    return canvas.astype(np.float32) / 255
+    return cv2.GaussianBlur(canvas, (3, 3), 0.7).astype(np.float32) / 255
 
 
 def stroke(lines: list[np.ndarray], width: float, window: Window) -> np.ndarray:
     """Coverage of open lines ``(N, 2)`` of ``width`` px, anti-aliased; below 1 px they fade: ``(h, w)`` float32."""
     canvas = np.zeros((window[3] - window[1], window[2] - window[0]), np.uint8)
     fixed = [_fixed(line, window) for line in lines]
-    cv2.polylines(canvas, fixed, False, 255, max(1, round(width)), cv2.LINE_AA, _BITS)
+    cv2.polylines(canvas, fixed, False, 255, round(min(max(width, 1), THICKEST)), cv2.LINE_AA, _BITS)
     return canvas.astype(np.float32) * np.float32(min(width, 1.0) / 255)
 
 
@@ -51,6 +53,11 @@ def sample(texture: np.ndarray, at: np.ndarray, border: int) -> np.ndarray:
     ``border`` is OpenCV's name for what lies outside of the texture.
     """
     return np.asarray(cv2.remap(texture, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=border))
+
+
+def shrink_level(texels: float, highest: int) -> int:
+    """How often to halve a texture of which ``texels`` fall on a frame pixel, so that its grain does not glitter."""
+    return int(np.clip(np.log2(max(texels, 1e-6)) + 0.3, 0, highest))
 
 
 def light_on(patch: np.ndarray, covered: np.ndarray, unit: float) -> np.ndarray:
@@ -109,16 +116,16 @@ def lay_on(patch: np.ndarray, cloth: np.ndarray, coverage: np.ndarray, axes: Fac
     if colour < 1:
         cloth = colour * cloth + (1 - colour) * cv2.merge([cloth @ LUMA] * 3)
     lit = cloth * light_on(face, coverage, axes.unit)
-    out = face * cv2.merge([1 - SHADOW_DEPTH * _fallen(coverage, axes)] * 3)
-    out += (lit - out) * cv2.merge([coverage] * 3)
-    return np.clip(out + 0.5, 0, 255).astype(np.uint8)
+    face *= cv2.merge([1 - SHADOW_DEPTH * _fallen(coverage, axes)] * 3)
+    # It rounds, and holds the values in 0-255.
+    return np.asarray(cv2.convertScaleAbs(cv2.blendLinear(lit, face, coverage, 1 - coverage)))
 
 
 def _fallen(coverage: np.ndarray, axes: FaceAxes) -> np.ndarray:
     """The coverage moved towards the chin and softened: the shadow under a sheet that stands off the skin."""
     dx, dy = SHADOW_FALL * axes.unit * axes.down
     moved = cv2.warpAffine(coverage, np.array([[1, 0, dx], [0, 1, dy]]), coverage.shape[::-1], flags=cv2.INTER_LINEAR)
-    return np.asarray(cv2.GaussianBlur(moved, (0, 0), max(SHADOW_BLUR * axes.unit, 0.3)))
+    return np.asarray(cv2.GaussianBlur(moved, (0, 0), min(max(SHADOW_BLUR * axes.unit, 0.3), max(coverage.shape))))
 
 
 def _fixed(points: np.ndarray, window: Window) -> np.ndarray:

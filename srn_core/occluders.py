@@ -6,9 +6,15 @@ state.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Literal
+
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
+TEXTURE_GRID = 5
+MASK_COLOURS = ((168, 205, 232), (176, 220, 204), (232, 236, 240), (240, 208, 216))
 _MIX = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
@@ -59,13 +65,73 @@ def paste(images: Tensor, patches: Tensor, corners: Tensor) -> Tensor:
     return out
 
 
-def add_noise_square(images: Tensor, centres: Tensor, keys: Tensor, size: int) -> Tensor:
-    """Put each face's noise square on a landmark: the occluder of METHOD 1.8 and of the game.
+def noise(images: Tensor, corners: Tensor, keys: Tensor, size: int) -> Tensor:
+    """Uniform noise."""
+    return uniform_noise(keys, size)
+
+
+def black(images: Tensor, corners: Tensor, keys: Tensor, size: int) -> Tensor:
+    """Black."""
+    return images.new_zeros(len(images), 3, size, size)
+
+
+def blur(images: Tensor, corners: Tensor, keys: Tensor, size: int) -> Tensor:
+    """What is under the square, after two box filters of about half its side; the image's border goes on outside of it."""
+    side = size // 2 | 1
+    offsets = torch.arange(-(side - 1), size + side - 1, device=images.device)
+    rows, columns = ((corners[:, axis, None] + offsets).clamp(0, images.shape[-1] - 1) for axis in (1, 0))
+    batch = torch.arange(len(images), device=images.device)[:, None, None]
+    pixels = images[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    for _ in range(2):
+        # Sums of whole numbers are exact in float64, in whatever order a device adds them.
+        total = avg_pool2d(pixels.double(), side, stride=1, divisor_override=1)
+        pixels = total.long() // side**2
+    return pixels.to(torch.uint8)
+
+
+def texture(images: Tensor, corners: Tensor, keys: Tensor, size: int) -> Tensor:
+    """Smooth colours: noise on a grid of ``TEXTURE_GRID`` points a side, interpolated."""
+    place = torch.arange(size, device=keys.device) * (TEXTURE_GRID - 1) * 256 // max(size - 1, 1)
+    cell = (place >> 8).clamp(max=TEXTURE_GRID - 2)
+    share = place - (cell << 8)
+    grid = uniform_noise(keys, TEXTURE_GRID).long()
+    rows = grid[:, :, cell] * (256 - share)[:, None] + grid[:, :, cell + 1] * share[:, None]
+    values = rows[..., cell] * (256 - share) + rows[..., cell + 1] * share
+    return (values >> 16).to(torch.uint8)
+
+
+def mask(images: Tensor, corners: Tensor, keys: Tensor, size: int) -> Tensor:
+    """The cloth of a medical mask: one pale colour, three pleats across, shaded below each fold, and a grain."""
+    drawn = mix(keys ^ 1)
+    colour = torch.tensor(MASK_COLOURS, device=keys.device)[_shift(drawn, 1) % len(MASK_COLOURS)]
+    pleat = max(size // 3, 2)
+    row = (torch.arange(size, device=keys.device) + (_shift(drawn, 8) % pleat)[:, None]) % pleat
+    shade = 36 * (pleat - 1 - row) // pleat + 40 * (row == 0)
+    grain = uniform_noise(keys, size)[:, :1].long() // 16
+    return (colour[:, :, None, None] - shade[:, None, :, None] - grain).to(torch.uint8)
+
+
+Occluder = Literal["noise", "black", "blur", "texture", "mask"]
+KINDS: Mapping[Occluder, Callable[[Tensor, Tensor, Tensor, int], Tensor]] = {
+    "noise": noise,
+    "black": black,
+    "blur": blur,
+    "texture": texture,
+    "mask": mask,
+}
+"""What a square shows, all of one signature: images ``(B, 3, S, S)`` uint8, the squares' corners ``(B, 2)``, keys ``(B,)`` and
+the side n -> ``(B, 3, n, n)`` uint8."""
+
+
+def add_square(images: Tensor, centres: Tensor, keys: Tensor, size: int, kind: Occluder = "noise") -> Tensor:
+    """Cover a landmark of each face with a square: the occluder of METHOD 1.8 and of the game.
 
     Args:
         images: ``(B, 3, S, S)`` uint8 crops.
         centres: ``(B, 2)`` crop pixels.
         keys: ``(B,)`` int64, from :func:`noise_keys`.
         size: side, crop pixels.
+        kind: what the square shows.
     """
-    return paste(images, uniform_noise(keys, size), square_corner(centres, size, images.shape[-1]))
+    corners = square_corner(centres, size, images.shape[-1])
+    return paste(images, KINDS[kind](images, corners, keys, size), corners)

@@ -21,9 +21,10 @@ from srn_core.errors import UserError
 from srn_core.geometry import boxes_in_crop, crop_map
 from srn_core.metrics import nme, normaliser_length
 from srn_core.model.patches import extract_patches
-from srn_core.occluders import add_noise_square, noise_keys
+from srn_core.occluders import add_square, noise_keys
 from srn_core.tracker import Victim
 from srn_gym.crops import CropStore
+from srn_gym.features import observed_features
 from srn_gym.memo import Memo
 from srn_gym.neighbourhoods import neighbour_table
 from srn_gym.rules import read_rules
@@ -62,14 +63,14 @@ class OcclusionGame:
         num_landmarks: L.
         neighbours: ``(L, 3)`` int64 the landmarks that actions 0, 1, 2 cover after each landmark.
         patch_size: P.
-        occluder_side: side of the noise square, crop pixels.
+        occluder_side: side of the occluder, crop pixels.
         lengths: ``(C,)`` int64 frames of each clip.
         offsets: ``(C,)`` int64; frame ``t`` of clip ``c`` is row ``offsets[c] + t`` of the tensors below.
         landmarks: ``(N, L, 2)`` float32 ground truth of all N frames, crop pixels.
         boxes: ``(N, 4)`` float32 face boxes, crop pixels.
         inter_ocular: ``(N,)`` float32, crop pixels; a crop is a similarity, so the NME is that of the frame.
         cuts: ``(N,)`` bool, frames that do not continue the one before.
-        clip_keys: ``(C,)`` int64 from the clips' names: the noise does not depend on a clip's place in the set.
+        clip_keys: ``(C,)`` int64 from the clips' names: the occluder does not depend on a clip's place in the set.
     """
 
     def __init__(self, clips: Sequence[Clip], tracker: Victim, **rules: Any) -> None:
@@ -81,7 +82,7 @@ class OcclusionGame:
             rules: the fields of :class:`srn_gym.rules.Rules`.
 
         Raises:
-            UserError: an unknown rule, a square that does not fit, or clips of another scheme.
+            UserError: an unknown rule, a square that does not fit, clips of another scheme, or features of no SRN.
         """
         self.rules = read_rules(rules)
         _check_clips(clips, tracker)
@@ -98,6 +99,7 @@ class OcclusionGame:
         self._load_annotations()
         self._crops = CropStore(self.clips, tracker.crop, self.device)
         self._memo = Memo(self.lengths, self.num_landmarks + 1, (self.num_landmarks, 2), self._predict)
+        self._features = observed_features(self) if self.rules.observation == "features" else None
 
     def candidates(self, landmark: Tensor) -> Tensor:
         """The landmarks ``(B, 3)`` that the actions 0, 1, 2 cover: the one before, the same and the next."""
@@ -109,19 +111,31 @@ class OcclusionGame:
         covered = self._cover(crops, clip, frame, target.clamp(min=0))
         return torch.where((target == NO_OCCLUDER)[:, None, None, None], crops, covered)
 
+    @property
+    def observation_shape(self) -> tuple[int, ...]:
+        """Of one env's observation: ``(3, L, 3, P, P)`` for patches, ``(3, F)`` for features."""
+        if self._features is not None:
+            return NUM_ACTIONS, self._features.size
+        return NUM_ACTIONS, self.num_landmarks, 3, self.patch_size, self.patch_size
+
     def observe(self, clip: Tensor, frame: Tensor, landmark: Tensor) -> Tensor:
         """The state of eq. 9, ``phi(I_t^a, S*_t)`` for each action: ``(B, 3, L, 3, P, P)`` uint8.
+
+        With the observation ``features`` what the tracker makes of these patches: ``(B, 3, F)`` float16.
 
         Args:
             clip: clip numbers.
             frame: the frame to be covered.
             landmark: the landmark covered before; the candidates lie round it.
         """
-        crops = self._crops.gather(clip, frame).repeat_interleave(NUM_ACTIONS, 0)
         clip, frame = clip.repeat_interleave(NUM_ACTIONS), frame.repeat_interleave(NUM_ACTIONS)
-        images = self._cover(crops, clip, frame, self.candidates(landmark).flatten())
-        patches = extract_patches(images, self.landmarks[self.row(clip, frame)], self.patch_size)
-        return patches.contiguous().view(-1, NUM_ACTIONS, *patches.shape[1:])
+        target = self.candidates(landmark).flatten()
+        if self._features is not None:
+            found = self._features(clip, frame, target).half()
+        else:
+            images = self._cover(self._crops.gather(clip, frame), clip, frame, target)
+            found = extract_patches(images, self.landmarks[self.row(clip, frame)], self.patch_size)
+        return found.contiguous().view(-1, *self.observation_shape)
 
     def respond(self, clip: Tensor, frame: Tensor, target: Tensor, state: Tensor) -> Response:
         """The tracker on the covered frames.
@@ -191,8 +205,9 @@ class OcclusionGame:
 
     def _cover(self, crops: Tensor, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
         centres = self.landmarks[self.row(clip, frame), target]
-        keys = noise_keys(self.rules.noise_seed, self.clip_keys[clip], frame)
-        return add_noise_square(crops, centres, keys, self.occluder_side)
+        drawn = frame if self.rules.noise_per_frame else torch.zeros_like(frame)
+        keys = noise_keys(self.rules.noise_seed, self.clip_keys[clip], drawn)
+        return add_square(crops, centres, keys, self.occluder_side, self.rules.occluder)
 
     def _react(self, clip: Tensor, frame: Tensor, target: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """The tracker's landmarks and its memory afterwards; in ``detect`` mode from the memo."""

@@ -25,7 +25,7 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
 
     ## Description
 
-    A video clip of a face plays. On every frame the agent puts a square of uniform noise on a landmark: on the one that it
+    A video clip of a face plays. On every frame the agent puts a square occluder on a landmark: on the one that it
     covered on the frame before, or on one of its two neighbours. A frozen tracker then looks for all
     landmarks; its error is the reward. This is the synthesis of hard occluded faces (HOFS) of Zhu et al., "Reasoning
     Structural Relation for Occlusion-Robust Facial Landmark Localization", Pattern Recognition 2022,
@@ -33,24 +33,27 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
 
     ## Action space
 
-    `Discrete(3)`, with `l` the landmark that was covered last. With `neighbourhood="index"` the order is that of the
-    numbers, wrapping round modulo L; with `"graph"` it is a closed tour along the contours of the face, which goes from
-    one contour to the nearest other one on the mean shape:
+    `Discrete(3)`, with `l` the landmark that was covered last:
 
-    | Num | Action                    | `index` | `graph`, the 68 points                                         |
-    |-----|---------------------------|---------|----------------------------------------------------------------|
-    | 0   | cover the landmark before | `l - 1` | against the tour: 0-16, 26-22, 43-47, 42, 27-30, 31-35, 52-59, |
-    | 1   | cover the same landmark   | `l`     | 48-51, 62-67, 60-61, 40-41, 36-39, 21-17, and 0 again          |
-    | 2   | cover the next landmark   | `l + 1` | along the tour                                                 |
+    | Num | Action                    | `neighbourhood="index"` | `neighbourhood="graph"`              |
+    |-----|---------------------------|-------------------------|--------------------------------------|
+    | 0   | cover the landmark before | `l - 1`                 | the landmark before `l` on the tour  |
+    | 1   | cover the same landmark   | `l`                     | `l`                                  |
+    | 2   | cover the next landmark   | `l + 1`                 | the landmark behind `l` on the tour  |
 
-    `env.unwrapped.game.neighbours` is the table `(L, 3)` of what the actions cover.
+    Indices wrap round modulo L. The tour is closed too: it follows the contours of the face and goes from one to the
+    nearest other one on the mean shape. On the 68 points: 0-16, 26-22, 43-47, 42, 27-30, 31-35, 52-59, 48-51, 62-67, 60-61,
+    40-41, 36-39, 21-17, and 0 again. `env.unwrapped.game.neighbours` is the table `(L, 3)` of what the actions cover.
 
     ## Observation space
 
     `Box(0, 255, (3, L, 3, P, P), uint8)`: for each action the frame as it would be covered, seen as RGB patches of
-    `P x P` pixels round the L ground-truth landmarks (eq. 9). L and P are the tracker's. The noise is a function of
-    `noise_seed`, clip and frame alone, so an observation can be rebuilt from (clip, frame, landmark):
-    `env.unwrapped.game.observe`.
+    `P x P` pixels round the L ground-truth landmarks (eq. 9). L and P are the tracker's. The occluder is a function of
+    `noise_seed`, clip and frame (and for `"blur"` of what it covers) alone, so an observation can be rebuilt from (clip,
+    frame, landmark): `env.unwrapped.game.observe`.
+
+    With `observation="features"` `Box(0, inf, (3, F), float16)`: for each action the six component-group vectors (eq. 6) that
+    the tracker, an SRN, makes of these patches, side by side; F is 768 for `srn-small`.
 
     ## Rewards
 
@@ -71,23 +74,29 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     ## Info
 
     `reset`: `"clip"`, `"frame"` (the shown one) and `"landmark"`. `step`: `"clip"`, `"frame"` and `"landmark"` that were
-    covered, `"nme"` (eq. 10 whatever the reward; a fraction), `"prediction"` and `"ground_truth"`, both `(L, 2)` pixels of the original frame.
+    covered, `"nme"` (eq. 10 whatever the reward; a fraction), `"prediction"` and `"ground_truth"`, both `(L, 2)` pixels of
+    the original frame.
 
     ## Arguments
 
-    | Argument        | Default              | Meaning                                                                  |
-    |-----------------|----------------------|--------------------------------------------------------------------------|
-    | `clips`         | `"demo?split=train"` | data spec of the clips                                                   |
-    | `tracker`       | `"srn-small"`        | the victim: a checkpoint's name or folder                                |
-    | `device`        | `"auto"`             | `"auto"`, `"cpu"`, `"cuda"`, `"cuda:N"`                                  |
-    | `mode`          | `"detect"`           | `"detect"`: the tracker sees each frame afresh; `"track"`: it remembers |
-    | `occluder_size` | `48`                 | side of the square in pixels of a 224 px crop                            |
-    | `noise_seed`    | `0`                  | seed of the noise, the same for all episodes                             |
-    | `neighbourhood` | `"index"`            | what "before" and "next" mean: `"index"` or `"graph"`, see above         |
-    | `reward`        | `"nme"`              | `"nme"`: eq. 10; `"excess"`: less the error on the clean frame           |
-    | `reward_cap`    | `None`               | the largest reward, a fraction                                           |
-    | `window`        | `None`               | longest episode, in frames                                               |
-    | `render_mode`   | `None`               | `"rgb_array"`, or `"human"` for a window                                 |
+    | Argument          | Default              | Meaning                                                                 |
+    |-------------------|----------------------|-------------------------------------------------------------------------|
+    | `clips`           | `"demo?split=train"` | data spec of the clips                                                  |
+    | `tracker`         | `"srn-small"`        | the victim: a checkpoint's name or folder, `"onnx:PATH?size=112&..."`,  |
+    |                   |                      | a network in an ONNX file, or `"constant"` (`srn_core.victims`)         |
+    | `device`          | `"auto"`             | `"auto"`, `"cpu"`, `"cuda"`, `"cuda:N"`                                 |
+    | `mode`            | `"detect"`           | `"detect"`: the tracker sees each frame afresh; `"track"`: it remembers |
+    | `occluder`        | `"noise"`            | what covers: `"noise"` (uniform), `"black"`, `"blur"` (what is below,   |
+    |                   |                      | blurred), `"texture"` (smooth colours), `"mask"` (a mask's cloth)       |
+    | `occluder_size`   | `48`                 | side of the square in pixels of a 224 px crop                           |
+    | `noise_seed`      | `0`                  | seed of the occluder's pixels, the same for all episodes                |
+    | `noise_per_frame` | `True`               | they are drawn afresh on each frame; `False`: once for a clip           |
+    | `neighbourhood`   | `"index"`            | what "before" and "next" mean: `"index"` or `"graph"`, see above        |
+    | `reward`          | `"nme"`              | `"nme"`: eq. 10; `"excess"`: less the error on the clean frame          |
+    | `reward_cap`      | `None`               | the largest reward, a fraction                                          |
+    | `observation`     | `"patches"`          | `"patches"` or `"features"`, see above                                  |
+    | `window`          | `None`               | longest episode, in frames                                              |
+    | `render_mode`     | `None`               | `"rgb_array"`, or `"human"` for a window                                |
 
     Clips, tracker and what was computed on them are shared by the envs of a process that have the same arguments.
 
@@ -170,7 +179,7 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
         picture = draw_env(self.episodes, 0)
         if self.render_mode == "rgb_array":
             return picture
-        show(picture, "OcclusionSynthesis")
+        show(picture, "OcclusionSynthesis", "render_mode 'human'", "use render_mode='rgb_array'")
         return None
 
     def _observation(self) -> np.ndarray:
@@ -179,8 +188,9 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
 
 def observation_space(game: OcclusionGame) -> Box:
     """The space of one env's observations."""
-    shape = (NUM_ACTIONS, game.num_landmarks, 3, game.patch_size, game.patch_size)
-    return Box(0, 255, shape, np.uint8)
+    if game.rules.observation == "features":
+        return Box(0, np.inf, game.observation_shape, np.float16)
+    return Box(0, 255, game.observation_shape, np.uint8)
 
 
 def reset_info(episodes: Episodes) -> dict[str, np.ndarray]:

@@ -119,7 +119,7 @@ class Episodes:
         return self.last
 
     def observation(self) -> Tensor:
-        """What the envs see now: ``(B, 3, L, 3, P, P)`` uint8 (see :meth:`OcclusionGame.observe`)."""
+        """What the envs see now: ``(B, 3, L, 3, P, P)`` uint8, or features (see :meth:`OcclusionGame.observe`)."""
         return self.game.observe(self.clip, self.frame, self.landmark)
 
     def _draw(self, rng: np.random.Generator, given: Mapping[str, int]) -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from srn_core.data import load_clips
-from srn_core.tracker import load_tracker
+from srn_core.victims import load_victim
 from srn_gym.dynamics import OcclusionGame
 from srn_gym.rules import Mode, Rules, read_rules
 
@@ -21,7 +21,7 @@ class NamedGame(OcclusionGame):
     def __init__(self, clips: str, tracker: str, device: str, rules: Rules) -> None:
         """See :func:`load_game`."""
         self.arguments = (clips, tracker, device, rules)
-        super().__init__(load_clips(clips).clips, load_tracker(tracker, device), **dataclasses.asdict(rules))
+        super().__init__(load_clips(clips).clips, load_victim(tracker, device), **dataclasses.asdict(rules))
 
     def __reduce__(self) -> tuple[Callable[..., NamedGame], tuple[str, str, str, Rules]]:
         return _load, self.arguments
@@ -40,7 +40,7 @@ def load_game(
 
     Args:
         clips: data spec (``srn_core.data``).
-        tracker: a checkpoint's name or folder.
+        tracker: name of the victim (``srn_core.victims``): a checkpoint's name or folder, ``onnx:PATH?...`` or ``constant``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         mode: see :class:`srn_gym.rules.Rules`.
         occluder_size: see :class:`srn_gym.rules.Rules`.

@@ -61,19 +61,32 @@ def draw_env(episodes: Episodes, env: int) -> np.ndarray:
     return draw_face(image, truth, prediction, (f"{game.clips[int(clip)].name}   frame {int(frame)}", score))
 
 
-def show(picture: np.ndarray, title: str) -> None:
-    """Show ``(H, W, 3)`` uint8 RGB in a window.
+def require_display(what: str, remedy: str) -> None:
+    """Make sure that windows can be opened.
+
+    Args:
+        what: needs them, for the message.
+        remedy: what to do where there are none.
 
     Raises:
         UserError: there is no display.
     """
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise UserError("render_mode 'human': no display is there; use render_mode='rgb_array'")
+        raise UserError(f"{what}: no display is there; {remedy}")
+
+
+def show(picture: np.ndarray, title: str, what: str, remedy: str) -> None:
+    """Show ``(H, W, 3)`` uint8 RGB in a window; ``what`` and ``remedy`` as in :func:`require_display`.
+
+    Raises:
+        UserError: there is no display.
+    """
+    require_display(what, remedy)
     try:
         cv2.imshow(title, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         cv2.waitKey(1)
     except cv2.error:
-        raise UserError("render_mode 'human': this OpenCV has no windows; use render_mode='rgb_array'") from None
+        raise UserError(f"{what}: this OpenCV has no windows; {remedy}") from None
 
 
 def _fixed_point(points: np.ndarray, zoom: int) -> Any:

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from srn_core.errors import UserError
+from srn_core.occluders import KINDS, Occluder
 
 Mode = Literal["detect", "track"]
-Occluder = Literal["noise"]
 Neighbourhood = Literal["index", "graph"]
 Reward = Literal["nme", "excess"]
+Observation = Literal["patches", "features"]
 CHOICES = {
     "mode": get_args(Mode),
-    "occluder": get_args(Occluder),
+    "occluder": tuple(KINDS),
     "neighbourhood": get_args(Neighbourhood),
     "reward": get_args(Reward),
+    "observation": get_args(Observation),
 }
 
 
@@ -27,23 +29,28 @@ class Rules:
 
     Attributes:
         mode: ``detect``: the tracker sees every frame afresh; ``track``: its memory runs on through the clip.
-        occluder: what is put on the landmark.
+        occluder: what is put on the landmark, one of :data:`srn_core.occluders.KINDS`.
         occluder_size: side of the square in pixels of a 224 px crop, scaled with the tracker's crop.
-        noise_seed: one more part of the noise's key.
+        noise_seed: one more part of the key that the occluder's pixels are drawn from.
+        noise_per_frame: the frame's number is part of that key too; else the occluder is the same throughout a clip.
         neighbourhood: what the landmarks before and next are: ``index``: ``l - 1`` and ``l + 1`` (the paper's); ``graph``:
             those on a tour along the face's contours (:func:`srn_gym.neighbourhoods.contour_tour`).
         reward: ``nme``: the error on the covered frame (eq. 10); ``excess``: that less the error which the tracker, in the
             same state, makes on the clean frame.
         reward_cap: the largest reward, a fraction; None for no cap.
+        observation: ``patches``: the pixels of eq. 9; ``features``: what an SRN tracker makes of them
+            (:func:`srn_gym.features.encode_groups`).
     """
 
     mode: Mode = "detect"
     occluder: Occluder = "noise"
     occluder_size: int = 48
     noise_seed: int = 0
+    noise_per_frame: bool = True
     neighbourhood: Neighbourhood = "index"
     reward: Reward = "nme"
     reward_cap: float | None = None
+    observation: Observation = "patches"
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():

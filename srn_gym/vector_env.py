@@ -103,8 +103,9 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
         """Cover the shown frames ``(B,)`` actions, and reset what has ended as the autoreset mode says.
 
         Returns:
-            observations ``(B, 3, L, 3, P, P)`` uint8, rewards ``(B,)`` float64, terminations and truncations ``(B,)`` bool,
-            infos; with ``SameStep`` the infos of envs that ended hold ``final_obs`` and ``final_info``.
+            observations ``(B, 3, L, 3, P, P)`` uint8 or features ``(B, 3, F)`` float16, rewards ``(B,)`` float64, terminations
+            and truncations ``(B,)`` bool, infos; with ``SameStep`` the infos of envs that ended hold ``final_obs`` and
+            ``final_info``.
 
         Raises:
             ResetNeeded: an env has no episode, or with ``Disabled`` one that has ended.

@@ -71,7 +71,7 @@ def test_a_game_whose_best_policy_is_known_is_solved(clip_spec, tiny_checkpoint,
     table = game.nme_table(0)[:, :-1]
     assert table.max() > 2 * table.min()
     args = small_args(
-        clip_spec, tiny_checkpoint, tmp_path, lr=2e-3, learning_starts=300, batch_size=64, gamma=0.9, target_rate=0.03
+        clip_spec, tiny_checkpoint, tmp_path, lr=2e-3, learning_starts=300, batch_size=128, target_rate=0.03, capacity=4096
     )
     learner = Learner(args, game)
     learn_from_random_play(learner, game, steps=600, updates=900)

@@ -92,10 +92,16 @@ def test_a_pickle_holds_names_not_clips(env):
     assert len(pickle.dumps(env.unwrapped.game)) < 1000
 
 
-def test_spec_survives_json(env):
+def test_spec_survives_json(arguments):
+    rules = {
+        "mode": "track", "occluder": "mask", "occluder_size": 40, "noise_seed": 2, "noise_per_frame": False,
+        "neighbourhood": "graph", "reward": "excess", "reward_cap": 0.2, "observation": "features", "window": 3,
+    }  # fmt: skip
+    env = gym.make(ID, **arguments, **rules)
     text = env.spec.to_json()
-    assert json.loads(text)["kwargs"]["device"] == "cpu"
+    assert json.loads(text)["kwargs"] == {**arguments, **rules}
     restored = gym.make(gym.envs.registration.EnvSpec.from_json(text))
+    assert restored.unwrapped.game.rules == env.unwrapped.game.rules
     assert same(play(env, 1), play(restored, 1))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 
 import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
 import srn_gym
 from srn_core.errors import UserError
@@ -117,6 +118,21 @@ def test_pickled_envs_go_on_where_they_were(envs):
     copy = pickle.loads(pickle.dumps(envs))
     for _ in range(4):
         assert_same(envs.step(actions), copy.step(actions))
+
+
+@pytest.mark.slow
+def test_spawned_workers_play_the_same(arguments):
+    rules = {"window": 3, "occluder": "texture", "neighbourhood": "graph", "reward": "excess"}
+    makers = [functools.partial(gym.make, f"srn_gym:{ID}", **arguments, **rules) for _ in range(2)]
+    spawned = AsyncVectorEnv(makers, context="spawn", autoreset_mode=AutoresetMode.SAME_STEP)
+    envs = gym.make_vec(ID, num_envs=2, **arguments, **rules)
+    try:
+        assert_same(spawned.reset(seed=4)[0], envs.reset(seed=4)[0])
+        for action in (0, 2, 1, 1):
+            theirs, ours = (each.step(np.full(2, action))[:4] for each in (spawned, envs))
+            assert_same(ours, theirs, 1e-5)
+    finally:
+        spawned.close()
 
 
 def test_wrappers_for_vector_envs_work(envs):

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 
 from srn_core.data.clip import Clip
+from srn_core.data.masked import mask_clip
 from srn_core.errors import UserError
 
 READERS: Mapping[str, str] = {
@@ -33,6 +34,8 @@ class DataSpec:
         path: folder of the data; None for kinds that ship or are rendered.
         split: ``train``, ``val``, ``test``, ``all`` or what the kind's protocol knows; None means all that is present.
         limit: keep only the first clips.
+        masked: every face wears a medical mask.
+        masks: folder of mask templates; None: the masks are drawn from scratch.
         options: the remaining options, for the reader.
     """
 
@@ -40,6 +43,8 @@ class DataSpec:
     path: Path | None
     split: str | None = None
     limit: int | None = None
+    masked: bool = False
+    masks: Path | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -93,7 +98,7 @@ def parse_spec(text: str) -> DataSpec:
         )
     options = dict(parse_qsl(query, keep_blank_values=True))
     reader = _reader(kind)
-    known = {"split", "limit", *reader.OPTIONS}
+    known = {"split", "limit", "masked", "masks", *reader.OPTIONS}
     if unknown := sorted(set(options) - known) or (["?" + query] if query and not options else []):
         raise UserError(f"data spec '{text}': unknown option '{unknown[0]}'; {kind} knows {', '.join(sorted(known))}")
     split = options.pop("split", None)
@@ -106,7 +111,8 @@ def parse_spec(text: str) -> DataSpec:
     if path and not Path(path).is_dir():
         raise UserError(f"data spec '{text}': {path}: no such folder; expected the folder that holds {kind}")
     limit = whole_number(text, "limit", options.pop("limit"), 1) if "limit" in options else None
-    return DataSpec(kind, Path(path) if path else None, None if split == "all" else split, limit, options)
+    masked, masks = _mask_options(text, options.pop("masked", "0"), options.pop("masks", None))
+    return DataSpec(kind, Path(path) if path else None, None if split == "all" else split, limit, masked, masks, options)
 
 
 def load_clips(text: str) -> ClipSet:
@@ -118,6 +124,8 @@ def load_clips(text: str) -> ClipSet:
     spec = parse_spec(text)
     clips, box_source, notes = _reader(spec.kind).read(spec)
     clips = clips[: spec.limit]
+    if spec.masked:
+        clips = [mask_clip(clip, spec.masks) for clip in clips]
     if not clips:
         raise UserError(f"data spec '{text}': no clips; expected at least one{'; ' + '; '.join(notes) if notes else ''}")
     return ClipSet(text, tuple(clips), box_source, tuple(notes))
@@ -136,6 +144,16 @@ def hold_out(names: list[str], fraction: float) -> set[str]:
     count = int(np.ceil(fraction * len(ordered)))
     chosen = np.random.default_rng(VAL_SEED).permutation(len(ordered))[:count]
     return {ordered[i] for i in chosen}
+
+
+def _mask_options(text: str, masked: str, masks: str | None) -> tuple[bool, Path | None]:
+    if masked not in ("0", "1"):
+        raise UserError(f"data spec '{text}': masked={masked}; expected 0 or 1")
+    if masks is not None and masked == "0":
+        raise UserError(f"data spec '{text}': masks={masks} without a mask on any face; add masked=1, or leave masks out")
+    if masks is not None and not Path(masks).is_dir():
+        raise UserError(f"data spec '{text}': masks={masks}: no such folder; expected mask templates and their anchors.json")
+    return masked == "1", Path(masks) if masks is not None else None
 
 
 def _reader(kind: str) -> Reader:

@@ -22,7 +22,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from srn_core.checkpoint import load_pretrained, pick_device, save_pretrained
-from srn_core.data import load_clips
+from srn_core.data import load_clips, parse_spec
 from srn_core.data.clip import Clip
 from srn_core.errors import UserError
 from srn_core.geometry import from_box_units
@@ -74,6 +74,8 @@ class TrainArgs:
     """Steps between validations, which also write the resumable state."""
     resume: bool = False
     """Go on from the state in --out."""
+    allow_masked: bool = False
+    """Take specs with masked=1: masks are for evaluation, and a tracker that trained on them cannot show robustness."""
 
 
 def train(args: TrainArgs) -> None:
@@ -191,3 +193,6 @@ def _check(args: TrainArgs) -> None:
         raise UserError(f"{args.out}: holds a run already; add --resume to go on with it, or give another --out")
     if args.sequence_every and args.batch % args.sequence:
         raise UserError(f"--batch {args.batch} --sequence {args.sequence}: the batch must be a multiple of the sequence")
+    for spec in (*args.data, *args.val):
+        if parse_spec(spec).masked and not args.allow_masked:
+            raise UserError(f"data spec '{spec}': masked faces are for evaluation; leave masked=1 out, or add --allow-masked")

@@ -1,0 +1,123 @@
+"""Play the occluder yourself: cover the face, frame by frame, where it hurts the tracker most.
+
+python -m srn_gym.play
+python -m srn_gym.play --clips "300vw:DIR?split=val" --neighbourhood graph --occluder mask
+
+Left covers the landmark before, right the next one, up or space the same; q quits. The picture shows the frame that was
+covered last, the truth in green, the tracker's landmarks in pink. Behind a clip's end any key begins another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+
+import cv2
+import numpy as np
+import tyro
+
+from srn_core.errors import command
+from srn_core.occluders import Occluder
+from srn_gym.env import OcclusionSynthesisEnv
+from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER
+from srn_gym.render import require_display, show
+from srn_gym.rules import Mode, Neighbourhood
+
+TITLE = "OcclusionSynthesis"
+ACTIONS = ("previous", "same", "next")
+QUIT = "quit"
+# What OpenCV calls the keys on X11, Windows and macOS.
+KEYS: Mapping[int, str] = {
+    **dict.fromkeys((65361, 2424832, 63234), "previous"),
+    **dict.fromkeys((65362, 2490368, 63232, ord(" ")), "same"),
+    **dict.fromkeys((65363, 2555904, 63235), "next"),
+    **dict.fromkeys((ord("q"), ord("Q"), 27), QUIT),
+}
+
+
+@dataclass(frozen=True)
+class PlayArgs:
+    """Play the occluder with the arrow keys."""
+
+    clips: str = DEFAULT_CLIPS
+    """Data spec of the clips."""
+    tracker: str = DEFAULT_TRACKER
+    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?... or constant."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    window: int | None = 64
+    """Frames of an episode at most."""
+    mode: Mode = "detect"
+    """detect: the tracker sees every frame afresh; track: its memory runs on."""
+    occluder: Occluder = "noise"
+    """What covers the face."""
+    occluder_size: int = 48
+    """Side of the occluder, pixels of a 224 px crop."""
+    noise_seed: int = 0
+    """Seed of the occluder's pixels."""
+    neighbourhood: Neighbourhood = "index"
+    """What the landmark before and the next one are: in the order of the numbers, or on a tour along the contours."""
+
+
+def play(
+    env: OcclusionSynthesisEnv, keys: Iterable[str], draw: Callable[[np.ndarray], None], seed: int | None
+) -> Iterator[float]:
+    """Play until the keys end or one says quit.
+
+    Args:
+        env: with ``render_mode="rgb_array"``.
+        keys: names of :data:`ACTIONS`, or ``quit``.
+        draw: shows a picture ``(H, W, 3)`` uint8 RGB.
+        seed: of the first clip and landmark.
+
+    Yields:
+        the mean NME, a fraction, of each episode that was played to its end.
+    """
+    env.reset(seed=seed)
+    errors: list[float] = []
+    over = False
+    draw(_picture(env))
+    for key in keys:
+        if key == QUIT:
+            return
+        if over:
+            env.reset()
+            over = False
+        else:
+            _, _, terminated, truncated, info = env.step(np.int64(ACTIONS.index(key)))
+            errors.append(info["nme"])
+            over = terminated or truncated
+        draw(_picture(env))
+        if over:
+            yield float(np.mean(errors))
+            errors.clear()
+
+
+def pressed_keys() -> Iterator[str]:
+    """The keys that are pressed in the window and mean something; closing the window means quit."""
+    while cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1:
+        code = cv2.waitKeyEx(100)
+        # X11 adds the states of Num Lock and the like above the lowest 16 bits.
+        name = KEYS.get(code) or KEYS.get(code & 0xFFFF)
+        if code >= 0 and name:
+            yield name
+
+
+def _picture(env: OcclusionSynthesisEnv) -> np.ndarray:
+    picture = env.render()
+    assert picture is not None
+    return picture
+
+
+@command
+def main() -> None:
+    args = tyro.cli(PlayArgs, description=__doc__)
+    remedy = "run it where windows can be opened"
+    require_display("srn_gym.play", remedy)
+    env = OcclusionSynthesisEnv(**asdict(args), render_mode="rgb_array")
+    for error in play(env, pressed_keys(), lambda picture: show(picture, TITLE, "srn_gym.play", remedy), seed=None):
+        print(f"mean NME of the episode: {100 * error:.2f} %; any key plays another one, q quits")
+
+
+if __name__ == "__main__":
+    main()
