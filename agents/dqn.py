@@ -24,12 +24,10 @@ import tyro
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from agents.evaluate import EvaluateArgs, evaluate, sibling_split
+from agents.evaluate import EvaluateArgs, evaluate_run, sibling_split
 from agents.learner import Learner
 from agents.replay import TRANSITION, NStep
 from agents.run_files import load_run, save_run, start_run_dir
-from agents.summary import print_summary, summarise
-from srn_core.checkpoint import write_json
 from srn_core.errors import command
 from srn_gym.episodes import Episodes
 from srn_gym.games import load_game
@@ -158,18 +156,12 @@ def epsilon_at(step: int, args: DQNArgs) -> float:
     return float(np.clip(1 - (1 - args.epsilon_end) * share, args.epsilon_end, 1))
 
 
-def evaluate_run(run_dir: Path, args: DQNArgs) -> None:
-    """Play what was saved beside the named policies on the validation clips; print, and write ``evaluation.json``."""
-    clips = args.val_clips or sibling_split(args.clips, "val")
-    asked = EvaluateArgs(
-        str(run_dir), clips, args.clips, args.tracker, args.mode, args.eval_episodes, args.seed,
-        occluder_size=args.occluder_size, noise_seed=args.noise_seed, device=args.device,
+def evaluation_of(run_dir: Path, args: DQNArgs) -> EvaluateArgs:
+    """How what was saved is evaluated: on the validation clips."""
+    return EvaluateArgs(
+        str(run_dir), args.val_clips or sibling_split(args.clips, "val"), args.clips, args.tracker, args.mode,
+        args.eval_episodes, args.seed, occluder_size=args.occluder_size, noise_seed=args.noise_seed, device=args.device,
     )  # fmt: skip
-    # The training game has met most of what prior asks for, if it is the same game.
-    _, rollouts = evaluate(asked, ["none", "random-walk", "prior", str(run_dir), "greedy", "optimal"], reward=args.reward)
-    rows = summarise(rollouts)
-    print_summary(rows, f"{clips}, tracker {args.tracker}, mode {args.mode}")
-    write_json(run_dir / "evaluation.json", {"clips": clips, "policies": rows})
 
 
 @command
@@ -177,7 +169,7 @@ def main() -> None:
     args = tyro.cli(DQNArgs, description=__doc__)
     run_dir = train(args)
     if args.eval_episodes:
-        evaluate_run(run_dir, args)
+        evaluate_run(evaluation_of(run_dir, args), args.reward)
 
 
 if __name__ == "__main__":

@@ -95,6 +95,19 @@ def evaluate(args: EvaluateArgs, policies: list[str], reward: Reward = "nme") ->
     return game, {name: play(game, policy, args.episodes, args.seed) for name, policy in found.items()}
 
 
+def evaluate_run(args: EvaluateArgs, reward: Reward) -> None:
+    """Play what a run saved beside the named policies; print, and write ``evaluation.json`` into its folder.
+
+    Args:
+        args: whose policy is the run's folder.
+        reward: the one trained with: that game has met most of what prior asks for, if it is the same game.
+    """
+    _, rollouts = evaluate(args, ["none", "random-walk", "prior", args.policy, "greedy", "optimal"], reward)
+    rows = summarise(rollouts)
+    print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}")
+    write_json(Path(args.policy) / "evaluation.json", {"clips": args.clips, "policies": rows})
+
+
 @command
 def main() -> None:
     args = tyro.cli(EvaluateArgs, description=__doc__)

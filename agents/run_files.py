@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from agents.features import FrozenFeatures, load_encoder
-from agents.policies import Position
+from agents.policies import Policy, Position
 from agents.qnet import QHead
-from srn_core.checkpoint import load_tensors, save_tensors
+from agents.sb3_extra import LIBRARY, require
+from srn_core.checkpoint import CARD, load_tensors, read_json, save_tensors
 from srn_core.errors import UserError
 from srn_gym.dynamics import OcclusionGame
 
@@ -32,9 +33,13 @@ def start_run_dir(folder: Path, resume: bool) -> Path:
     """Make the run's folder; a run that is there already is only touched to resume it."""
     there = (folder / STATE).is_file()
     if there and not resume:
-        raise UserError(f"{folder}: holds a run already; add --resume to go on with it, or give another --run-dir")
+        raise UserError(
+            f"{folder}: holds a run of agents/dqn.py already; go on with that with --resume, or give another --run-dir"
+        )
     if resume and not there:
         raise UserError(f"{folder / STATE}: nothing to resume; expected the folder of a run that was stopped")
+    if is_sb3_run(folder):
+        raise UserError(f"{folder}: holds a run of agents/sb3.py already; give another --run-dir")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -107,12 +112,18 @@ class LearnedPolicy:
         return targets
 
 
-def load_policy(folder: Path) -> LearnedPolicy:
-    """The policy that a run has saved last.
+def load_policy(folder: Path) -> Policy:
+    """The policy that a run has saved last, of agents/dqn.py or of agents/sb3.py.
 
     Raises:
-        UserError: no run there, or a damaged file.
+        UserError: no run there, a damaged file, or a run of SB3 where that is not installed.
     """
+    if is_sb3_run(folder):
+        require("stable_baselines3")
+        # Only here: SB3 is an extra.
+        from agents.sb3_policy import load_sb3_policy
+
+        return load_sb3_policy(folder)
     if not (folder / POLICY).is_file():
         raise UserError(f"policy '{folder}': unknown; expected a policy's name or a run's folder with {POLICY}")
     tensors, card = load_tensors(folder / POLICY)
@@ -121,6 +132,14 @@ def load_policy(folder: Path) -> LearnedPolicy:
     head = QHead(card["features"], card["landmarks"])
     head.load_state_dict(tensors)
     return LearnedPolicy(head, card["arguments"])
+
+
+def is_sb3_run(folder: Path) -> bool:
+    """Whether a folder's card says that agents/sb3.py wrote it."""
+    if not (folder / CARD).is_file():
+        return False
+    card = read_json(folder / CARD)
+    return isinstance(card, dict) and card.get("library") == LIBRARY
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

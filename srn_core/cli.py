@@ -11,7 +11,7 @@ import tyro
 
 from srn_core.data.sheet import DataArgs, show_data
 from srn_core.errors import UserError, command
-from srn_core.evaluate import EvaluateArgs, evaluate_command
+from srn_core.evaluate_command import EvaluateArgs, evaluate_command
 from srn_core.track_video import TrackArgs, track_video
 from srn_core.training.train import TrainArgs, train
 

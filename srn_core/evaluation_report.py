@@ -24,8 +24,12 @@ _LABELS = {
     "n_points": "points a face",
     "mode": "mode",
     "boxes": "boxes",
+    "start": "initial shape",
+    "steps": "cascade steps",
+    "mirror": "mirror averaging",
     "box_source": "box source",
     "normaliser": "normaliser",
+    "points": "points counted",
     "nme_mean": "NME mean, %",
     "nme_ci95": "  95 % interval over clips",
     "nme_median": "NME median, %",
@@ -36,16 +40,22 @@ _LABELS = {
     "fr_10": "failures above 10 %, %",
     "auc_08": "AUC up to 8 %, %",
     "auc_10": "AUC up to 10 %, %",
+    "jitter": "jitter, %",
+    "time_to_failure": "frames until above 10 %",
 }
 
 
-def print_report(console: Console, records: Sequence[Mapping[str, Any]], notes: Sequence[str]) -> None:
-    """Print one column for each record of :meth:`srn_core.evaluate.Evaluation.summary`, then the readers' notes."""
-    table = Table("", title=f"Checkpoint {records[0]['checkpoint']}", title_justify="left")
+def print_report(console: Console, title: str, records: Sequence[Mapping[str, Any]], notes: Sequence[str]) -> None:
+    """Print one column for each record of :meth:`srn_core.evaluate.Evaluation.summary`, then the readers' notes.
+
+    Figures that no record has are left out.
+    """
+    table = Table("", title=title, title_justify="left")
     for record in records:
         table.add_column(record["data"], justify="right", overflow="fold")
     for key, label in _LABELS.items():
-        table.add_row(label, *(_text(record[key]) for record in records))
+        if any(record[key] is not None for record in records):
+            table.add_row(label, *(_text(record[key]) for record in records))
     for group in records[0]["nme_groups"]:
         table.add_row(f"NME {group.replace('_', ' ')}, %", *(_text(record["nme_groups"][group]) for record in records))
     console.print(table)
@@ -99,6 +109,8 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def _text(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list):
         return " - ".join(map(_text, value))
     return f"{value:.2f}" if isinstance(value, float) else str(value)

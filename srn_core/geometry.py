@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
 from torch import Tensor
 
 
@@ -73,6 +74,24 @@ def crop_image(image: np.ndarray, box: np.ndarray, spec: CropSpec) -> np.ndarray
     return np.asarray(cv2.warpAffine(image, matrix, (spec.size, spec.size), flags=cv2.INTER_LINEAR), np.uint8)
 
 
+def paste_crop(image: np.ndarray, crop: np.ndarray, inside: np.ndarray, box: np.ndarray, spec: CropSpec) -> np.ndarray:
+    """The way back of :func:`crop_image`: a copy of ``image`` with some of its crop's pixels put where they came from.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        crop: ``(size, size, 3)`` uint8.
+        inside: ``(size, size)`` bool, the crop's pixels to take over; each covers the frame pixels nearest to it.
+        box: ``(4,)`` the crop's.
+        spec: the crop's.
+    """
+    mapping = crop_map(box, spec)
+    scale, size = float(mapping.scale), (image.shape[1], image.shape[0])
+    matrix = np.array([[1 / scale, 0, mapping.origin[0]], [0, 1 / scale, mapping.origin[1]]])
+    pixels = cv2.warpAffine(crop, matrix, size, flags=cv2.INTER_NEAREST)
+    taken = cv2.warpAffine(inside.astype(np.uint8), matrix, size, flags=cv2.INTER_NEAREST)
+    return np.where(taken[..., None] > 0, pixels, image)
+
+
 def landmark_box(points: np.ndarray) -> np.ndarray:
     """``(..., L, 2)`` points -> their tight box ``(..., 4)``, float32."""
     return np.concatenate([points.min(-2), points.max(-2)], -1).astype(np.float32)
@@ -95,6 +114,12 @@ def from_box_units(shape: Tensor, boxes: Tensor) -> Tensor:
     centre = (boxes[..., :2] + boxes[..., 2:]) / 2
     unit = (boxes[..., 2:] - boxes[..., :2]).norm(dim=-1) / 2**0.5
     return shape * unit[..., None, None] + centre[..., None, :]
+
+
+def mirror_points(points: Tensor, side: int, order: np.ndarray) -> Tensor:
+    """Landmarks ``(..., L, 2)`` of an image ``side`` px wide -> those of its mirror image; ``order`` is the scheme's mirror."""
+    flipped = points[..., order.tolist(), :]
+    return torch.stack([side - 1 - flipped[..., 0], flipped[..., 1]], -1)
 
 
 def boxes_in_crop(boxes: np.ndarray, spec: CropSpec) -> np.ndarray:

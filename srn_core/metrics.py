@@ -47,6 +47,31 @@ def nme(predicted: Tensor, truth: Tensor, length: Tensor) -> Tensor:
     return (predicted - truth).norm(dim=-1).mean(-1) / length
 
 
+def jitter(predicted: np.ndarray, truth: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """How much the error shakes: mean length of the change of the error vectors from one frame to the next.
+
+    Args:
+        predicted: ``(T, L, 2)``.
+        truth: ``(T, L, 2)``.
+        length: ``(T,)`` the normaliser.
+
+    Returns:
+        ``(T - 1,)``, over the later frame's normaliser.
+    """
+    change = np.diff(predicted - truth, axis=0)
+    return np.asarray(np.linalg.norm(change, axis=-1).mean(-1) / length[1:])
+
+
+def time_to_failure(errors: np.ndarray, threshold: float) -> int:
+    """Frames until the error ``(T,)`` is first above ``threshold``; T if it never is.
+
+    >>> time_to_failure(np.array([0.05, 0.09, 0.2, 0.04]), 0.1)
+    2
+    """
+    failed = np.flatnonzero(errors > threshold)
+    return int(failed[0]) if len(failed) else len(errors)
+
+
 def failure_rate(errors: np.ndarray, threshold: float) -> float:
     """Share of faces whose error is above ``threshold``."""
     return float((errors > threshold).mean())

@@ -80,7 +80,7 @@ def _portable(value: Any, data_root: str) -> Any:
     """The same JSON without the paths of the machine that it was made on: DATA for the data, runs/NAME for runs."""
     if isinstance(value, dict):
         runs = {key: f"runs/{Path(part).name}" for key, part in value.items() if key in ("out", "init") and part}
-        return {key: runs.get(key, _portable(part, data_root)) for key, part in value.items()}
+        return {_portable(key, data_root): runs.get(key, _portable(part, data_root)) for key, part in value.items()}
     if isinstance(value, list):
         return [_portable(part, data_root) for part in value]
     return value.replace(f":{data_root.rstrip('/')}/", ":DATA/") if isinstance(value, str) else value

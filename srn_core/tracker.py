@@ -5,16 +5,18 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from srn_core.checkpoint import load_pretrained, pick_device
-from srn_core.geometry import CropSpec, boxes_in_crop, crop_image, crop_map, from_box_units
+from srn_core.geometry import CropSpec, boxes_in_crop, crop_image, crop_map, from_box_units, mirror_points
 from srn_core.landmarks import Scheme
 from srn_core.model import SRN
+
+Start = Literal["mean", "previous"]
 
 
 class Victim(Protocol):
@@ -75,41 +77,74 @@ class Tracker:
         return self.model.start(batch)
 
     @torch.inference_mode()
-    def step(self, frames: Tensor, boxes: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """See :meth:`Victim.step`; the cascade starts from the mean shape in the box."""
-        shape = from_box_units(self.model.mean_shape, boxes)
-        shapes, state = self.model(frames, shape, state)
+    def step(
+        self, frames: Tensor, boxes: Tensor, state: Tensor, shape: Tensor | None = None, steps: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """See :meth:`Victim.step`; the cascade starts from ``shape`` ``(B, L, 2)`` crop pixels, or from :meth:`mean_start`.
+
+        ``steps`` is K; the model's own where None.
+        """
+        shapes, state = self.model(frames, self.mean_start(boxes) if shape is None else shape, state, steps)
         return shapes[-1], state
 
-    def detect(self, images: Sequence[np.ndarray] | np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    def mean_start(self, boxes: Tensor) -> Tensor:
+        """The mean shape in ``(B, 4)`` boxes: ``(B, L, 2)``, the boxes' pixels."""
+        return from_box_units(self.model.mean_shape, boxes)
+
+    def detect(
+        self,
+        images: Sequence[np.ndarray] | np.ndarray,
+        boxes: np.ndarray,
+        *,
+        steps: int | None = None,
+        mirror: bool = False,
+    ) -> np.ndarray:
         """Landmarks of one face in each image, no memory.
 
         Args:
             images: N images ``(H, W, 3)`` uint8 RGB, of any sizes.
             boxes: ``(N, 4)`` face boxes ``x0, y0, x1, y1`` in image pixels.
+            steps: K; the model's own where None.
+            mirror: take the mean of the landmarks in the crop and in its mirror image; twice the time.
 
         Returns:
             ``(N, L, 2)`` float32 landmarks, image pixels.
         """
         boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
         crops = [crop_image(image, box, self.crop) for image, box in zip(images, boxes, strict=True)]
-        return self.detect_crops(np.stack(crops), boxes)
+        return self.detect_crops(np.stack(crops), boxes, steps=steps, mirror=mirror)
 
-    def detect_crops(self, crops: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    def detect_crops(
+        self, crops: np.ndarray, boxes: np.ndarray, *, steps: int | None = None, mirror: bool = False
+    ) -> np.ndarray:
         """:meth:`detect` on faces that were cropped before: ``(N, S, S, 3)`` uint8 and their ``(N, 4)`` frame boxes."""
         found = []
         for first in range(0, len(crops), self.batch_size):
             part = slice(first, first + self.batch_size)
-            landmarks, _ = self.step(*self._tensors(crops[part], boxes[part]), self.start(len(crops[part])))
+            images, places = self._tensors(crops[part], boxes[part])
+            landmarks, _ = self.step(images, places, self.start(len(images)), steps=steps)
+            if mirror:
+                # A box lies in the middle of its crop, so the mirror image has the same one.
+                flipped, _ = self.step(images.flip(-1), places, self.start(len(images)), steps=steps)
+                landmarks = (landmarks + mirror_points(flipped, self.crop.size, self.scheme.mirror)) / 2
             found.append(crop_map(boxes[part], self.crop).to_frame(landmarks.cpu().numpy()))
         return np.concatenate(found)
 
-    def track(self, frames: Iterable[np.ndarray], boxes: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    def track(
+        self,
+        frames: Iterable[np.ndarray],
+        boxes: np.ndarray | Iterable[np.ndarray],
+        *,
+        start: Start = "mean",
+        steps: int | None = None,
+    ) -> Iterator[np.ndarray]:
         """Landmarks frame by frame with the memory running on (eq. 13).
 
         Args:
             frames: ``(H, W, 3)`` uint8 RGB, any number.
             boxes: one box ``(4,)``: the first frame's, later boxes follow the landmarks found before; or one a frame.
+            start: the cascade's initial shape: the mean shape, or from the second frame on the landmarks found before.
+            steps: K; the model's own where None.
 
         Yields:
             ``(L, 2)`` float32 landmarks, frame pixels.
@@ -117,13 +152,16 @@ class Tracker:
         fixed = isinstance(boxes, np.ndarray) and boxes.ndim == 1
         given = iter(()) if fixed else iter(boxes)
         box = np.asarray(boxes, np.float32) if fixed else None
-        state = self.start(1)
+        state, found = self.start(1), None
         for frame in frames:
             current = box if fixed else np.asarray(next(given), np.float32)
             assert current is not None
-            tensors = self._tensors(crop_image(frame, current, self.crop)[None], current[None])
-            landmarks, state = self.step(*tensors, state)
-            found = crop_map(current[None], self.crop).to_frame(landmarks.cpu().numpy())[0]
+            images, places = self._tensors(crop_image(frame, current, self.crop)[None], current[None])
+            mapping, shape = crop_map(current[None], self.crop), None
+            if start == "previous" and found is not None:
+                shape = torch.from_numpy(mapping.to_crop(found[None])).to(self.device)
+            landmarks, state = self.step(images, places, state, shape, steps)
+            found = mapping.to_frame(landmarks.cpu().numpy())[0]
             box = np.concatenate([found.min(0), found.max(0)])
             yield found
 

@@ -25,15 +25,13 @@ from srn_core.occluders import add_square, noise_keys
 from srn_core.tracker import Victim
 from srn_gym.crops import CropStore
 from srn_gym.features import observed_features
-from srn_gym.memo import Memo
+from srn_gym.memo import Memo, batch_size
 from srn_gym.neighbourhoods import neighbour_table
 from srn_gym.rules import read_rules
 
 REFERENCE_SIZE = 224
 NO_OCCLUDER = -1
 NUM_ACTIONS = 3
-# Large enough to fill the cores, small enough that the patches of one batch stay below a few hundred MiB.
-TRACKER_BATCH = 256
 
 
 class Response(NamedTuple):
@@ -173,7 +171,7 @@ class OcclusionGame:
         length, width = len(self.clips[clip]), self.num_landmarks + 1
         entries = torch.arange(length * width, device=self.device)
         table = torch.empty(length * width)
-        for part in entries.split(TRACKER_BATCH):
+        for part in entries.split(batch_size(self.device)):
             frame, column = part // width, part % width
             target = torch.where(column == self.num_landmarks, NO_OCCLUDER, column)
             which = torch.full_like(part, clip)
@@ -225,7 +223,7 @@ class OcclusionGame:
         """The tracker without memory: ``(B, L, 2)``."""
         found = [
             self._track(clip[part], frame[part], target[part], self.tracker.start(len(part)))[0]
-            for part in torch.arange(len(clip), device=self.device).split(TRACKER_BATCH)
+            for part in torch.arange(len(clip), device=self.device).split(batch_size(self.device))
         ]
         return torch.cat(found)
 

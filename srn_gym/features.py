@@ -17,34 +17,33 @@ from srn_core.model import SRN
 from srn_core.model.patches import extract_patches
 from srn_core.occluders import square_corner
 from srn_core.tracker import Tracker
-from srn_gym.memo import Memo
+from srn_gym.memo import Memo, batch_size
 
 if TYPE_CHECKING:
     from srn_gym.dynamics import OcclusionGame
 
-BATCH = 512
 Encode = Callable[[SRN, Tensor], Tensor]
 """Patch features X ``(B, L, C, S * S)`` -> ``(B, F)``."""
 
 
 def component_groups(model: SRN, x: Tensor) -> dict[str, Tensor]:
-    """The six vectors ``(B, group_dim)`` of eq. 6 from X ``(B, L, C, S * S)``, the memory being that of a clip's start."""
+    """The six vectors of eq. 6 from X ``(B, L, C, S * S)``, the memory being that of a clip's start."""
     memory = model.hsrm.remember(x.flatten(2), model.start(len(x)))
     return model.hsrm.component_groups(model.relate(x).flatten(2), memory)
 
 
 def encode_groups(model: SRN, x: Tensor) -> Tensor:
-    """:func:`component_groups` side by side ``(B, 6 * group_dim)``: the observation ``features``."""
+    """:func:`component_groups` side by side ``(B, F)``: the observation ``features``."""
     return torch.cat([*component_groups(model, x).values()], 1)
 
 
 def groups_size(model: SRN) -> int:
     """F of :func:`encode_groups`."""
-    return len(model.config.landmarks.groups) * model.config.group_dim
+    return sum(model.hsrm.group_widths.values())
 
 
 class FrozenFeatures:
-    """Features of (clip, frame, covered landmark) under a frozen SRN, shared and remembered as float16."""
+    """Features of (clip, frame, covered landmark) under a frozen SRN, shared and remembered."""
 
     def __init__(self, game: OcclusionGame, model: SRN, encode: Encode, size: int, budget_bytes: int = 2 << 30) -> None:
         """Start empty.
@@ -70,11 +69,11 @@ class FrozenFeatures:
         self._clean = Memo(
             game.lengths, 1, (game.num_landmarks, features), self._clean_features, budget_bytes // 4, torch.float32
         )
-        self._memo = Memo(game.lengths, game.num_landmarks, (size,), self._compute, budget_bytes, torch.float16)
+        self._memo = Memo(game.lengths, game.num_landmarks, (size,), self._compute, budget_bytes)
 
     def __call__(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
         """``(B,)`` indices -> ``(B, F)`` float32."""
-        return self._memo.lookup(clip, frame, target).float()
+        return self._memo.lookup(clip, frame, target)
 
     def plain(self, observation: Tensor) -> Tensor:
         """The same from an observation ``(B, 3, L, 3, P, P)`` uint8, nothing shared: ``(B, 3, F)``."""
@@ -83,7 +82,7 @@ class FrozenFeatures:
 
     @torch.no_grad()
     def _clean_features(self, clip: Tensor, frame: Tensor, _: Tensor) -> Tensor:
-        parts = zip(*(index.split(BATCH) for index in (clip, frame)), strict=True)
+        parts = zip(*(index.split(batch_size(clip.device)) for index in (clip, frame)), strict=True)
         return torch.cat([self._trunk_features(*part) for part in parts])
 
     def _trunk_features(self, clip: Tensor, frame: Tensor) -> Tensor:
@@ -94,7 +93,7 @@ class FrozenFeatures:
 
     @torch.no_grad()
     def _compute(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
-        parts = zip(*(index.split(BATCH) for index in (clip, frame, target)), strict=True)
+        parts = zip(*(index.split(batch_size(clip.device)) for index in (clip, frame, target)), strict=True)
         return torch.cat([self._compute_part(*part) for part in parts])
 
     def _compute_part(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:

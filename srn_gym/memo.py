@@ -12,6 +12,11 @@ from srn_gym.slots import ClipSlots
 Compute = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
+def batch_size(device: torch.device) -> int:
+    """Faces to compute at once: a CPU loses more to memory than it gains beyond a few dozen, a GPU wants many."""
+    return 32 if device.type == "cpu" else 1024
+
+
 class Memo:
     """Values of clips as ``(T, columns, *shape)``, NaN where unknown.
 

@@ -184,6 +184,11 @@ def test_other_options(complaint: Complaint, tiny_checkpoint: str, clip_spec: st
     assert "curve.gif" in complaint(*evaluate, "--data", clip_spec, "--plot", tmp_path / "curve.gif")
     assert "--batch-size 0" in complaint(*evaluate, "--data", clip_spec, "--batch-size", 0)
     assert "--mode track" in complaint(*evaluate, "--data", clip_spec, "--boxes", "tracked")
+    assert "--mode track" in complaint(*evaluate, "--data", clip_spec, "--start", "previous")
+    assert "steps 0" in complaint(*evaluate, "--data", clip_spec, "--steps", 0)
+    assert "mirror" in complaint(*evaluate, "--data", clip_spec, "--mirror", "--mode", "track")
+    assert "--points all" in complaint(*evaluate, "--data", clip_spec, "--points", "visible")
+    assert "neither" in complaint("evaluate", "--data", clip_spec)
     assert "device 'toaster'" in complaint(*evaluate, "--data", clip_spec, "--device", "toaster")
     assert "sheet.txt" in complaint("data", clip_spec, "--sheet", tmp_path / "sheet.txt")
     video = clip_folder / "001" / "vid.avi"

@@ -14,6 +14,7 @@ from srn_core.evaluate import Evaluation, evaluate
 from srn_core.evaluation_report import ced
 from srn_core.geometry import landmark_box
 from srn_core.metrics import normaliser_length, point_errors
+from srn_core.run_clips import RunOptions
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,18 @@ def with_cut(clips: ClipSet, at: int) -> ClipSet:
 
 def alone(clips: ClipSet, *which: int) -> ClipSet:
     return replace(clips, clips=tuple(clips.clips[i] for i in which))
+
+
+def by_hand(
+    clips: ClipSet, errors: np.ndarray, counted: np.ndarray | None = None, predictions: np.ndarray | None = None
+) -> Evaluation:
+    """An evaluation of given errors."""
+    index = np.repeat(np.arange(len(clips)), [len(clip) for clip in clips.clips])
+    found = np.zeros((len(errors), 68, 2)) if predictions is None else predictions
+    everything = np.ones(errors.shape, bool)
+    return Evaluation(
+        clips, RunOptions(), "inter-ocular", "all", found, errors, everything if counted is None else counted, index
+    )
 
 
 def tail(clip: Clip, start: int) -> Clip:
@@ -96,10 +109,7 @@ def test_a_cut_starts_the_memory_and_the_box_anew(tracker: Tracker, clips: ClipS
 def test_summary_figures(clips: ClipSet) -> None:
     errors = np.tile(np.array([0.02, 0.09, 0.11, 0.3])[:, None], (1, 68))
     errors[0, 36:48] = 0.05
-    two = alone(clips, 1, 3)
-    summary = Evaluation(
-        two, "detect", "annotation", "inter-ocular", np.zeros((4, 68, 2)), errors, np.array([0, 0, 0, 1])
-    ).summary()
+    summary = by_hand(alone(clips, 4, 3), errors).summary()
     nme = errors.mean(1)
     assert summary["nme_mean"] == pytest.approx(100 * nme.mean())
     assert summary["fr_08"] == 75 and summary["fr_10"] == 50
@@ -108,6 +118,58 @@ def test_summary_figures(clips: ClipSet) -> None:
     low, high = summary["nme_ci95"]
     assert low < summary["nme_mean"] < high
     assert (summary["n_faces"], summary["n_clips"], summary["n_points"]) == (4, 2, 68)
+    assert summary["time_to_failure"] == 2
+
+
+def test_hidden_points_do_not_count(clips: ClipSet) -> None:
+    two = alone(clips, 4, 3)
+    errors = np.full((4, 68), 0.02)
+    errors[:, :17] = 0.5
+    counted = np.ones((4, 68), bool)
+    counted[:, :17] = False
+    found = by_hand(two, errors, counted)
+    np.testing.assert_allclose(found.nme, 0.02)
+    assert found.summary()["nme_groups"]["right_cheek"] is None
+    assert found.summary()["nme_groups"]["eye"] == pytest.approx(2)
+
+
+def test_visible_points_are_the_annotations(tracker: Tracker, clips: ClipSet) -> None:
+    visible = np.random.default_rng(0).random((1, 68)) < 0.5
+    still = alone(clips, 3)
+    marked = replace(still, clips=(replace(still.clips[0], visible=visible),))
+    every, seen = evaluate(tracker, marked), evaluate(tracker, marked, points="visible")
+    assert seen.nme[0] == pytest.approx(every.errors[0][visible[0]].mean())
+    assert every.nme[0] == pytest.approx(every.errors[0].mean())
+    with pytest.raises(UserError, match="--points all"):
+        evaluate(tracker, still, points="visible")
+    hidden = replace(still, clips=(replace(still.clips[0], visible=np.zeros((1, 68), bool)),))
+    with pytest.raises(UserError, match="without a visible point"):
+        evaluate(tracker, hidden, points="visible")
+
+
+def test_jitter_is_the_change_of_the_error_and_failures_end_a_clip(clips: ClipSet) -> None:
+    three = alone(clips, 3, 4, 2)
+    truth = np.concatenate([clip.landmarks for clip in three.clips])
+    length = normaliser_length(truth, three.clips[0].scheme)
+    offset = np.zeros((9, 1, 2))
+    # Clip 124: a constant error, then a jump by (3, 4) px; clip 003: up by 1 px a frame; the still does not count.
+    offset[1:4] = [[[1, 1]], [[1, 1]], [[4, 5]]]
+    offset[4:, 0, 1] = np.arange(5)
+    steps = [0, 5, 1, 1, 1, 1]
+    errors = point_errors(truth + offset, truth, length)
+    summary = by_hand(three, errors, predictions=truth + offset).summary()
+    later = np.r_[length[2:4], length[5:9]]
+    assert summary["jitter"] == pytest.approx(100 * np.mean(steps / later), rel=1e-4)
+    failed = [np.flatnonzero(e.mean(1) > 0.1) for e in (errors[1:4], errors[4:])]
+    assert summary["time_to_failure"] == np.mean([f[0] if len(f) else n for f, n in zip(failed, (3, 5), strict=True)])
+    cut = by_hand(with_cut(alone(clips, 2), 2), errors[4:], predictions=(truth + offset)[4:]).summary()
+    assert cut["jitter"] is None and cut["time_to_failure"] is None
+
+
+def test_stills_have_no_figures_of_stability(tracker: Tracker, clips: ClipSet) -> None:
+    assert evaluate(tracker, alone(clips, 3)).summary()["jitter"] is None
+    tracked = evaluate(tracker, clips, "track").summary()
+    assert tracked["jitter"] > 0 and 0 <= tracked["time_to_failure"] <= 6
 
 
 def test_no_interval_from_a_single_clip(tracker: Tracker, clips: ClipSet) -> None:

@@ -167,7 +167,7 @@ def test_bad_rules_are_named(clip_spec, tiny_checkpoint, options, message):
 
 
 def test_large_batches_are_split(clip_spec, tiny_checkpoint, game, monkeypatch):
-    monkeypatch.setattr(srn_gym.dynamics, "TRACKER_BATCH", 2)
+    monkeypatch.setattr(srn_gym.dynamics, "batch_size", lambda device: 2)
     split = new_game(clip_spec, tiny_checkpoint)
     batch = index(0, 1, 2, 2, 4), index(0, 1, 2, 3, 1), index(3, 13, 23, 33, 43)
     start = game.tracker.start(5)

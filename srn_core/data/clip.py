@@ -33,6 +33,7 @@ class Clip:
         source: reads the frames.
         cuts: ``(T,)`` bool; True where a frame does not continue the one before. Frame 0 is always a cut.
         scheme: what the landmarks mean.
+        visible: ``(T, L)`` bool, False where a landmark is hidden; None where the annotation does not say.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Clip:
     source: FrameSource = field(repr=False)
     cuts: np.ndarray
     scheme: Scheme = field(repr=False)
+    visible: np.ndarray | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.landmarks)
@@ -69,6 +71,10 @@ class ImageFiles:
     """Frames that lie in image files, one a frame."""
 
     paths: tuple[Path, ...]
+
+    def count(self) -> int:
+        """The number of frames."""
+        return len(self.paths)
 
     def __call__(self, t: int) -> np.ndarray:
         return read_image(self.paths[t])

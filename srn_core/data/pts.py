@@ -1,4 +1,4 @@
-"""Reading ``.pts`` annotation files (1-based in the file, 0-based here)."""
+"""``.pts`` annotation files (1-based in the file, 0-based here)."""
 
 from __future__ import annotations
 
@@ -30,3 +30,9 @@ def read_pts(path: Path, num_points: int) -> np.ndarray:
     if not np.isfinite(values).all():
         raise UserError(f"{path}: holds nan or inf; expected {num_points} finite points; mend or remove the file")
     return (values.reshape(-1, 2) - 1).astype(np.float32)
+
+
+def write_pts(path: Path, points: np.ndarray) -> None:
+    """Write points ``(N, 2)``, 0-based pixels."""
+    lines = "\n".join(f"{x:.5f} {y:.5f}" for x, y in points.astype(np.float64) + 1)
+    path.write_text(f"version: 1\nn_points: {len(points)}\n{{\n{lines}\n}}\n", encoding="utf-8")

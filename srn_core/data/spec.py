@@ -21,6 +21,7 @@ READERS: Mapping[str, str] = {
     "ytf68": "srn_core.data.ytf68",
     "300w": "srn_core.data.w300",
     "300vw": "srn_core.data.vw300",
+    "cofw68": "srn_core.data.cofw68",
 }
 VAL_SEED = 20220101
 

@@ -1,5 +1,7 @@
 """300VW and sets in its layout: ``NNN/vid.avi`` and ``NNN/annot/000001.pts`` ...; frames are decoded lazily.
 
+In place of ``vid.avi`` there may be a folder ``NNN/frames`` with an image a frame, ``000001.png`` or ``.jpg`` ...
+
 The official test categories are known by clip number; every other clip belongs to the training part, from which ``val`` is
 cut by clip. Source: https://ibug.doc.ic.ac.uk/resources/300-VW/.
 """
@@ -11,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from srn_core.data.boxes import annotation_boxes
-from srn_core.data.clip import Clip, VideoFrames, continuous
+from srn_core.data.clip import Clip, ImageFiles, VideoFrames, continuous
 from srn_core.data.pts import read_pts
 from srn_core.data.spec import DataSpec, hold_out
 from srn_core.errors import UserError
@@ -27,6 +29,7 @@ SPLITS = ("train", "val", "test", "1", "2", "3")
 OPTIONS = ()
 NEEDS_PATH = True
 VAL_FRACTION = 0.25
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
 
 
 def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
@@ -54,9 +57,17 @@ def _clip(folder: Path) -> Clip:
     files = sorted((folder / "annot").glob("*.pts"))
     if not files:
         raise UserError(f"{folder / 'annot'}: no .pts files; expected one a frame, 000001.pts ...")
-    source = VideoFrames(folder / "vid.avi")
+    source, path = _frames(folder)
     if (count := source.count()) != len(files):
-        raise UserError(f"{folder / 'vid.avi'}: {count} frames, but {len(files)} annotations beside it; expected one a frame")
+        raise UserError(f"{path}: {count} frames, but {len(files)} annotations beside it; expected one a frame")
     points = np.stack([read_pts(file, IBUG68.num_landmarks) for file in files])
     boxes = annotation_boxes(points, [f"{folder.name}/{file.stem}" for file in files])
     return Clip(folder.name, points, boxes, source, continuous(len(files)), IBUG68)
+
+
+def _frames(folder: Path) -> tuple[VideoFrames | ImageFiles, Path]:
+    """A clip's frames and where they lie."""
+    images = folder / "frames"
+    if not images.is_dir():
+        return VideoFrames(folder / "vid.avi"), folder / "vid.avi"
+    return ImageFiles(tuple(sorted(path for path in images.iterdir() if path.suffix in IMAGE_ENDINGS))), images

@@ -30,7 +30,7 @@ class SRN(nn.Module):
         self.trunk = PatchTrunk(config.trunk, config.patch_size)
         features = self.trunk.channels * self.trunk.side**2
         self.nonlocal_block = NonLocalBlock(self.trunk.channels, config.relation) if config.relation != "off" else None
-        self.hsrm = HSRM(config.landmarks, features, config.memory_dim, config.map_dim, config.group_dim)
+        self.hsrm = HSRM(config, features)
         self.register_buffer("mean_shape", torch.tensor(MEAN_SHAPES[config.scheme], dtype=torch.float32))
 
     def start(self, batch: int) -> Tensor:

@@ -38,22 +38,46 @@ class TrainingBatch(NamedTuple):
     length: Tensor
 
 
+class PlacedOccluders(NamedTuple):
+    """Where occluders lie that are not placed at random.
+
+    Attributes:
+        targets: ``(N,)`` int64 the landmark that is covered on each face of the pool, -1 for none.
+        share: of the sequences that are covered; the others stay clean.
+    """
+
+    targets: np.ndarray
+    share: float
+
+
 def draw_batch(
-    pool: FacePool, config: SRNConfig, seed: tuple[int, int], batch: int, frames: int, occlusion: Occlusion
+    pool: FacePool,
+    config: SRNConfig,
+    seed: tuple[int, int],
+    batch: int,
+    frames: int,
+    occlusion: Occlusion,
+    placed: PlacedOccluders | None = None,
 ) -> TrainingBatch:
-    """The training batch of a step: a pure function of ``seed`` = (run's seed, step), so that a resumed run repeats it."""
+    """The training batch of a step: a pure function of ``seed`` = (run's seed, step), so that a resumed run repeats it.
+
+    ``occlusion`` says what the occluders look like, ``placed`` where they lie; None: at random.
+    """
     rng = np.random.default_rng(seed)
     device = pool.crops.device
     generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
     index = pool.draw(rng, batch, frames)
-    truth, boxes, to_wide = _geometry(pool.landmarks[index], config, rng)
+    truth, boxes, to_wide, mirrored = _geometry(pool.landmarks[index], config, rng)
     images = _resample(pool.crops[torch.from_numpy(index.ravel()).to(device)], to_wide, config.image_size)
     images = jitter_colours(images.unflatten(0, (frames, batch)), generator)
     points = torch.from_numpy(truth).to(device)
+    on = None
+    if placed is not None:
+        on = torch.from_numpy(_covered(placed, index, mirrored, config, rng)).to(device)
     if occlusion == "square":
-        images = square_occluder(images, points, generator)
+        images = square_occluder(images, points, generator, on)
     elif occlusion == "varied":
-        images = varied_occluders(images, points, generator)
+        images = varied_occluders(images, points, generator, on)
     images = images + torch.randn(images.shape, generator=generator, device=device) * _uniform(
         (1, batch, 1, 1, 1), 0, 0.03, generator
     )
@@ -61,8 +85,23 @@ def draw_batch(
     return TrainingBatch(images.clamp(0, 1) - 0.5, torch.from_numpy(boxes).to(device), points, length)
 
 
-def _geometry(points: np.ndarray, config: SRNConfig, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Turn, mirror and box anew: ``(T, B, L, 2)`` wide-crop points -> crop points, crop boxes, crop-to-wide ``(T*B, 2, 3)``."""
+def _covered(
+    placed: PlacedOccluders, index: np.ndarray, mirrored: np.ndarray, config: SRNConfig, rng: np.random.Generator
+) -> np.ndarray:
+    """The covered landmarks ``(T, B)`` int64 of the faces ``index`` ``(T, B)``, -1 for none, as numbered after mirroring."""
+    targets = placed.targets[index]
+    landmarks = np.where(mirrored, config.landmarks.mirror[targets], targets)
+    occluded = (targets >= 0) & (rng.random(index.shape[1]) < placed.share)
+    return np.where(occluded, landmarks, -1)
+
+
+def _geometry(
+    points: np.ndarray, config: SRNConfig, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Turn, mirror and box anew.
+
+    ``(T, B, L, 2)`` wide-crop points -> crop points, crop boxes, crop-to-wide ``(T*B, 2, 3)``, who was mirrored ``(B,)``.
+    """
     frames, batch = points.shape[:2]
     angle = np.where(rng.random(batch) < 0.5, np.deg2rad(ROTATION_DEGREES) * rng.standard_normal(batch), 0)
     # A still that stands for a sequence would not move but for this: a steady turn, shared with real sequences.
@@ -80,7 +119,7 @@ def _geometry(points: np.ndarray, config: SRNConfig, rng: np.random.Generator) -
     linear = inverse / mapping.scale[..., None, None]
     shift = np.einsum("...ij,...j->...i", inverse, mapping.origin) + centre[..., 0, :]
     to_wide = np.concatenate([linear, shift[..., None]], -1).reshape(-1, 2, 3).astype(np.float32)
-    return mapping.to_crop(turned), boxes_in_crop(boxes, config.crop), to_wide
+    return mapping.to_crop(turned), boxes_in_crop(boxes, config.crop), to_wide, flip < 0
 
 
 def _resample(wide: Tensor, to_wide: Tensor | np.ndarray, size: int) -> Tensor:

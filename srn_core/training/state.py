@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from srn_core.checkpoint import load_tensors, save_tensors
+from srn_core.errors import UserError
 
 STATE = "state.safetensors"
 
@@ -41,9 +42,19 @@ def save_state(
 
 
 def load_state(folder: Path, model: nn.Module, average: AveragedModel, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
-    """Restore what :func:`save_state` wrote into the same objects; returns its metadata."""
+    """Restore what :func:`save_state` wrote into the same objects; returns its metadata.
+
+    Raises:
+        UserError: the state is damaged, or of another architecture.
+    """
     tensors, metadata = load_tensors(folder / STATE)
-    model.load_state_dict(_under("model.", tensors))
+    try:
+        model.load_state_dict(_under("model.", tensors))
+    except RuntimeError:
+        raise UserError(
+            f"{folder / STATE}: the state of another architecture; resume with the --preset, --init and --config-override "
+            "that the run was started with"
+        ) from None
     average.updates = metadata["updates"]
     for name, value in _under("average.", tensors).items():
         average.tensors[name].copy_(value)

@@ -2,6 +2,7 @@
 
 srn train --preset small --data "ytf68:DIR?split=train" --data "300w:DIR?split=train" --val "ytf68:DIR?split=val" --out DIR
 srn train ... --resume            # goes on where it was stopped, bit for bit on the CPU
+srn train ... --config-override relation=off --config-override maps=off     # an ablation (Tables 7 and 8)
 """
 
 from __future__ import annotations
@@ -9,28 +10,27 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 import tyro
-from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from srn_core.checkpoint import load_pretrained, pick_device, save_pretrained
+from srn_core.checkpoint import pick_device, save_pretrained
 from srn_core.data import load_clips, parse_spec
-from srn_core.data.clip import Clip
 from srn_core.errors import UserError
-from srn_core.geometry import from_box_units
-from srn_core.metrics import nme, normaliser_length, point_errors
-from srn_core.model import SRN, SRNConfig
+from srn_core.metrics import normaliser_length, point_errors
+from srn_core.model import SRN
 from srn_core.tracker import Tracker
 from srn_core.training.augment import Occlusion, TrainingBatch, draw_batch
+from srn_core.training.losses import Loss, cascade_loss
 from srn_core.training.pool import FacePool
+from srn_core.training.start import starting_model
 from srn_core.training.state import STATE, AveragedModel, load_state, save_state
 
 
@@ -46,6 +46,8 @@ class TrainArgs:
     """Data spec to validate on; repeat for several. The weights with the lowest mean NME over them are kept."""
     preset: Literal["small", "paper"] = "small"
     """Architecture: small (112 px, 5.2 M parameters) or paper (224 px, 20.8 M)."""
+    config_override: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """KEY=VALUE in place of the architecture's (a field of SRNConfig): relation=off, maps=off ...; repeat for several."""
     init: str | None = None
     """Checkpoint (name or folder) to start from; its architecture is used instead of the preset."""
     steps: int = 10000
@@ -62,6 +64,8 @@ class TrainArgs:
     """Steps of warm-up."""
     ema: float = 0.999
     """Decay of the averaged weights, which are evaluated and saved."""
+    loss: Loss = "l2"
+    """What is minimised: l2 (eq. 8), or a function of each coordinate's error in units of the inter-ocular distance."""
     occlusion: Occlusion = "varied"
     """Occluders drawn on training faces: none, the paper's noise square, or varied shapes and fillings."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -80,26 +84,21 @@ class TrainArgs:
 
 def train(args: TrainArgs) -> None:
     """Run a training to its end; see the module's text."""
-    run = TrainingRun(args)
+    run_to_end(TrainingRun(args))
+
+
+def run_to_end(run: TrainingRun) -> None:
+    """The loop of a training, from the step where ``run`` stands."""
+    args = run.args
     progress = tqdm(range(run.step, args.steps), initial=run.step, total=args.steps, desc="training", unit="step")
     for step in progress:
         loss = run.update(step)
         if step % 20 == 0:
-            run.writer.add_scalar("train/nme_per_step_sum", loss, step)
+            run.writer.add_scalar("train/loss", loss, step)
             progress.set_postfix(loss=f"{loss:.3f}", val=f"{run.best:.2f}%")
         if (step + 1) % args.val_every == 0 or step + 1 == args.steps:
             run.validate_and_save(step + 1)
     run.writer.close()
-
-
-def cascade_loss(model: SRN, batch: TrainingBatch) -> Tensor:
-    """Eq. 8 over a batch of sequences: the NME of every cascade step, summed over steps, mean over faces and frames."""
-    memory = model.start(batch.images.shape[1])
-    losses = []
-    for images, boxes, truth, length in zip(*batch, strict=True):
-        shapes, memory = model(images, from_box_units(model.mean_shape, boxes), memory)
-        losses.append(nme(shapes, truth, length).sum(0).mean())
-    return torch.stack(losses).mean()
 
 
 class TrainingRun:
@@ -110,31 +109,31 @@ class TrainingRun:
         self.args = args
         self.device = pick_device(args.device)
         torch.manual_seed(args.seed)
-        clips = [clip for spec in args.data for clip in load_clips(spec).clips]
+        self.clips = [clip for spec in args.data for clip in load_clips(spec).clips]
         self.validation = {spec: list(load_clips(spec).clips) for spec in args.val}
-        self.model = (load_pretrained(args.init) if args.init else SRN(SRNConfig.preset(args.preset))).train().to(self.device)
+        self.model = starting_model(args.preset, args.init, args.config_override).train().to(self.device)
         self.config = self.model.config
-        self.pool = FacePool(clips, self.config, self.device)
+        self.pool = FacePool(self.clips, self.config, self.device)
         if not args.init:
             self.model.mean_shape.copy_(torch.from_numpy(self.pool.mean_shape))
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=args.lr)
         self.average = AveragedModel(self.model, args.ema)
         self.step, self.best, self.started = 0, math.inf, time.time()
-        self.crops: dict[str, tuple[np.ndarray, ...]] = {}
+        self.metadata: dict[str, Any] = {}
+        self._faces: dict[str, Faces] = {}
         if args.resume:
-            metadata = load_state(args.out, self.model, self.average, self.optimiser)
-            self.step, self.best = metadata["step"], metadata["best"] or math.inf
+            self.metadata = load_state(args.out, self.model, self.average, self.optimiser)
+            self.step, self.best = self.metadata["step"], self.metadata["best"] or math.inf
         self.writer = SummaryWriter(str(args.out), purge_step=self.step)
 
     def update(self, step: int) -> float:
         """One optimiser step; returns the loss."""
         args = self.args
-        frames = args.sequence if args.sequence_every and step % args.sequence_every == args.sequence_every - 1 else 1
-        batch = draw_batch(self.pool, self.config, (args.seed, step), args.batch // frames, frames, args.occlusion)
+        batch = self.draw(step)
         for group in self.optimiser.param_groups:
             group["lr"] = args.lr * learning_rate_share(step, args.warmup, args.steps)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=args.precision == "bfloat16"):
-            loss = cascade_loss(self.model, batch)
+            loss = cascade_loss(self.model, batch, args.loss)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -142,31 +141,41 @@ class TrainingRun:
         self.average.update(self.model)
         return float(loss.detach())
 
+    def draw(self, step: int) -> TrainingBatch:
+        """The batch of a step."""
+        args = self.args
+        frames = args.sequence if args.sequence_every and step % args.sequence_every == args.sequence_every - 1 else 1
+        return draw_batch(self.pool, self.config, (args.seed, step), args.batch // frames, frames, args.occlusion)
+
     def validate_and_save(self, step: int) -> None:
         """Measure the averaged weights, keep them if they are the best so far, and write the resumable state."""
-        averaged = SRN(self.config)
-        averaged.load_state_dict(self.average.tensors)
+        averaged = self.averaged()
         tracker = Tracker(averaged, str(self.device))
-        errors = {spec: self._validation_nme(tracker, spec, clips) for spec, clips in self.validation.items()}
+        errors = {spec: detection_nme(tracker, self.faces(spec)) for spec in self.validation}
         for spec, error in errors.items():
             self.writer.add_scalar(f"val/nme_percent/{spec.partition(':')[0]}", error, step)
         mean = float(np.mean(list(errors.values()))) if errors else math.inf
         if mean <= self.best:
             self.best = mean
-            save_pretrained(averaged, self.args.out, self._card(step, errors))
+            save_pretrained(averaged, self.args.out, self.card(step, errors))
         metadata = {"step": step, "best": self.best if errors else None}
         save_state(self.args.out, self.model, self.average, self.optimiser, metadata)
         tqdm.write(f"step {step}: " + (", ".join(f"{spec} {error:.2f} %" for spec, error in errors.items()) or "saved"))
 
-    def _validation_nme(self, tracker: Tracker, spec: str, clips: Sequence[Clip]) -> float:
-        if spec not in self.crops:
-            parts = [(clip.crops(self.config.crop), clip.boxes, clip.landmarks) for clip in clips]
-            self.crops[spec] = tuple(np.concatenate(part) for part in zip(*parts, strict=True))
-        crops, boxes, truth = self.crops[spec]
-        lengths = normaliser_length(truth, self.config.landmarks)
-        return 100 * float(point_errors(tracker.detect_crops(crops, boxes), truth, lengths).mean())
+    def averaged(self) -> SRN:
+        """The model with the averaged weights."""
+        averaged = SRN(self.config)
+        averaged.load_state_dict(self.average.tensors)
+        return averaged
 
-    def _card(self, step: int, errors: dict[str, float]) -> dict[str, Any]:
+    def faces(self, spec: str) -> Faces:
+        """All faces of a validation spec, read once."""
+        if spec not in self._faces:
+            parts = [(clip.crops(self.config.crop), clip.boxes, clip.landmarks) for clip in self.validation[spec]]
+            self._faces[spec] = Faces(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        return self._faces[spec]
+
+    def card(self, step: int, errors: dict[str, float]) -> dict[str, Any]:
         arguments = {
             key: str(value) if isinstance(value, Path) else value for key, value in dataclasses.asdict(self.args).items()
         }
@@ -186,6 +195,37 @@ def learning_rate_share(step: int, warmup: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
 
 
+class Faces(NamedTuple):
+    """Faces to validate on.
+
+    Attributes:
+        crops: ``(N, S, S, 3)`` uint8 RGB.
+        boxes: ``(N, 4)`` frame pixels.
+        truth: ``(N, L, 2)`` frame pixels.
+    """
+
+    crops: np.ndarray
+    boxes: np.ndarray
+    truth: np.ndarray
+
+
+def detection_nme(tracker: Tracker, faces: Faces) -> float:
+    """Mean NME, percent, of every face on its own."""
+    lengths = normaliser_length(faces.truth, tracker.scheme)
+    return 100 * float(point_errors(tracker.detect_crops(faces.crops, faces.boxes), faces.truth, lengths).mean())
+
+
+def refuse_masked(specs: Iterable[str], remedy: str = "leave masked=1 out") -> None:
+    """Masked faces are for evaluation: a tracker that has seen them cannot show robustness to what it never saw.
+
+    Raises:
+        UserError: one of the data specs has masked=1.
+    """
+    for spec in specs:
+        if parse_spec(spec).masked:
+            raise UserError(f"data spec '{spec}': masked faces are for evaluation; {remedy}")
+
+
 def _check(args: TrainArgs) -> None:
     if args.resume and not (args.out / STATE).is_file():
         raise UserError(f"{args.out / STATE}: nothing to resume; expected the folder of a run that was stopped")
@@ -193,6 +233,5 @@ def _check(args: TrainArgs) -> None:
         raise UserError(f"{args.out}: holds a run already; add --resume to go on with it, or give another --out")
     if args.sequence_every and args.batch % args.sequence:
         raise UserError(f"--batch {args.batch} --sequence {args.sequence}: the batch must be a multiple of the sequence")
-    for spec in (*args.data, *args.val):
-        if parse_spec(spec).masked and not args.allow_masked:
-            raise UserError(f"data spec '{spec}': masked faces are for evaluation; leave masked=1 out, or add --allow-masked")
+    if not args.allow_masked:
+        refuse_masked((*args.data, *args.val), "leave masked=1 out, or add --allow-masked")

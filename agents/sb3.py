@@ -1,0 +1,130 @@
+"""Baselines of Stable-Baselines3 on the same game, with the flags of agents/dqn.py: DQN, PPO, QR-DQN.
+
+python agents/sb3.py --algo ppo                                          # the clips that ship; pip install --editable '.[sb3]'
+python agents/sb3.py --algo dqn --observation patches --hparams FILE.yml --seed 1 --run-dir runs/sb3
+python agents/evaluate.py --policy runs/sb3-ppo-1 --optimal
+tensorboard --logdir runs
+
+A run cannot be resumed: SB3's checkpoints leave out where the episodes stand.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+if __package__ in (None, ""):
+    # Run as a file, the folder above is not on the path unless the package is installed.
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import tyro
+
+from agents.evaluate import EvaluateArgs, evaluate_run, sibling_split
+from agents.run_files import start_run_dir
+from agents.sb3_extra import find_algorithm, require
+from agents.sb3_hparams import SHIPPED, Hparams, read_hparams
+from srn_core.errors import UserError, command
+
+
+@dataclass(frozen=True)
+class SB3Args:
+    """Train a baseline of Stable-Baselines3 on the occlusion game, save it, and evaluate what was saved."""
+
+    algo: Literal["dqn", "ppo", "qrdqn"]
+    """The algorithm; qrdqn is sb3-contrib's."""
+    hparams: Path | None = None
+    """YAML file of hyper-parameters in rl_zoo3's layout; agents/hparams/ALGO.yml where not given."""
+    clips: str = "demo?split=train"
+    """Data spec of the clips to train on."""
+    val_clips: str | None = None
+    """Data spec to evaluate on; the training spec with split=val where not given."""
+    tracker: str = "srn-small"
+    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?... or constant."""
+    mode: Literal["detect", "track"] = "detect"
+    """detect: the tracker sees every frame afresh; track: its memory runs on."""
+    observation: Literal["features", "patches"] = "features"
+    """features: what an SRN tracker makes of the patches, small; patches: pixels, seen through the SRN's trunk."""
+    train_trunk: bool = False
+    """Let the trunk learn too; it is frozen otherwise. For patches."""
+    seed: int = 1
+    """Seeds weights, exploration, episodes and sampling."""
+    total_steps: int | None = None
+    """Env steps (frames played); those of the hyper-parameters where not given."""
+    num_envs: int | None = None
+    """Episodes side by side; those of the hyper-parameters where not given."""
+    window: int | None = 64
+    """Frames of an episode at most; longer clips start at a random frame."""
+    reward: Literal["excess", "nme"] = "excess"
+    """nme: eq. 10; excess: minus the clean frame's NME, the same for every policy in detect mode, so only noise goes."""
+    occluder_size: int = 48
+    """Side of the noise square, pixels of a 224 px crop."""
+    noise_seed: int = 0
+    """Seed of the noise."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    eval_episodes: int = 48
+    """Episodes of the evaluation of the saved policy; 0: none."""
+    run_dir: Path | None = None
+    """Folder for logs and the model; runs/sb3-ALGO-SEED where not given."""
+
+
+def train(args: SB3Args) -> Path:
+    """Train, save and return the run's folder.
+
+    Raises:
+        UserError: SB3 is not installed, or an argument or a hyper-parameter cannot be used.
+    """
+    require("stable_baselines3")
+    find_algorithm(args.algo)
+    # Only here: SB3 is an extra.
+    from stable_baselines3.common.logger import configure
+
+    from agents.sb3_model import Progress, build_envs, build_model
+    from agents.sb3_policy import save_sb3_run
+
+    hparams = chosen_hparams(args)
+    run_dir = start_run_dir(args.run_dir or Path("runs") / f"sb3-{args.algo}-{args.seed}", resume=False)
+    envs = build_envs(args, hparams)
+    model = build_model(args, hparams, envs)
+    model.set_logger(configure(str(run_dir), ["tensorboard"]))
+    text = dataclasses.asdict(args) | {"hparams": dataclasses.asdict(hparams)}
+    model.logger.record("hyper-parameters", "\n".join(f"    {k} = {v}" for k, v in text.items()))
+    model.logger.dump(0)
+    model.learn(hparams.n_timesteps, callback=Progress(args.algo))
+    model.logger.close()
+    save_sb3_run(run_dir, model, dataclasses.asdict(args), hparams)
+    return run_dir
+
+
+def chosen_hparams(args: SB3Args) -> Hparams:
+    """The file's hyper-parameters, with what the command line says instead."""
+    hparams = read_hparams(args.hparams or SHIPPED / f"{args.algo}.yml", args.observation)
+    for name, value in (("total-steps", args.total_steps), ("num-envs", args.num_envs)):
+        if value is not None and value < 1:
+            raise UserError(f"--{name} {value}: expected a whole number of at least 1")
+    return dataclasses.replace(
+        hparams, n_timesteps=args.total_steps or hparams.n_timesteps, n_envs=args.num_envs or hparams.n_envs
+    )
+
+
+def evaluation_of(run_dir: Path, args: SB3Args) -> EvaluateArgs:
+    """How what was saved is evaluated: as agents/dqn.py does it, on the validation clips."""
+    return EvaluateArgs(
+        str(run_dir), args.val_clips or sibling_split(args.clips, "val"), args.clips, args.tracker, args.mode,
+        args.eval_episodes, args.seed, occluder_size=args.occluder_size, noise_seed=args.noise_seed, device=args.device,
+    )  # fmt: skip
+
+
+@command
+def main() -> None:
+    args = tyro.cli(SB3Args, description=__doc__)
+    run_dir = train(args)
+    if args.eval_episodes:
+        evaluate_run(evaluation_of(run_dir, args), args.reward)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Stable-Baselines3 is an extra: it is imported where it is used, and its absence is one clear line."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from srn_core.errors import UserError
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
+# A run's model, and what its card says in "library"; here, so that a run is recognised without importing SB3.
+MODEL, LIBRARY = "model.zip", "stable-baselines3"
+ALGORITHMS = {
+    "dqn": ("stable_baselines3", "DQN"),
+    "ppo": ("stable_baselines3", "PPO"),
+    "qrdqn": ("sb3_contrib", "QRDQN"),
+}
+"""Package and class of each algorithm."""
+
+
+def require(package: str) -> ModuleType:
+    """A package of the extra ``sb3``.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise UserError(
+            f"{package}: cannot be imported ({error}); the SB3 baselines need the extra 'sb3': pip install --editable '.[sb3]'"
+        ) from None
+
+
+def find_algorithm(name: str) -> type[BaseAlgorithm]:
+    """The class of one of :data:`ALGORITHMS`.
+
+    Raises:
+        UserError: an unknown name, or its package is not installed.
+    """
+    if name not in ALGORITHMS:
+        raise UserError(f"algorithm '{name}': unknown; expected one of {', '.join(ALGORITHMS)}")
+    package, class_name = ALGORITHMS[name]
+    found: Any = getattr(require(package), class_name)
+    return found

@@ -1,0 +1,214 @@
+"""The paper's Table 9: one tracker, fine-tuned without, with random (RSF) and with hard occluded faces (HOFS).
+
+python benchmarks/hofs.py                                                            # on the clips that ship
+python benchmarks/hofs.py --clips "300vw:DIR?split=train" --val SPEC --test "300vw:DIR?split=1" --occluder varied
+python benchmarks/hofs.py ... # again: what is finished is not done again
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+import shutil
+import sys
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+if __package__ in (None, ""):
+    # Run as a file, the folder above is not on the path unless the package is installed.
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import tyro
+from tqdm import tqdm
+
+from agents.dqn import DQNArgs
+from agents.finetune import FinetuneArgs, finetune
+from agents.synthesize import PlacedOcclusion, trained_dqn
+from benchmarks.hofs_measure import measure
+from benchmarks.hofs_report import plot_figures, print_figures, summarise
+from srn_core.checkpoint import load_card, load_pretrained, load_tensors, read_json, write_json
+from srn_core.errors import UserError, command
+from srn_core.tracker import Tracker
+from srn_core.training.state import STATE
+from srn_core.training.train import TrainArgs, refuse_masked, train
+from srn_gym.rules import Mode
+
+Arm = Literal["none", "rsf", "hofs", "greedy", "optimal"]
+POLICIES: Mapping[Arm, str] = {"none": "none", "rsf": "random-jump", "greedy": "greedy", "optimal": "optimal"}
+# What may change between calls that share a folder; all else must stay as it was.
+FREE = ("arms", "seeds", "occluder", "out", "device")
+
+
+@dataclass(frozen=True)
+class HofsArgs:
+    """Fine-tune one tracker in several ways, all from the same weights and for the same steps, and measure each."""
+
+    arms: tuple[Arm, ...] = ("none", "rsf", "hofs", "greedy", "optimal")
+    """none: clean faces only; rsf: occluders at random; hofs: where a DQN puts them; greedy, optimal: planned with the true
+    errors."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Each seed is a fine-tuning of every arm, and a DQN."""
+    occluder: PlacedOcclusion = "square"
+    """What lies on the chosen landmark in training: the noise square, or varied shapes and fillings."""
+    clips: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Data spec to train on; repeat for several, the DQN plays on the first. demo?split=train where none is given."""
+    val: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Data spec that chooses weights; the --clips where none is given, so that no --test clip takes part in the choice."""
+    test: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Held-out data spec to measure on; repeat for several. demo?split=val where none is given."""
+    video: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Data spec of continuous video for the jitter; the --test where none is given."""
+    mode: Mode = "detect"
+    """On clean and masked clips. detect: every frame alone; track: the memory runs. Jitter is always measured on track."""
+    base: str | None = None
+    """The tracker that all arms start from (a checkpoint's name or folder); trained here without occluders if not given."""
+    preset: Literal["small", "paper"] = "small"
+    """Architecture of the tracker that is trained here."""
+    base_steps: int = 10_000
+    """Optimiser steps of that training."""
+    steps: int = 300
+    """Optimiser steps of the fine-tuning."""
+    batch: int = 64
+    """Faces a step."""
+    lr: float = 1e-4
+    """Peak learning rate of the fine-tuning."""
+    occluded_share: float = 0.5
+    """Share of the sequences that are occluded."""
+    refresh: int = 100
+    """Steps after which policies play anew, with new noise."""
+    val_every: int = 50
+    """Steps between validations."""
+    dqn_steps: int = 60_000
+    """Env steps of the DQN's training."""
+    episodes: int = 3
+    """Episodes a clip under random and worst-case occlusion, each with another first landmark."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Arithmetic of training."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    out: Path = Path("runs/hofs")
+    """Folder for trackers, rows, hofs.json and hofs.png; what is finished there is not done again."""
+
+
+def hofs(args: HofsArgs) -> list[dict[str, Any]]:
+    """Train, fine-tune, measure, print, plot and write; returns the figures, one row an arm and test set."""
+    args = _filled_in(args)
+    base, origin = base_tracker(args)
+    _check_settings(args, Tracker(load_pretrained(base), "cpu").key)
+    rows = []
+    jobs = [(arm, seed) for seed in args.seeds for arm in args.arms]
+    for arm, seed in tqdm(jobs, desc="arms x seeds"):
+        rows += finished_rows(args, base, arm, seed)
+    figures = summarise(rows)
+    title = f"fine-tuned {args.steps} steps from {base}, occluder {args.occluder}, {len(args.seeds)} seeds"
+    print_figures(figures, title)
+    folder = args.out / args.occluder
+    record = {"settings": _plain(args), "base": origin, "figures": figures, "rows": rows}
+    write_json(folder / "hofs.json", record)
+    plot_figures(figures, rows, title, folder / "hofs.png")
+    return figures
+
+
+def base_tracker(args: HofsArgs) -> tuple[str, str]:
+    """The folder or name of the tracker that all arms start from, and where it comes from: the command that trains it."""
+    if args.base is not None:
+        occlusion = load_card(args.base).get("arguments", {}).get("occlusion", "unknown")
+        if occlusion != "none":
+            print(f"note: {args.base}, occlusion in training: {occlusion}; the arms should start from one trained without")
+        return args.base, f"given: {args.base}"
+    training = TrainArgs(
+        args.clips, args.out, args.val, args.preset, steps=args.base_steps, batch=args.batch, occlusion="none",
+        warmup=min(300, args.base_steps // 10), precision=args.precision, val_every=min(500, args.base_steps),
+    )  # fmt: skip
+    config = {**_plain(training), "out": None}
+    folder = args.out / f"base-{zlib.crc32(json.dumps(config).encode()):08x}"
+    begun = (folder / STATE).is_file()
+    training = dataclasses.replace(training, out=folder, device=args.device, resume=begun)
+    origin = training_command(training)
+    if not begun or load_tensors(folder / STATE)[1]["step"] < args.base_steps:
+        print(f"the tracker that all arms start from:\n{origin}")
+        train(training)
+    return str(folder), origin
+
+
+def training_command(args: TrainArgs) -> str:
+    """The command line of a training: what differs from the defaults."""
+    words = ["srn", "train", "--occlusion", args.occlusion]
+    for field in dataclasses.fields(args):
+        value = getattr(args, field.name)
+        if field.name in ("occlusion", "resume", "device") or value == field.default:
+            continue
+        for part in value if isinstance(value, tuple) else (value,):
+            words += [f"--{field.name.replace('_', '-')}", str(part)]
+    return shlex.join(words)
+
+
+def finished_rows(args: HofsArgs, base: str, arm: Arm, seed: int) -> list[dict[str, Any]]:
+    """One arm and seed: from its file, or fine-tuned and measured; a row a test set and clip."""
+    folder = args.out / args.occluder / f"seed-{seed}" / arm
+    file = folder / "rows.json"
+    if not file.is_file():
+        policy = POLICIES.get(arm) or _dqn(args, base, seed)
+        finetune(
+            FinetuneArgs(
+                policy, folder, args.clips, base, args.val, args.steps, args.batch, lr=args.lr,
+                occluded_share=args.occluded_share, occlusion=args.occluder, refresh=args.refresh, val_every=args.val_every,
+                precision=args.precision, device=args.device, seed=seed, resume=(folder / "round-1").is_dir(),
+            )
+        )  # fmt: skip
+        tracker = Tracker(load_pretrained(folder), args.device)
+        found = measure(tracker, args.test, args.video, args.mode, args.episodes)
+        key = {"arm": arm, "seed": seed, "occluder": args.occluder}
+        write_json(file, [{**key, **row} for row in found])
+        # The optimiser's state is four times the tracker.
+        shutil.rmtree(folder / "round-1")
+    return list(read_json(file))
+
+
+def _dqn(args: HofsArgs, base: str, seed: int) -> str:
+    return str(
+        trained_dqn(
+            DQNArgs(
+                args.clips[0], tracker=base, seed=seed, total_steps=args.dqn_steps, device=args.device,
+                learning_starts=min(DQNArgs.learning_starts, args.dqn_steps // 2), run_dir=args.out / "dqn" / f"seed-{seed}",
+            )
+        )
+    )  # fmt: skip
+
+
+def _filled_in(args: HofsArgs) -> HofsArgs:
+    if not args.arms or not args.seeds:
+        raise UserError("--arms or --seeds: none given; expected at least one of each")
+    clips, test = args.clips or ("demo?split=train",), args.test or ("demo?split=val",)
+    val, video = args.val or clips, args.video or test
+    refuse_masked((*clips, *val))
+    refuse_masked((*test, *video), "every --test spec is measured with and without masks; leave masked=1 out")
+    return dataclasses.replace(args, clips=clips, val=val, test=test, video=video)
+
+
+def _check_settings(args: HofsArgs, key: str) -> None:
+    """Rows of other settings must not get into the table."""
+    settings = {name: value for name, value in _plain(args).items() if name not in FREE} | {"base_key": key}
+    file = args.out / "settings.json"
+    if file.is_file() and (before := read_json(file)) != settings:
+        changed = ", ".join(name for name in settings if before.get(name) != settings[name])
+        raise UserError(f"{args.out}: holds runs of other settings ({changed}); give another --out, or the same settings")
+    write_json(file, settings)
+
+
+def _plain(args: Any) -> dict[str, Any]:
+    """A dataclass as JSON gives it back."""
+    return dict(json.loads(json.dumps(dataclasses.asdict(args), default=str)))
+
+
+@command
+def main() -> None:
+    hofs(tyro.cli(HofsArgs, description=__doc__))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""How well a tracker holds on held-out clips: clean, masked, random and worst-case occlusion, jitter on video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from agents.policies import named_policy
+from agents.rollout import play
+from srn_core.data import ClipSet, load_clips
+from srn_core.evaluate import Evaluation, evaluate
+from srn_core.metrics import jitter, normaliser_length
+from srn_core.tracker import Tracker
+from srn_gym.dynamics import OcclusionGame
+from srn_gym.rules import Mode
+
+SETS = {
+    "clean": "NME, clean",
+    "masked": "NME, medical masks",
+    "random": "NME, noise at random",
+    "worst": "NME, worst case",
+    "jitter": "jitter on video",
+}
+PLAYED = {"random": "random-jump", "worst": "optimal"}
+# Noise, first landmarks and random places: the same for every tracker that is measured, and never those of training.
+PLAY_SEED, NOISE_SEED = 0, 2**40
+
+
+def measure(tracker: Tracker, test: Sequence[str], video: Sequence[str], mode: Mode, episodes: int) -> list[dict[str, Any]]:
+    """One row a test set and clip: ``set``, ``data``, ``clip``, ``frames`` and ``value``, percent of the inter-ocular distance.
+
+    Args:
+        tracker: who is measured; the worst case is the exact optimum against this very tracker, in ``detect`` mode.
+        test: data specs for all but the jitter.
+        video: data specs of continuous video, for the jitter.
+        mode: on clean and masked clips.
+        episodes: a clip, for random and worst-case occlusion.
+    """
+    rows: list[dict[str, Any]] = []
+    for spec in test:
+        masked = f"{spec}{'&' if '?' in spec else '?'}masked=1"
+        for name, wanted in (("clean", spec), ("masked", masked)):
+            found = evaluate(tracker, load_clips(wanted), mode, progress=True)
+            rows += _rows(name, spec, found.clip_set, _clip_means(found))
+        clip_set = load_clips(spec)
+        for name, values in _occluded(tracker, clip_set, episodes):
+            rows += _rows(name, spec, clip_set, values)
+    for spec in video:
+        found = evaluate(tracker, load_clips(spec), "track", progress=True)
+        rows += _rows("jitter", spec, found.clip_set, clip_jitter(found))
+    return rows
+
+
+def clip_jitter(found: Evaluation) -> np.ndarray:
+    """Each clip's mean jitter: ``(C,)`` fractions; a step across a cut does not count, nan where no step is left."""
+    values = []
+    for i, clip in enumerate(found.clip_set.clips):
+        length = normaliser_length(clip.landmarks, clip.scheme)
+        steps = jitter(found.predictions[found.clip_index == i], clip.landmarks, length)[~clip.cuts[1:]]
+        values.append(steps.mean() if len(steps) else np.nan)
+    return np.array(values)
+
+
+def _clip_means(found: Evaluation) -> np.ndarray:
+    return np.bincount(found.clip_index, found.nme) / np.bincount(found.clip_index)
+
+
+def _occluded(tracker: Tracker, clip_set: ClipSet, episodes: int) -> Iterator[tuple[str, np.ndarray]]:
+    game = OcclusionGame(clip_set.clips, tracker, noise_seed=NOISE_SEED)
+    for name, policy in PLAYED.items():
+        rollout = play(game, named_policy(policy, game, lambda: game), episodes * len(clip_set), PLAY_SEED)
+        yield name, np.bincount(rollout.clip, rollout.mean_nme) / np.bincount(rollout.clip)
+
+
+def _rows(name: str, spec: str, clip_set: ClipSet, values: np.ndarray) -> list[dict[str, Any]]:
+    return [
+        {"set": name, "data": spec, "clip": clip.name, "frames": len(clip), "value": round(100 * float(value), 5)}
+        for clip, value in zip(clip_set.clips, values, strict=True)
+        if not np.isnan(value)
+    ]

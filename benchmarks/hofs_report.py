@@ -1,0 +1,110 @@
+"""The table and the plot of the fine-tuning benchmark, with paired intervals over clips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.hofs_measure import SETS
+from srn_core.checkpoint import write_atomically
+from srn_core.metrics import bootstrap_interval
+
+REFERENCES = ("none", "rsf")
+BOOTSTRAP_SEED = 0
+Rows = Sequence[Mapping[str, Any]]
+
+
+def summarise(rows: Rows) -> list[dict[str, Any]]:
+    """One row a test set and arm, in the order in which they appear.
+
+    ``mean`` is over clips and seeds, in percent of the inter-ocular distance. ``vs_none`` and ``vs_rsf`` are paired
+    differences ``{"mean", "ci95", "relative"}`` (``relative``: percent of the reference's mean), resampled over clips; None
+    for the reference itself or where it was not run.
+    """
+    figures = []
+    for name in SETS:
+        arms = list(dict.fromkeys(row["arm"] for row in rows if row["set"] == name))
+        for arm in arms:
+            values = _values(rows, name, arm)
+            figure: dict[str, Any] = {"set": name, "arm": arm, "n_clips": len({key[1:] for key in values})}
+            figure["mean"] = float(np.mean(list(values.values())))
+            for reference in REFERENCES:
+                compared = reference in arms and reference != arm
+                figure[f"vs_{reference}"] = _difference(values, _values(rows, name, reference)) if compared else None
+            figures.append(figure)
+    return figures
+
+
+def _values(rows: Rows, name: str, arm: str) -> dict[tuple[int, str, str], float]:
+    """(seed, data, clip) -> value."""
+    chosen = (row for row in rows if row["set"] == name and row["arm"] == arm)
+    return {(row["seed"], row["data"], row["clip"]): row["value"] for row in chosen}
+
+
+def _difference(
+    values: Mapping[tuple[int, str, str], float], reference: Mapping[tuple[int, str, str], float]
+) -> dict[str, Any]:
+    """Paired by seed and clip; whole clips with all their seeds are resampled."""
+    pairs = [key for key in values if key in reference]
+    differences = np.array([values[key] - reference[key] for key in pairs])
+    clips = np.array([f"{data} {clip}" for _, data, clip in pairs])
+    interval = bootstrap_interval(differences, clips, np.random.default_rng(BOOTSTRAP_SEED))
+    mean = float(differences.mean())
+    return {"mean": mean, "ci95": list(interval), "relative": 100 * mean / float(np.mean([reference[key] for key in pairs]))}
+
+
+def print_figures(figures: Rows, title: str) -> None:
+    """The figures as a table on the screen."""
+    caption = "% of the inter-ocular distance, mean over clips and seeds; differences paired, [95 % interval over clips]"
+    table = Table(title=title, caption=caption)
+    for heading in ("test set", "arm", "value", *(f"against {reference}" for reference in REFERENCES), "clips"):
+        table.add_column(heading, justify="left" if heading in ("test set", "arm") else "right")
+    for i, figure in enumerate(figures):
+        differences = (_text(figure[f"vs_{reference}"]) for reference in REFERENCES)
+        last = i + 1 == len(figures) or figures[i + 1]["set"] != figure["set"]
+        table.add_row(
+            SETS[figure["set"]], figure["arm"], f"{figure['mean']:.3f}", *differences, str(figure["n_clips"]), end_section=last
+        )
+    Console(width=128).print(table)
+
+
+def _text(difference: Mapping[str, Any] | None) -> str:
+    if difference is None:
+        return ""
+    low, high = difference["ci95"]
+    return f"{difference['mean']:+.3f} [{low:+.3f}, {high:+.3f}] ({difference['relative']:+.1f} %)"
+
+
+def plot_figures(figures: Rows, rows: Rows, title: str, path: Path) -> None:
+    """A panel a test set: each arm's mean, a dot a seed, and as a bar the interval of its difference to ``none``."""
+    names = [name for name in SETS if any(figure["set"] == name for figure in figures)]
+    figure, panels = plt.subplots(1, len(names), figsize=(3.2 * len(names), 4), layout="constrained", squeeze=False)
+    for panel, name in zip(panels[0], names, strict=True):
+        chosen = [row for row in figures if row["set"] == name]
+        for place, row in enumerate(chosen):
+            difference = row["vs_none"]
+            spans = [[0], [0]]
+            if difference is not None:
+                low, high = difference["ci95"]
+                spans = [[difference["mean"] - low], [high - difference["mean"]]]
+            panel.bar(place, row["mean"], yerr=spans, capsize=4, alpha=0.6)
+            values = _values(rows, name, row["arm"])
+            seeds = sorted({key[0] for key in values})
+            means = [np.mean([value for key, value in values.items() if key[0] == seed]) for seed in seeds]
+            panel.plot(np.full(len(means), place), means, "k.", markersize=4)
+        panel.set_xticks(range(len(chosen)), [row["arm"] for row in chosen], rotation=45)
+        panel.set_title(SETS[name], fontsize=10)
+        panel.margins(y=0.1)
+    panels[0][0].set_ylabel("% of the inter-ocular distance")
+    figure.suptitle(f"{title}\ndots: seeds; bars: 95 % interval of the difference to none, over clips", fontsize=9)
+    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
+    plt.close(figure)

@@ -1,0 +1,36 @@
+"""What a training run starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from srn_core.checkpoint import load_pretrained
+from srn_core.errors import UserError
+from srn_core.model import SRN, SRNConfig
+
+
+def starting_model(preset: str, init: str | None, overrides: Sequence[str]) -> SRN:
+    """An untrained model of a preset or, where ``init`` names a checkpoint, that one.
+
+    Args:
+        preset: see :meth:`SRNConfig.preset`.
+        init: a checkpoint's name or folder.
+        overrides: see :meth:`SRNConfig.override`.
+
+    Raises:
+        UserError: no such checkpoint or field, a value that the field does not take, or weights that do not fit.
+    """
+    if not init:
+        return SRN(SRNConfig.preset(preset).override(overrides))
+    given = load_pretrained(init)
+    if not overrides:
+        return given
+    model = SRN(given.config.override(overrides))
+    try:
+        model.load_state_dict(given.state_dict())
+    except RuntimeError:
+        raise UserError(
+            f"config override {' '.join(overrides)}: the weights of {init} do not fit that architecture; leave --init out, or "
+            "override only what changes no weights (steps, memory, crop_factor, image_size, relation by another form)"
+        ) from None
+    return model

@@ -1,0 +1,105 @@
+"""The fine-tuning benchmark from end to end on tiny clips, and its figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tyro
+
+from benchmarks import hofs as hofs_module
+from benchmarks.hofs import HofsArgs, base_tracker, hofs
+from benchmarks.hofs_measure import SETS, clip_jitter
+from benchmarks.hofs_report import summarise
+from srn_core.checkpoint import load_card, load_pretrained
+from srn_core.data import load_clips
+from srn_core.errors import UserError
+from srn_core.evaluate import evaluate
+from srn_core.tracker import Tracker
+from srn_core.training.train import TrainArgs
+
+
+def tiny_args(clip_spec: str, base: str | None, out: Path, **changes) -> HofsArgs:
+    options = {"arms": ("none", "rsf", "hofs"), "seeds": (0,), "steps": 2, "batch": 8, "val_every": 2, "episodes": 1}
+    options |= {"base_steps": 2, "dqn_steps": 64, "device": "cpu"}
+    spec = (f"{clip_spec}?limit=3",)
+    return HofsArgs(clips=spec, test=spec, base=base, out=out, **{**options, **changes})
+
+
+def test_arms_are_measured_once_and_reported(clip_spec, tiny_checkpoint, tmp_path, capsys, monkeypatch):
+    args = tiny_args(clip_spec, tiny_checkpoint, tmp_path)
+    figures = hofs(args)
+    assert [(row["set"], row["arm"]) for row in figures] == [(name, arm) for name in SETS for arm in args.arms]
+    assert "worst case" in capsys.readouterr().out
+    folder = tmp_path / "square"
+    assert (folder / "hofs.png").stat().st_size > 10_000
+    rows = json.loads((folder / "hofs.json").read_text())["rows"]
+    assert len({(r["arm"], r["seed"], r["set"], r["clip"]) for r in rows}) == len(rows) == len(args.arms) * len(SETS) * 3
+    assert load_card(folder / "seed-0/hofs")["finetuning"]["policy"] == str(tmp_path / "dqn/seed-0")
+    worst, random = ([r["value"] for r in rows if r["set"] == name] for name in ("worst", "random"))
+    assert np.mean(worst) >= np.mean(random)
+
+    done = []
+    once = hofs_module.finetune
+    monkeypatch.setattr(hofs_module, "finetune", lambda asked: done.append(asked.seed) or once(asked))
+    more = dataclasses.replace(args, arms=("none", "rsf"), seeds=(0, 1))
+    hofs(more)
+    assert done == [1, 1]
+    with pytest.raises(UserError, match=r"other settings \(steps\)"):
+        hofs(dataclasses.replace(args, steps=3))
+
+
+def test_the_base_is_trained_once_without_occluders_by_the_stated_command(clip_spec, tmp_path, monkeypatch):
+    args = dataclasses.replace(tiny_args(clip_spec, None, tmp_path), val=(f"{clip_spec}?limit=3",))
+    base, command = base_tracker(args)
+    assert load_card(base)["arguments"]["occlusion"] == "none"
+    words = shlex.split(command)
+    assert words[:2] == ["srn", "train"]
+    parsed = tyro.cli(TrainArgs, args=words[2:])
+    assert (parsed.data, parsed.occlusion, parsed.steps, str(parsed.out)) == (args.clips, "none", 2, base)
+    monkeypatch.setattr(hofs_module, "train", None)
+    assert base_tracker(args) == (base, command)
+
+
+def test_masked_clips_and_empty_lists_are_refused(clip_spec, tiny_checkpoint, tmp_path):
+    args = tiny_args(clip_spec, tiny_checkpoint, tmp_path)
+    with pytest.raises(UserError, match="masked faces are for evaluation"):
+        hofs(dataclasses.replace(args, clips=(f"{clip_spec}?masked=1",)))
+    with pytest.raises(UserError, match="with and without masks"):
+        hofs(dataclasses.replace(args, test=(f"{clip_spec}?masked=1",)))
+    with pytest.raises(UserError, match="none given"):
+        hofs(dataclasses.replace(args, seeds=()))
+
+
+def test_differences_are_paired_by_clip_and_seed():
+    """Clips differ by far more than arms do: only pairing shows that rsf is better by 1 everywhere."""
+    level = {"a": 10.0, "b": 50.0, "c": 90.0}
+    rows = [
+        {"arm": arm, "seed": seed, "set": "clean", "data": "d", "clip": clip, "value": value + seed - better}
+        for arm, better in (("none", 0), ("rsf", 1))
+        for seed in (0, 1)
+        for clip, value in level.items()
+    ]
+    none, rsf = summarise(rows)
+    assert (none["mean"], rsf["mean"]) == pytest.approx((50.5, 49.5))
+    assert none["vs_none"] is None
+    assert rsf["vs_none"]["ci95"] == pytest.approx([-1, -1])
+    assert rsf["vs_none"]["relative"] == pytest.approx(-100 / 50.5)
+    assert none["vs_rsf"]["mean"] == pytest.approx(1)
+
+
+def test_jitter_is_zero_for_a_constant_error_and_leaves_cuts_out(clip_spec, tiny_checkpoint):
+    found = evaluate(Tracker(load_pretrained(tiny_checkpoint), "cpu"), load_clips(f"{clip_spec}?limit=2"), "track")
+    truth = np.concatenate([clip.landmarks for clip in found.clip_set.clips])
+    still = dataclasses.replace(found, predictions=truth + 3)
+    np.testing.assert_allclose(clip_jitter(still), 0, atol=1e-6)
+    jump = truth.copy()
+    jump[2:] += 5
+    jumping = dataclasses.replace(found, predictions=jump)
+    assert clip_jitter(jumping)[0] > 0.01
+    found.clip_set.clips[0].cuts[2] = True
+    np.testing.assert_allclose(clip_jitter(jumping), 0, atol=1e-6)
