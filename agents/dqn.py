@@ -110,7 +110,7 @@ def train(args: DQNArgs) -> Path:
     writer = SummaryWriter(str(run_dir), purge_step=step)
     writer.add_text("hyper-parameters", "\n".join(f"    {k} = {v}" for k, v in dataclasses.asdict(args).items()))
     progress = tqdm(total=args.total_steps, initial=step, desc="dqn", unit="step")
-    began, returns = time.time(), np.zeros(args.num_envs)
+    began, first_step, returns = time.time(), step, np.zeros(args.num_envs)
     while step < args.total_steps:
         # act: one coin an env
         epsilon = epsilon_at(step, args)
@@ -140,7 +140,7 @@ def train(args: DQNArgs) -> Path:
                 for name, value in losses.items():
                     writer.add_scalar(f"learn/{name}", value, step)
                 writer.add_scalar("play/epsilon", epsilon, step)
-                writer.add_scalar("play/steps_per_second", step / (time.time() - began), step)
+                writer.add_scalar("play/steps_per_second", (step - first_step) / (time.time() - began), step)
         progress.update(args.num_envs)
         if step // args.save_every != (step - args.num_envs) // args.save_every or step >= args.total_steps:
             save_run(run_dir, step, learner, episodes, rngs, n_step)
