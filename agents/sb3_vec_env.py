@@ -79,11 +79,11 @@ class SB3VecEnv(VecEnv):
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
         """Refused: the envs share one object."""
-        raise NotImplementedError(f"set_attr('{attr_name}'): the envs are one batch; set it on SB3VecEnv.envs")
+        raise AttributeError(f"set_attr('{attr_name}'): the envs are one batch; set it on SB3VecEnv.envs")
 
     def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
         """Refused: the envs share one object."""
-        raise NotImplementedError(f"env_method('{method_name}'): the envs are one batch; call it on SB3VecEnv.envs")
+        raise AttributeError(f"env_method('{method_name}'): the envs are one batch; call it on SB3VecEnv.envs")
 
     def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
         """Nothing wraps an env of the batch."""
