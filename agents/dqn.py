@@ -24,7 +24,7 @@ import tyro
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from agents.evaluate import EvaluateArgs, evaluate_run, sibling_split
+from agents.evaluate import evaluate_run, evaluation_of
 from agents.learner import Learner
 from agents.replay import TRANSITION, NStep
 from agents.run_files import load_run, save_run, start_run_dir
@@ -154,14 +154,6 @@ def epsilon_at(step: int, args: DQNArgs) -> float:
     decay = args.epsilon_decay * (args.total_steps - args.learning_starts)
     share = (step - args.learning_starts) / max(decay, 1)
     return float(np.clip(1 - (1 - args.epsilon_end) * share, args.epsilon_end, 1))
-
-
-def evaluation_of(run_dir: Path, args: DQNArgs) -> EvaluateArgs:
-    """How what was saved is evaluated: on the validation clips."""
-    return EvaluateArgs(
-        str(run_dir), args.val_clips or sibling_split(args.clips, "val"), args.clips, args.tracker, args.mode,
-        args.eval_episodes, args.seed, occluder_size=args.occluder_size, noise_seed=args.noise_seed, device=args.device,
-    )  # fmt: skip
 
 
 @command

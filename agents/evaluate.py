@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 if __package__ in (None, ""):
     # Run as a file, the folder above is not on the path unless the package is installed.
@@ -93,6 +93,37 @@ def evaluate(args: EvaluateArgs, policies: list[str], reward: Reward = "nme") ->
     train_clips = args.train_clips or sibling_split(args.clips, "train")
     found = {name: find_policy(name, game, lambda: load(train_clips, "detect")) for name in policies}
     return game, {name: play(game, policy, args.episodes, args.seed) for name, policy in found.items()}
+
+
+class TrainingArgs(Protocol):
+    """What the commands that train a policy say about the game and its evaluation."""
+
+    @property
+    def clips(self) -> str: ...
+    @property
+    def val_clips(self) -> str | None: ...
+    @property
+    def tracker(self) -> str: ...
+    @property
+    def mode(self) -> Mode: ...
+    @property
+    def eval_episodes(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def occluder_size(self) -> int: ...
+    @property
+    def noise_seed(self) -> int: ...
+    @property
+    def device(self) -> str: ...
+
+
+def evaluation_of(run_dir: Path, args: TrainingArgs) -> EvaluateArgs:
+    """How what a training command saved is evaluated: on the validation clips, with the training's seed."""
+    return EvaluateArgs(
+        str(run_dir), args.val_clips or sibling_split(args.clips, "val"), args.clips, args.tracker, args.mode,
+        args.eval_episodes, args.seed, occluder_size=args.occluder_size, noise_seed=args.noise_seed, device=args.device,
+    )  # fmt: skip
 
 
 def evaluate_run(args: EvaluateArgs, reward: Reward) -> None:

@@ -22,7 +22,7 @@ if __package__ in (None, ""):
 
 import tyro
 
-from agents.evaluate import EvaluateArgs, evaluate_run, sibling_split
+from agents.evaluate import evaluate_run, evaluation_of
 from agents.run_files import start_run_dir
 from agents.sb3_extra import find_algorithm, require
 from agents.sb3_hparams import SHIPPED, Hparams, read_hparams
@@ -108,14 +108,6 @@ def chosen_hparams(args: SB3Args) -> Hparams:
     return dataclasses.replace(
         hparams, n_timesteps=args.total_steps or hparams.n_timesteps, n_envs=args.num_envs or hparams.n_envs
     )
-
-
-def evaluation_of(run_dir: Path, args: SB3Args) -> EvaluateArgs:
-    """How what was saved is evaluated: as agents/dqn.py does it, on the validation clips."""
-    return EvaluateArgs(
-        str(run_dir), args.val_clips or sibling_split(args.clips, "val"), args.clips, args.tracker, args.mode,
-        args.eval_episodes, args.seed, occluder_size=args.occluder_size, noise_seed=args.noise_seed, device=args.device,
-    )  # fmt: skip
 
 
 @command
