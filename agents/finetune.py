@@ -153,8 +153,8 @@ class FinetuningRun(TrainingRun):
         """Load all data, and the state if the folder holds one."""
         training = TrainArgs(
             args.clips, folder, args.val, init=tracker, steps=args.steps, batch=args.batch, sequence=args.sequence,
-            sequence_every=1, lr=args.lr, warmup=args.steps // 10, occlusion=args.occlusion, precision=args.precision,
-            device=args.device, seed=derived_seed(args.seed, number), val_every=args.val_every,
+            sequence_every=1, lr=args.lr, muon_lr=0, warmup=args.steps // 10, occlusion=args.occlusion,
+            precision=args.precision, device=args.device, seed=derived_seed(args.seed, number), val_every=args.val_every,
             resume=(folder / STATE).is_file(),
         )  # fmt: skip
         super().__init__(training)
@@ -200,7 +200,7 @@ class FinetuningRun(TrainingRun):
             self.rank, self.best = rank, covered
             save_pretrained(averaged, self.args.out, {**self.card(step, errors), **self._findings(clean, covered)})
         metadata = {"step": step, "best": self.best if step else None, "start": self.start, "rank": list(self.rank)}
-        save_state(self.args.out, self.model, self.average, self.optimiser, metadata)
+        save_state(self.args.out, self.model, self.average, self.optimisers, metadata)
 
     def covered_faces(self) -> Faces:
         """The validation faces, each with the noise square on a random landmark, the same at every validation."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from srn_core.checkpoint import load_tensors, save_tensors
 from srn_core.errors import UserError
+from srn_core.training.optimiser import Optimisers
 
 STATE = "state.safetensors"
 
@@ -31,17 +32,18 @@ class AveragedModel:
 
 
 def save_state(
-    folder: Path, model: nn.Module, average: AveragedModel, optimiser: torch.optim.Optimizer, metadata: dict[str, Any]
+    folder: Path, model: nn.Module, average: AveragedModel, optimisers: Optimisers, metadata: dict[str, Any]
 ) -> None:
     """Write everything that the next step depends on; the draw of a batch depends on (seed, step) alone."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.tensors.items()}
-    for index, values in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": value for name, value in values.items()}
+    for key, optimiser in optimisers.items():
+        for index, values in optimiser.state_dict()["state"].items():
+            tensors |= {f"{key}.{index}.{name}": value for name, value in values.items()}
     save_tensors(folder / STATE, tensors, {**metadata, "updates": average.updates})
 
 
-def load_state(folder: Path, model: nn.Module, average: AveragedModel, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+def load_state(folder: Path, model: nn.Module, average: AveragedModel, optimisers: Optimisers) -> dict[str, Any]:
     """Restore what :func:`save_state` wrote into the same objects; returns its metadata.
 
     Raises:
@@ -58,11 +60,12 @@ def load_state(folder: Path, model: nn.Module, average: AveragedModel, optimiser
     average.updates = metadata["updates"]
     for name, value in _under("average.", tensors).items():
         average.tensors[name].copy_(value)
-    state = optimiser.state_dict()
-    for name, value in _under("optimiser.", tensors).items():
-        index, _, key = name.partition(".")
-        state["state"].setdefault(int(index), {})[key] = value
-    optimiser.load_state_dict(state)
+    for key, optimiser in optimisers.items():
+        state = optimiser.state_dict()
+        for name, value in _under(f"{key}.", tensors).items():
+            index, _, field = name.partition(".")
+            state["state"].setdefault(int(index), {})[field] = value
+        optimiser.load_state_dict(state)
     return metadata
 
 

@@ -29,9 +29,12 @@ from srn_core.model import SRN
 from srn_core.tracker import Tracker
 from srn_core.training.augment import Occlusion, TrainingBatch, draw_batch
 from srn_core.training.losses import Loss, cascade_loss
+from srn_core.training.optimiser import make_optimisers, set_rate_share, step_all
 from srn_core.training.pool import FacePool
 from srn_core.training.start import starting_model
 from srn_core.training.state import STATE, AveragedModel, load_state, save_state
+
+CLIP_NORM = 1.0
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,10 @@ class TrainArgs:
     """Frames of a training sequence (eq. 13)."""
     sequence_every: int = 3
     """Every n-th step trains on sequences, the others on single faces; 0: never."""
-    lr: float = 1e-3
+    lr: float = 2e-3
     """Peak learning rate of Adam; linear warm-up, then a cosine to zero."""
+    muon_lr: float = 1e-2
+    """Peak learning rate of Muon, which trains the large weight matrices; 0: Adam trains all."""
     warmup: int = 300
     """Steps of warm-up."""
     ema: float = 0.999
@@ -116,13 +121,13 @@ class TrainingRun:
         self.pool = FacePool(self.clips, self.config, self.device)
         if not args.init:
             self.model.mean_shape.copy_(torch.from_numpy(self.pool.mean_shape))
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=args.lr)
+        self.optimisers = make_optimisers(self.model, args.lr, args.muon_lr)
         self.average = AveragedModel(self.model, args.ema)
         self.step, self.best, self.started = 0, math.inf, time.time()
         self.metadata: dict[str, Any] = {}
         self._faces: dict[str, Faces] = {}
         if args.resume:
-            self.metadata = load_state(args.out, self.model, self.average, self.optimiser)
+            self.metadata = load_state(args.out, self.model, self.average, self.optimisers)
             self.step, self.best = self.metadata["step"], self.metadata["best"] or math.inf
         self.writer = SummaryWriter(str(args.out), purge_step=self.step)
 
@@ -130,14 +135,10 @@ class TrainingRun:
         """One optimiser step; returns the loss."""
         args = self.args
         batch = self.draw(step)
-        for group in self.optimiser.param_groups:
-            group["lr"] = args.lr * learning_rate_share(step, args.warmup, args.steps)
+        set_rate_share(self.optimisers, learning_rate_share(step, args.warmup, args.steps))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=args.precision == "bfloat16"):
             loss = cascade_loss(self.model, batch, args.loss)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimiser.step()
+        step_all(self.optimisers, loss, CLIP_NORM)
         self.average.update(self.model)
         return float(loss.detach())
 
@@ -159,7 +160,7 @@ class TrainingRun:
             self.best = mean
             save_pretrained(averaged, self.args.out, self.card(step, errors))
         metadata = {"step": step, "best": self.best if errors else None}
-        save_state(self.args.out, self.model, self.average, self.optimiser, metadata)
+        save_state(self.args.out, self.model, self.average, self.optimisers, metadata)
         tqdm.write(f"step {step}: " + (", ".join(f"{spec} {error:.2f} %" for spec, error in errors.items()) or "saved"))
 
     def averaged(self) -> SRN:
