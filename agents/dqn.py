@@ -63,6 +63,14 @@ class DQNArgs:
     """Discount a frame."""
     n_step: int = 1
     """Rewards summed before the bootstrap."""
+    double: bool = True
+    """Double DQN: the online network chooses the next action, the target network values it."""
+    loss: Literal["huber", "squared"] = "huber"
+    """Of the TD error, in standard deviations of the reward; huber goes over into the absolute error at 1."""
+    trunk: Literal["frozen", "tuned"] = "frozen"
+    """Whether the SRN's patch trunk learns with the head. frozen: its answers are computed once; tuned: for a GPU."""
+    trunk_lr: float = 1e-5
+    """Learning rate of a tuned trunk."""
     batch_size: int = 256
     """Transitions an update."""
     updates_per_step: int = 2
@@ -77,6 +85,8 @@ class DQNArgs:
     """Transitions a queue."""
     single_queue: bool = False
     """One FIFO of queues x capacity transitions in place of the queues."""
+    priority: float = 0.0
+    """Exponent of the TD error by which transitions are drawn inside a queue; 0: uniformly."""
     epsilon_end: float = 0.05
     """Share of random actions at the end of the decay, which starts at 1."""
     epsilon_decay: float = 0.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -34,6 +36,12 @@ class FrozenFeatures(srn_gym.features.FrozenFeatures):
         """``model`` must have the patch size and scheme of the game's tracker."""
         size = 1 + len(model.config.landmarks.groups)
         super().__init__(game, model, encode, size, budget_bytes)
+
+
+@lru_cache(maxsize=4)
+def shared_features(game: OcclusionGame, tracker: str, encoder: str = "") -> FrozenFeatures:
+    """The features of a game under :func:`load_encoder`'s SRN, computed once for all learners and policies of a process."""
+    return FrozenFeatures(game, load_encoder(tracker, encoder).to(game.device))
 
 
 def load_encoder(tracker: str, encoder: str = "") -> SRN:

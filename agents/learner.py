@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from agents.features import FrozenFeatures, load_encoder
-from agents.qnet import QHead
+from agents.features import shared_features
+from agents.qnet import QNet
 from agents.replay import MultiQueueReplay, Sample
 from srn_gym.dynamics import NUM_ACTIONS, OcclusionGame
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Transitions that set mean and deviation of the network's inputs.
 INPUT_SAMPLE = 1024
+LOSSES = {"huber": functional.smooth_l1_loss, "squared": functional.mse_loss}
 
 
 class Learner:
@@ -28,25 +29,23 @@ class Learner:
 
     def __init__(self, args: DQNArgs, game: OcclusionGame) -> None:
         self.args, self.game = args, game
-        encoder = load_encoder(args.tracker, args.encoder).to(game.device)
-        self.features = FrozenFeatures(game, encoder)
+        self.features = shared_features(game, args.tracker, args.encoder)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(args.seed)
-            self.online = QHead(self.features.size, game.num_landmarks).to(game.device)
+            self.online = QNet(self.features, args.trunk == "tuned").to(game.device)
         self.target = copy.deepcopy(self.online)
-        self.optimiser = torch.optim.Adam(self.online.parameters(), lr=args.lr)
-        self.replay = MultiQueueReplay(args.queues, args.capacity, args.gamma, args.single_queue)
+        self.optimiser = torch.optim.Adam(self._parameter_groups(), lr=args.lr)
+        self.replay = MultiQueueReplay(args.queues, args.capacity, args.gamma, args.single_queue, args.priority)
         self.rng = np.random.default_rng((args.seed, 11))
         # Rewards are NMEs of a few percent: standardised by those seen before learning starts. Episodes have a fixed
         # length, so an affine change of the reward leaves the order of policies as it is.
         self.reward_count, self.reward_mean, self.reward_square = 0, 0.0, 0.0
 
-    def q_values(self, clip: Tensor, frame: Tensor, landmark: Tensor, network: QHead) -> Tensor:
-        """Values of the three candidates round ``landmark``: ``(B,)`` indices -> ``(B, 3)``."""
-        candidates = self.game.candidates(landmark)
-        flat = candidates.flatten()
-        features = self.features(clip.repeat_interleave(NUM_ACTIONS), frame.repeat_interleave(NUM_ACTIONS), flat)
-        return network(features, flat).view(-1, NUM_ACTIONS)
+    def _parameter_groups(self) -> list[dict[str, object]]:
+        groups: list[dict[str, object]] = [{"params": self.online.head.parameters()}]
+        if self.online.encoder is not None:
+            groups.append({"params": self.online.encoder.trunk.parameters(), "lr": self.args.trunk_lr})
+        return groups
 
     @torch.no_grad()
     def act(self, clip: Tensor, frame: Tensor, landmark: Tensor, epsilon: float) -> Tensor:
@@ -56,8 +55,8 @@ class Learner:
         actions = torch.from_numpy(random).to(clip.device)
         exploit = torch.from_numpy(~explore).to(clip.device).nonzero()[:, 0]
         if len(exploit):
-            best = self.q_values(clip[exploit], frame[exploit], landmark[exploit], self.online).argmax(1)
-            actions[exploit] = best
+            values = self.online.candidate_values(self.features, clip[exploit], frame[exploit], landmark[exploit])
+            actions[exploit] = values.argmax(1)
         return actions
 
     def observe_rewards(self, reward: np.ndarray) -> None:
@@ -70,32 +69,41 @@ class Learner:
     def update(self) -> dict[str, float]:
         """One gradient step on ``(r + gamma max_a' Q_target(s', a') - Q(s, a))`` (eq. 11, 12); returns what to log."""
         sample = self.replay.sample(self.args.batch_size, self.rng, self.game.device)
-        if not self.online.standardised:
+        if not self.online.head.standardised:
             self._standardise_inputs()
-        with torch.no_grad():
-            # the state behind a clip's end is never looked at: its discount is 0
-            frame = sample.next_frame.minimum(self.game.lengths[sample.clip] - 1)
-            # double DQN: the online network chooses, the target network values
-            chosen = self.q_values(sample.clip, frame, sample.next_landmark, self.online).argmax(1, keepdim=True)
-            future = self.q_values(sample.clip, frame, sample.next_landmark, self.target).gather(1, chosen)[:, 0]
-            wanted = self._standardised(sample.reward, sample.next_frame - sample.frame) + sample.discount * future
         covered = self._covered(sample)
-        value = self.online(self.features(sample.clip, sample.frame, covered), covered)
-        loss = functional.smooth_l1_loss(value, wanted)
+        value = self.online(self.features, sample.clip, sample.frame, covered)
+        wanted = self._wanted(sample)
+        losses = LOSSES[self.args.loss](value, wanted, reduction="none")
+        loss = (sample.weight * losses).mean()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.online.parameters(), 10.0)
         self.optimiser.step()
+        self.replay.learn_from(sample, (wanted - value).detach())
         with torch.no_grad():
             for target, online in zip(self.target.parameters(), self.online.parameters(), strict=True):
                 target.lerp_(online, self.args.target_rate)
         return {"td_loss": float(loss.detach()), "q_mean": float(value.detach().mean())}
 
+    @torch.no_grad()
+    def _wanted(self, sample: Sample) -> Tensor:
+        """The target of eq. 11: ``r + gamma max_a' Q_target(s', a')``, ``(B,)``."""
+        # the state behind a clip's end is never looked at: its discount is 0
+        frame = sample.next_frame.minimum(self.game.lengths[sample.clip] - 1)
+        after = self.features, sample.clip, frame, sample.next_landmark
+        future = self.target.candidate_values(*after)
+        # double DQN: the online network chooses, the target network values
+        chooser = self.online.candidate_values(*after) if self.args.double else future
+        best = future.gather(1, chooser.argmax(1, keepdim=True))[:, 0]
+        return self._standardised(sample.reward, sample.next_frame - sample.frame) + sample.discount * best
+
+    @torch.no_grad()
     def _standardise_inputs(self) -> None:
         sample = self.replay.sample(INPUT_SAMPLE, self.rng, self.game.device)
-        features = self.features(sample.clip, sample.frame, self._covered(sample))
+        features = self.online.see(self.features, sample.clip, sample.frame, self._covered(sample))
         for network in (self.online, self.target):
-            network.standardise_by(features)
+            network.head.standardise_by(features)
 
     def _covered(self, sample: Sample) -> Tensor:
         """The landmark that a transition's action covers: ``(B,)``."""

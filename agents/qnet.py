@@ -2,8 +2,48 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
+
+from agents.features import FrozenFeatures, encode
+from srn_core.model import SRN
+
+
+class QNet(nn.Module):
+    """An SRN that looks at a candidate's patches, and a head that values what it makes of them.
+
+    Attributes:
+        head: the :class:`QHead`.
+        encoder: the SRN whose trunk learns too; None: the frozen one, whose answers are computed once.
+    """
+
+    def __init__(self, features: FrozenFeatures, tuned: bool = False) -> None:
+        """``tuned``: the trunk learns too, from the frozen SRN's weights."""
+        super().__init__()
+        self.head = QHead(features.size, features.game.num_landmarks)
+        self.encoder: SRN | None = None
+        if tuned:
+            self.encoder = copy.deepcopy(features.model).requires_grad_(False)
+            self.encoder.trunk.requires_grad_(True)
+
+    def see(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, covered: Tensor) -> Tensor:
+        """What the SRN makes of the frames with landmark ``covered`` hidden: ``(B,)`` indices -> ``(B, F)``."""
+        if self.encoder is None:
+            return features(clip, frame, covered)
+        return encode(self.encoder, self.encoder.patch_features(features.patches(clip, frame, covered)))
+
+    def forward(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, covered: Tensor) -> Tensor:
+        """Values ``(B,)`` of hiding landmark ``covered`` on the frames."""
+        return self.head(self.see(features, clip, frame, covered), covered)
+
+    def candidate_values(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, landmark: Tensor) -> Tensor:
+        """Values of the three candidates round ``landmark``: ``(B,)`` indices -> ``(B, 3)``."""
+        candidates = features.game.candidates(landmark)
+        count = candidates.shape[1]
+        values = self(features, clip.repeat_interleave(count), frame.repeat_interleave(count), candidates.flatten())
+        return values.view(-1, count)
 
 
 class QHead(nn.Module):

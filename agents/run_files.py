@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.features import FrozenFeatures, load_encoder
+from agents.features import FrozenFeatures, shared_features
 from agents.policies import Policy, Position
-from agents.qnet import QHead
+from agents.qnet import QNet
 from agents.sb3_extra import LIBRARY, require
 from srn_core.checkpoint import CARD, load_tensors, read_json, save_tensors
 from srn_core.errors import UserError
@@ -49,7 +49,7 @@ def save_run(
 ) -> None:
     """Write the policy, then everything that the next step depends on."""
     arguments = json.loads(json.dumps(dataclasses.asdict(learner.args), default=str))
-    card = {"step": step, "arguments": arguments, "features": learner.features.size, "landmarks": learner.game.num_landmarks}
+    card = {"step": step, "arguments": arguments}
     save_tensors(folder / POLICY, learner.online.state_dict(), card)
     tensors = _prefixed("online", learner.online.state_dict()) | _prefixed("target", learner.target.state_dict())
     for index, values in learner.optimiser.state_dict()["state"].items():
@@ -90,24 +90,25 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
 class LearnedPolicy:
     """A trained Q-network as a policy: the candidate of the highest value."""
 
-    def __init__(self, head: QHead, arguments: Mapping[str, Any]) -> None:
-        self.head, self.arguments = head.eval(), arguments
+    def __init__(self, tensors: Mapping[str, Tensor], arguments: Mapping[str, Any]) -> None:
+        """``tensors`` of a :class:`QNet` that was trained with ``arguments``."""
+        self.tensors, self.arguments = tensors, arguments
         self._features: FrozenFeatures | None = None
 
     def begin(self, game: OcclusionGame, clip: Tensor, landmark: Tensor, rngs: Sequence[np.random.Generator]) -> None:
         if self._features is None or self._features.game is not game:
-            self.head.to(game.device)
-            encoder = load_encoder(self.arguments["tracker"], self.arguments.get("encoder", ""))
-            self._features = FrozenFeatures(game, encoder.to(game.device))
+            self._features = shared_features(game, self.arguments["tracker"], self.arguments["encoder"])
+            self.network = QNet(self._features, self.arguments["trunk"] == "tuned").to(game.device).eval()
+            self.network.load_state_dict(self.tensors)
 
     @torch.no_grad()
     def targets(self, position: Position, running: Tensor) -> Tensor:
         assert self._features is not None
         targets = position.landmark.clone()
         live = running.nonzero()[:, 0]
-        candidates = self._features.game.candidates(position.landmark[live])
-        clip, frame = (values[live].repeat_interleave(3) for values in (position.clip, position.frame))
-        values = self.head(self._features(clip, frame, candidates.flatten()), candidates.flatten()).view(-1, 3)
+        landmark = position.landmark[live]
+        values = self.network.candidate_values(self._features, position.clip[live], position.frame[live], landmark)
+        candidates = self._features.game.candidates(landmark)
         targets[live] = candidates.gather(1, values.argmax(1, keepdim=True))[:, 0]
         return targets
 
@@ -127,11 +128,9 @@ def load_policy(folder: Path) -> Policy:
     if not (folder / POLICY).is_file():
         raise UserError(f"policy '{folder}': unknown; expected a policy's name or a run's folder with {POLICY}")
     tensors, card = load_tensors(folder / POLICY)
-    if "features" not in card:
+    if "trunk" not in card.get("arguments", {}):
         raise UserError(f"{folder / POLICY}: not a policy of this package; expected one that agents/dqn.py wrote")
-    head = QHead(card["features"], card["landmarks"])
-    head.load_state_dict(tensors)
-    return LearnedPolicy(head, card["arguments"])
+    return LearnedPolicy(tensors, card["arguments"])
 
 
 def is_sb3_run(folder: Path) -> bool:

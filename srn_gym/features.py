@@ -75,6 +75,11 @@ class FrozenFeatures:
         """``(B,)`` indices -> ``(B, F)`` float32."""
         return self._memo.lookup(clip, frame, target)
 
+    def patches(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
+        """The candidates (eq. 9): patches ``(B, L, 3, P, P)`` uint8 of frames with landmark ``target`` hidden."""
+        points = self.game.landmarks[self.game.row(clip, frame)]
+        return extract_patches(self.game.occlude(clip, frame, target), points, self.game.patch_size)
+
     def plain(self, observation: Tensor) -> Tensor:
         """The same from an observation ``(B, 3, L, 3, P, P)`` uint8, nothing shared: ``(B, 3, F)``."""
         x = self.model.patch_features(observation.flatten(0, 1))
@@ -86,10 +91,7 @@ class FrozenFeatures:
         return torch.cat([self._trunk_features(*part) for part in parts])
 
     def _trunk_features(self, clip: Tensor, frame: Tensor) -> Tensor:
-        game = self.game
-        images = game.occlude(clip, frame, torch.full_like(clip, -1))
-        patches = extract_patches(images, game.landmarks[game.row(clip, frame)], game.patch_size)
-        return self.model.patch_features(patches).flatten(2)
+        return self.model.patch_features(self.patches(clip, frame, torch.full_like(clip, -1))).flatten(2)
 
     @torch.no_grad()
     def _compute(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:

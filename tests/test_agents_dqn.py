@@ -139,7 +139,7 @@ def test_resumed_training_equals_uninterrupted(clip_spec, tiny_checkpoint, tmp_p
 def test_two_seeds_differ(clip_spec, tiny_checkpoint, tmp_path):
     runs = [train(small_args(clip_spec, tiny_checkpoint, tmp_path / str(seed), seed=seed)) for seed in (1, 2)]
     first, second = (load_tensors(run / "policy.safetensors")[0] for run in runs)
-    assert not torch.equal(first["first.weight"], second["first.weight"])
+    assert not torch.equal(first["head.first.weight"], second["head.first.weight"])
 
 
 def test_a_saved_policy_plays_and_a_second_run_does_not_overwrite_it(clip_spec, tiny_checkpoint, tmp_path, game):
@@ -150,6 +150,33 @@ def test_a_saved_policy_plays_and_a_second_run_does_not_overwrite_it(clip_spec, 
         train(args)
     with pytest.raises(UserError, match="nothing to resume"):
         train(small_args(clip_spec, tiny_checkpoint, tmp_path / "nothing", resume=True))
+
+
+@pytest.mark.parametrize("changes", [{"double": False}, {"loss": "squared"}, {"priority": 0.6}, {"trunk": "tuned"}])
+def test_every_switch_changes_what_is_learnt(clip_spec, tiny_checkpoint, tmp_path, changes):
+    options = {"total_steps": 160, "learning_starts": 40, "lr": 1e-2, "trunk_lr": 1e-3, "target_rate": 0.5}
+    runs = [
+        train(small_args(clip_spec, tiny_checkpoint, tmp_path / str(i), **options, **extra))
+        for i, extra in enumerate(({}, changes))
+    ]
+    plain, changed = (load_tensors(run / "policy.safetensors")[0]["head.first.weight"] for run in runs)
+    assert not torch.equal(plain, changed)
+
+
+def test_a_tuned_trunk_starts_as_the_frozen_one_and_learns(game, clip_spec, tiny_checkpoint, tmp_path):
+    args = small_args(clip_spec, tiny_checkpoint, tmp_path / "tuned", trunk="tuned", trunk_lr=1e-3, total_steps=80)
+    learner = Learner(args, game)
+    clip, frame, landmark = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 2]), torch.tensor([0, 8, 40])
+    with torch.no_grad():
+        frozen = learner.features(clip, frame, landmark)
+        torch.testing.assert_close(learner.online.see(learner.features, clip, frame, landmark), frozen, atol=2e-3, rtol=2e-3)
+    run = train(args)
+    learnt = load_tensors(run / "policy.safetensors")[0]
+    before = load_pretrained(tiny_checkpoint).state_dict()
+    for name, value in before.items():
+        same = torch.equal(value, learnt[f"encoder.{name}"])
+        assert same == (not name.startswith("trunk.")), name
+    assert play(game, load_policy(run), 2, 0).returns.min() > 0
 
 
 def test_epsilon_falls_from_one_to_its_end():
