@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from srn_core.checkpoint import write_atomically
+from srn_core.checkpoint import write_atomically, write_text
 from srn_core.metrics import auc, failure_rate
 
 PLOT_ENDINGS = (".png", ".pdf", ".svg")
@@ -99,11 +99,7 @@ def ced(errors: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray]:
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write JSON lines, atomically."""
-
-    def write(temporary: Path) -> None:
-        temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-
-    write_atomically(path, write)
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _text(value: Any) -> str:
