@@ -153,8 +153,8 @@ class FinetuningRun(TrainingRun):
         """Load all data, and the state if the folder holds one."""
         training = TrainArgs(
             args.clips, folder, args.val, init=tracker, steps=args.steps, batch=args.batch, sequence=args.sequence,
-            sequence_every=1, lr=args.lr, muon_lr=0, warmup=args.steps // 10, occlusion=args.occlusion,
-            precision=args.precision, device=args.device, seed=derived_seed(args.seed, number), val_every=args.val_every,
+            sequence_every=1, lr=args.lr, warmup=args.steps // 10, occlusion=args.occlusion, precision=args.precision,
+            device=args.device, seed=derived_seed(args.seed, number), val_every=args.val_every,
             resume=(folder / STATE).is_file(),
         )  # fmt: skip
         super().__init__(training)

@@ -27,8 +27,8 @@ class RunOptions:
         mode: ``detect``: every frame alone. ``track``: the memory starts at a cut and runs to the next one.
         boxes: ``annotation``, or ``tracked``: the tight box of the landmarks found on the frame before, and the
             annotation's at cuts.
-        start: the cascade's initial shape: ``mean``, the mean shape in the box; ``previous``, the landmarks found on the
-            frame before, and the mean shape at cuts.
+        start: the cascade's initial shape: ``mean``, the model's own (the mean shape in the box, or its hourglass's);
+            ``previous``, the landmarks found on the frame before, and the model's own at cuts.
         steps: K; the model's own where None.
         mirror: average with the mirror image (``detect`` alone).
     """
@@ -114,7 +114,7 @@ def _track_together(tracker: Tracker, pairs: list[tuple[Clip, np.ndarray]], opti
         crops = np.stack([crop_image(clip.frame(t), box, tracker.crop) for (clip, _), box in zip(running, here, strict=True)])
         images = torch.from_numpy(crops).to(tracker.device).permute(0, 3, 1, 2)
         crop_boxes = torch.from_numpy(boxes_in_crop(here, tracker.crop)).to(tracker.device)
-        mapping, shape = crop_map(here, tracker.crop), tracker.mean_start(crop_boxes)
+        mapping, shape = crop_map(here, tracker.crop), tracker.initial_shape(images, crop_boxes)
         if options.start == "previous":
             before = mapping.to_crop(np.stack([out[t - 1] for _, out in running]))
             shape = torch.where(cuts[:, None, None], shape, torch.from_numpy(before).to(tracker.device))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from srn_core.checkpoint import load_pretrained, pick_device
-from srn_core.geometry import CropSpec, boxes_in_crop, crop_image, crop_map, from_box_units, mirror_points
+from srn_core.geometry import CropSpec, boxes_in_crop, crop_image, crop_map, mirror_points
 from srn_core.landmarks import Scheme
 from srn_core.model import SRN
 
@@ -80,16 +80,17 @@ class Tracker:
     def step(
         self, frames: Tensor, boxes: Tensor, state: Tensor, shape: Tensor | None = None, steps: int | None = None
     ) -> tuple[Tensor, Tensor]:
-        """See :meth:`Victim.step`; the cascade starts from ``shape`` ``(B, L, 2)`` crop pixels, or from :meth:`mean_start`.
+        """See :meth:`Victim.step`; the cascade starts from ``shape`` ``(B, L, 2)`` crop pixels, or from :meth:`initial_shape`.
 
         ``steps`` is K; the model's own where None.
         """
-        shapes, state = self.model(frames, self.mean_start(boxes) if shape is None else shape, state, steps)
+        shapes, state = self.model(frames, self.initial_shape(frames, boxes) if shape is None else shape, state, steps)
         return shapes[-1], state
 
-    def mean_start(self, boxes: Tensor) -> Tensor:
-        """The mean shape in ``(B, 4)`` boxes: ``(B, L, 2)``, the boxes' pixels."""
-        return from_box_units(self.model.mean_shape, boxes)
+    @torch.inference_mode()
+    def initial_shape(self, frames: Tensor, boxes: Tensor) -> Tensor:
+        """Where the cascade starts on ``(B, 3, S, S)`` crops, see :meth:`SRN.initial_shape`: ``(B, L, 2)`` crop pixels."""
+        return self.model.initial_shape(frames, boxes)
 
     def detect(
         self,
@@ -143,7 +144,8 @@ class Tracker:
         Args:
             frames: ``(H, W, 3)`` uint8 RGB, any number.
             boxes: one box ``(4,)``: the first frame's, later boxes follow the landmarks found before; or one a frame.
-            start: the cascade's initial shape: the mean shape, or from the second frame on the landmarks found before.
+            start: the cascade's initial shape: the model's own (the mean shape in the box, or its hourglass's), or from the
+                second frame on the landmarks found before.
             steps: K; the model's own where None.
 
         Yields:

@@ -22,7 +22,7 @@ from srn_gym.features import component_groups, groups_size
 
 SMALL = SRNConfig.preset("small")
 LEVELS = ["maps=off", "groups=off", "outputs=own", "outputs=off", "global_shape=off"]
-SWITCHES = [*LEVELS, "relation=off", "relation=embedded_gaussian", "memory=off", "memory=frame"]
+SWITCHES = [*LEVELS, "relation=off", "relation=embedded_gaussian", "memory=off", "memory=frame", "initial_shape=hourglass"]
 TINY_SETTINGS = [
     *(f"{key}={getattr(TINY, key)}" for key in ("image_size", "patch_size", "steps", "memory_dim", "map_dim", "group_dim")),
     "trunk=3x4,3x8",
@@ -112,7 +112,7 @@ def test_the_games_features_fit_every_ablation() -> None:
 def test_a_config_without_the_new_fields_is_todays() -> None:
     """Cards that were written before the switches existed."""
     values = json.loads(json.dumps(dataclasses.asdict(TINY)))
-    for key in ("maps", "groups", "outputs", "global_shape"):
+    for key in ("maps", "groups", "outputs", "global_shape", "initial_shape"):
         del values[key]
     assert SRNConfig.from_dict(values) == TINY
 
@@ -131,6 +131,8 @@ def test_a_config_without_the_new_fields_is_todays() -> None:
         (["trunk=7"], "5x16,3x32"),
         (["trunk="], "5x16,3x32"),
         (["patch_size=5"], "patch_size=5"),
+        (["initial_shape=oval"], "expected one of mean, hourglass"),
+        (["hourglass_width=40"], "multiple of 16"),
         (["outputs=off", "global_shape=off"], "leave one of them on"),
     ],
 )

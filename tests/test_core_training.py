@@ -109,8 +109,9 @@ def test_training_lowers_the_error(tiny_checkpoint, tmp_path):
     assert load_pretrained(tmp_path / "run").config == TINY
 
 
-def test_resumed_training_equals_uninterrupted_bit_for_bit(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
-    train(small_args(clip_spec, tiny_checkpoint, tmp_path / "whole"))
+@pytest.mark.parametrize("muon_lr", [0.0, 1e-2])
+def test_resumed_training_equals_uninterrupted_bit_for_bit(clip_spec, tiny_checkpoint, tmp_path, monkeypatch, muon_lr):
+    train(small_args(clip_spec, tiny_checkpoint, tmp_path / "whole", muon_lr=muon_lr))
     save = train_module.TrainingRun.validate_and_save
 
     def save_and_stop(self, step):
@@ -119,12 +120,13 @@ def test_resumed_training_equals_uninterrupted_bit_for_bit(clip_spec, tiny_check
 
     monkeypatch.setattr(train_module.TrainingRun, "validate_and_save", save_and_stop)
     with pytest.raises(InterruptedError):
-        train(small_args(clip_spec, tiny_checkpoint, tmp_path / "parts"))
+        train(small_args(clip_spec, tiny_checkpoint, tmp_path / "parts", muon_lr=muon_lr))
     monkeypatch.undo()
-    train(small_args(clip_spec, tiny_checkpoint, tmp_path / "parts", resume=True))
+    train(small_args(clip_spec, tiny_checkpoint, tmp_path / "parts", muon_lr=muon_lr, resume=True))
     whole, parts = (load_tensors(tmp_path / name / "state.safetensors")[0] for name in ("whole", "parts"))
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    assert any("momentum_buffer" in name for name in whole) == bool(muon_lr)
 
 
 def test_two_seeds_differ(clip_spec, tmp_path, tiny_checkpoint):

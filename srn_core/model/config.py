@@ -17,6 +17,9 @@ Relation = Literal["dot_product", "embedded_gaussian", "off"]
 Memory = Literal["running", "frame", "off"]
 Level = Literal["on", "off"]
 Outputs = Literal["on", "own", "off"]
+InitialShape = Literal["mean", "hourglass"]
+# Bottlenecks of half the width, normalised in groups of eight channels.
+HOURGLASS_MULTIPLE = 16
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class SRNConfig:
         memory_dim: width of the global appearance memory (eq. 5).
         map_dim: width of a neighbourhood map.
         group_dim: width of a component group (eq. 6).
+        initial_shape: S_0 of the cascade: ``mean``, the mean shape in the face box; ``hourglass``, what a one-stage
+            hourglass finds in the crop (SRN+HG), which is trained together with the cascade.
+        hourglass_width: its channels, a multiple of 16; of no effect where there is none.
         relation: the non-local block (eq. 3, 4): the paper's dot product over N, softmax, or none.
         memory: what step k reads: ``running`` the last step's memory, across frames too; ``frame`` the last frame's
             (eq. 13 to the letter); ``off`` nothing.
@@ -55,6 +61,8 @@ class SRNConfig:
     memory_dim: int = 512
     map_dim: int = 512
     group_dim: int = 256
+    initial_shape: InitialShape = "mean"
+    hourglass_width: int = 128
     relation: Relation = "dot_product"
     memory: Memory = "running"
     maps: Level = "on"
@@ -71,6 +79,8 @@ class SRNConfig:
             side = (side - kernel + 1) // 2
         if side < 1 or min(number for layer in self.trunk for number in layer) < 1:
             raise UserError(f"SRN config: patch_size={self.patch_size}, trunk={self.trunk}; expected layers that fit the patch")
+        if self.hourglass_width % HOURGLASS_MULTIPLE:
+            raise UserError(f"SRN config: hourglass_width={self.hourglass_width}; expected a multiple of {HOURGLASS_MULTIPLE}")
         if self.outputs == "off" and self.global_shape == "off":
             raise UserError("SRN config: outputs=off, global_shape=off: nothing gives the shape; leave one of them on")
 
@@ -141,6 +151,13 @@ def _parse(setting: str, value: str, kind: Any) -> Any:
 PRESETS: Mapping[str, SRNConfig] = {
     "paper": SRNConfig(),
     "small": SRNConfig(
-        image_size=112, crop_factor=1.4, patch_size=18, trunk=((5, 16), (3, 32)), memory_dim=256, map_dim=256, group_dim=128
+        image_size=112,
+        crop_factor=1.4,
+        patch_size=18,
+        trunk=((5, 16), (3, 32)),
+        memory_dim=256,
+        map_dim=256,
+        group_dim=128,
+        hourglass_width=48,
     ),
 }

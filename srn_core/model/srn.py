@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from srn_core.geometry import from_box_units
 from srn_core.model.config import SRNConfig
+from srn_core.model.hourglass import Hourglass, gaussian_prior, soft_argmax
 from srn_core.model.hsrm import HSRM
 from srn_core.model.mean_shape import MEAN_SHAPES
 from srn_core.model.nonlocal_block import NonLocalBlock
@@ -32,16 +34,33 @@ class SRN(nn.Module):
         self.nonlocal_block = NonLocalBlock(self.trunk.channels, config.relation) if config.relation != "off" else None
         self.hsrm = HSRM(config, features)
         self.register_buffer("mean_shape", torch.tensor(MEAN_SHAPES[config.scheme], dtype=torch.float32))
+        # The last that is built: with one seed, the cascade starts from the same weights as without an hourglass.
+        width, landmarks = config.hourglass_width, config.landmarks.num_landmarks
+        self.hourglass = Hourglass(width, landmarks) if config.initial_shape == "hourglass" else None
 
     def start(self, batch: int) -> Tensor:
         """The memory at a clip's start: zeros ``(B, H)``."""
         return self.mean_shape.new_zeros(batch, self.config.memory_dim)
 
+    def initial_shape(self, images: Tensor, boxes: Tensor) -> Tensor:
+        """S_0 of eq. 1: the mean shape in the face box, or what the hourglass finds round it (SRN+HG).
+
+        Args:
+            images: ``(B, 3, S, S)`` crops, uint8 or float in [-0.5, 0.5], RGB.
+            boxes: ``(B, 4)`` face boxes, crop pixels.
+
+        Returns:
+            ``(B, L, 2)`` float32 crop pixels.
+        """
+        mean = from_box_units(self.mean_shape, boxes)
+        if self.hourglass is None:
+            return mean
+        heat_maps = self.hourglass(_centred(images))
+        return soft_argmax(heat_maps + gaussian_prior(mean, heat_maps.shape[-1]))
+
     def patch_features(self, patches: Tensor) -> Tensor:
         """X of eq. 3-6: uint8 or [-0.5, 0.5] patches ``(B, L, 3, P, P)`` -> ``(B, L, C, S * S)``."""
-        if patches.dtype == torch.uint8:
-            patches = patches.float() / 255 - 0.5
-        return self.trunk(patches.flatten(0, 1)).unflatten(0, patches.shape[:2]).flatten(3)
+        return self.trunk(_centred(patches).flatten(0, 1)).unflatten(0, patches.shape[:2]).flatten(3)
 
     def relate(self, x: Tensor) -> Tensor:
         """z of eq. 4 from X, both ``(B, L, C, S * S)``."""
@@ -62,7 +81,7 @@ class SRN(nn.Module):
 
         Args:
             images: ``(B, 3, S, S)`` crops, uint8 or float in [-0.5, 0.5], RGB.
-            shape: ``(B, L, 2)`` initial shape S_0, crop pixels.
+            shape: ``(B, L, 2)`` initial shape S_0 (see :meth:`initial_shape`), crop pixels.
             memory: ``(B, H)`` from :meth:`start` or from the frame before.
             steps: K; the config's where None.
 
@@ -79,3 +98,8 @@ class SRN(nn.Module):
             shape = shape.detach() + update.float()
             shapes.append(shape)
         return torch.stack(shapes), memory
+
+
+def _centred(pixels: Tensor) -> Tensor:
+    """uint8 pixels to [-0.5, 0.5]; others are there already."""
+    return pixels.float() / 255 - 0.5 if pixels.dtype == torch.uint8 else pixels

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from srn_core.geometry import from_box_units
 from srn_core.metrics import nme
 from srn_core.model import SRN
 from srn_core.training.augment import TrainingBatch
@@ -27,11 +26,17 @@ ADAPTIVE_EXPONENT = 2.1 - 1
 
 
 def cascade_loss(model: SRN, batch: TrainingBatch, loss: Loss = "l2") -> Tensor:
-    """Eq. 8 over a batch of sequences: the loss of every cascade step, summed over steps, mean over faces and frames."""
+    """Eq. 8 over a batch of sequences: the loss of every cascade step, summed over steps, mean over faces and frames.
+
+    An initial shape that is learnt (SRN+HG) is one term more of the sum.
+    """
     memory = model.start(batch.images.shape[1])
     losses = []
     for images, boxes, truth, length in zip(*batch, strict=True):
-        shapes, memory = model(images, from_box_units(model.mean_shape, boxes), memory)
+        initial = model.initial_shape(images, boxes)
+        shapes, memory = model(images, initial, memory)
+        if model.hourglass is not None:
+            shapes = torch.cat([initial[None], shapes])
         losses.append(landmark_loss(shapes, truth, length, loss).sum(0).mean())
     return torch.stack(losses).mean()
 

@@ -12,6 +12,8 @@ from srn_core.model import SRN, SRNConfig
 def starting_model(preset: str, init: str | None, overrides: Sequence[str]) -> SRN:
     """An untrained model of a preset or, where ``init`` names a checkpoint, that one.
 
+    An hourglass that the checkpoint lacks starts untrained, where its shape is the checkpoint's mean shape.
+
     Args:
         preset: see :meth:`SRNConfig.preset`.
         init: a checkpoint's name or folder.
@@ -26,11 +28,13 @@ def starting_model(preset: str, init: str | None, overrides: Sequence[str]) -> S
     if not overrides:
         return given
     model = SRN(given.config.override(overrides))
+    untrained = {name: value for name, value in model.state_dict().items() if name.startswith("hourglass.")}
     try:
-        model.load_state_dict(given.state_dict())
+        model.load_state_dict({**untrained, **given.state_dict()})
     except RuntimeError:
         raise UserError(
             f"config override {' '.join(overrides)}: the weights of {init} do not fit that architecture; leave --init out, or "
-            "override only what changes no weights (steps, memory, crop_factor, image_size, relation by another form)"
+            "override only what changes no weights (steps, memory, crop_factor, image_size, relation by another form) or "
+            "adds an hourglass"
         ) from None
     return model
