@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from rich.console import Console
@@ -14,9 +14,10 @@ from srn_core.metrics import bootstrap_interval
 from srn_gym.dynamics import OcclusionGame
 
 REFERENCE, CEILING = "random-walk", "optimal"
+Returns = TypeVar("Returns", float, np.ndarray)
 
 
-def optimal_share(returns: float, reference: float, ceiling: float) -> float:
+def optimal_share(returns: Returns, reference: Returns, ceiling: Returns) -> Returns:
     """``(return - random walk) / (optimal - random walk)``."""
     return (returns - reference) / (ceiling - reference)
 

@@ -1,12 +1,16 @@
-"""Policies side by side on the same episodes: table, plot and rows.
+"""Policies side by side on the same episodes, and learners trained here with several seeds: tables, plots and rows.
 
 python benchmarks/compare_policies.py --clips demo?split=val --policies random-walk prior greedy optimal runs/dqn-1
+python benchmarks/compare_policies.py --learners dqn dqn:single_queue=true sb3-dqn sb3-ppo@5 regression --train-seeds 0 1 2 3 4
+python benchmarks/compare_policies.py ... # again: what is finished is not done again, a DQN that was stopped goes on
 """
 
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,15 +19,20 @@ if __package__ in (None, ""):
     # Run as a file, the folder above is not on the path unless the package is installed.
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import numpy as np
 import tyro
 from tqdm import tqdm
 
-from agents.evaluate import EvaluateArgs, evaluate
+from agents.evaluate import EvaluateArgs, evaluate, sibling_split
 from agents.policies import NAMES
-from agents.rollout import Rollout
-from agents.summary import REFERENCE, episode_rows, print_summary, summarise
-from benchmarks.plots import plot_policies
+from agents.summary import CEILING, REFERENCE, episode_rows, print_summary, summarise
+from benchmarks.compare_measure import HELD_OUT, Measurement, joined
+from benchmarks.compare_report import THRESHOLDS, Results, print_learners, profiles, summarise_learners
+from benchmarks.curves import read_curve
+from benchmarks.jobs import require_ray, run_jobs
+from benchmarks.learner_specs import LearnerSpec, read_learners
+from benchmarks.learners import job_settings, make_jobs, run_job
+from benchmarks.plots import plot_curves, plot_improvement, plot_policies, plot_profiles
+from benchmarks.runs import check_settings, option_words, plain
 from srn_core.checkpoint import write_json
 from srn_core.errors import UserError, command
 
@@ -37,7 +46,7 @@ class CompareArgs:
     clips: str = "demo?split=val"
     """Data spec of the clips to play."""
     train_clips: str | None = None
-    """Data spec of the training clips that prior learns from; the spec with split=train where not given."""
+    """Data spec of the training clips that prior and the learners learn from; the spec with split=train where not given."""
     tracker: str = "srn-small"
     """The tracker to attack: a checkpoint's name or folder."""
     mode: Literal["detect", "track"] = "detect"
@@ -53,16 +62,30 @@ class CompareArgs:
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/compare")
-    """Folder for policies.json (figures and a row an episode) and policies.png."""
+    """Folder for policies.json (figures and a row an episode) and policies.png; with learners also for learners.json (a row a
+    seed, split and clip), three plots and the runs. What is finished there is not done again."""
+    learners: tuple[str, ...] = ()
+    """What to train and compare: dqn, sb3-dqn, sb3-ppo, sb3-qrdqn, or regression (the true rewards of the training clips,
+    regressed: a ceiling). NAME:field=value,field=value changes its arguments; ...@N takes the first N training seeds alone."""
+    train_seeds: tuple[int, ...] = tuple(range(10))
+    """Each seed is a training of every learner. 10 for a headline, 5 for an ablation; fewer give no intervals."""
+    total_steps: int = 60_000
+    """Env steps of each training."""
+    ray: str | None = None
+    """Train on a Ray cluster, an extra: local starts one on this machine, auto finds one, ray://HOST:10001 is another. All its
+    machines must see --out and the clips under the same paths."""
+    ray_gpus: float = 0
+    """GPUs a training on the cluster; a fraction shares one."""
 
 
 def compare(args: CompareArgs) -> list[dict[str, object]]:
     """Play, print, plot and write; returns the figures, one row a policy."""
     names = list(dict.fromkeys([REFERENCE, *args.policies]))
+    learners = _read_learners(args)
     if not args.seeds:
         raise UserError("--seeds: none given; expected at least one whole number")
     options = EvaluateArgs(
-        "", args.clips, args.train_clips, args.tracker, args.mode, args.episodes,
+        "", args.clips, args.train_clips or sibling_split(args.clips, "train"), args.tracker, args.mode, args.episodes,
         occluder_size=args.occluder_size, noise_seed=args.noise_seed, device=args.device,
     )  # fmt: skip
     played = []
@@ -81,18 +104,54 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
             "tracker": args.tracker,
             "mode": args.mode,
             "seeds": args.seeds,
+            "command": command_line(args),
             "policies": rows,
             "rows": episodes,
         },
     )
     plot_policies(rows, rollouts, title, args.out / "policies.png")
+    if learners:
+        compare_learners(args, learners, Measurement(options, args.seeds, game.tracker.key))
     return rows
 
 
-def joined(rollouts: list[Rollout]) -> Rollout:
-    """The episodes of several rollouts of one game as one."""
-    parts = [(r.clip, r.first, r.targets, r.nme) for r in rollouts]
-    return Rollout(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+def compare_learners(args: CompareArgs, learners: Sequence[LearnerSpec], how: Measurement) -> None:
+    """Train what is not trained yet, measure, print, plot and write, beside the named policies."""
+    named = [name for name in dict.fromkeys([REFERENCE, CEILING, *args.policies]) if name in NAMES]
+    jobs = make_jobs(learners, named, args.train_seeds, args.total_steps, how, args.out)
+    for job in jobs:
+        check_settings(job.folder, job_settings(job))
+    results = list(zip(jobs, run_jobs(run_job, jobs, args.ray, args.ray_gpus), strict=True))
+    labels = [*(learner.label for learner in learners), *named]
+    rows = [row for label in labels for job, found in results if job.label == label for row in found]
+    first = learners[0].label
+    figures = summarise_learners(rows, first)
+    title = f"{args.clips}, trained {args.total_steps} steps on {how.options.train_clips}, tracker {args.tracker}"
+    print_learners(figures, first, title)
+    settings = plain(args) | {"tracker_key": how.tracker_key}
+    record = {"command": command_line(args), "settings": settings, "figures": figures, "rows": rows}
+    write_json(args.out / "learners.json", record)
+    plot_profiles(profiles(Results(rows, HELD_OUT)), THRESHOLDS, title, args.out / "profiles.png")
+    plot_improvement(figures, title, args.out / "improvement.png")
+    runs = {learner.label: [read_curve(job.folder) for job in jobs if job.label == learner.label] for learner in learners}
+    curves = {label: found for label, read in runs.items() if (found := [curve for curve in read if curve is not None])}
+    if curves:
+        plot_curves(curves, title, args.out / "curves.png")
+
+
+def command_line(args: CompareArgs) -> str:
+    """The command that does the same: what differs from the defaults."""
+    return shlex.join(["python", "benchmarks/compare_policies.py", *option_words(args)])
+
+
+def _read_learners(args: CompareArgs) -> list[LearnerSpec]:
+    """The learners; refuses before anything is played."""
+    learners = read_learners(args.learners)
+    if learners and not args.train_seeds:
+        raise UserError("--train-seeds: none given; expected at least one whole number")
+    if learners and args.ray is not None:
+        require_ray()
+    return learners
 
 
 @command

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shlex
 import shutil
 import sys
 import zlib
@@ -30,6 +29,7 @@ from agents.finetune import FinetuneArgs, finetune
 from agents.synthesize import PlacedOcclusion, trained_dqn
 from benchmarks.hofs_measure import measure
 from benchmarks.hofs_report import plot_figures, print_figures, summarise
+from benchmarks.runs import check_settings, plain, training_command
 from srn_core.checkpoint import load_card, load_pretrained, load_tensors, read_json, write_json
 from srn_core.errors import UserError, command
 from srn_core.tracker import Tracker
@@ -98,7 +98,8 @@ def hofs(args: HofsArgs) -> list[dict[str, Any]]:
     """Train, fine-tune, measure, print, plot and write; returns the figures, one row an arm and test set."""
     args = _filled_in(args)
     base, origin = base_tracker(args)
-    _check_settings(args, Tracker(load_pretrained(base), "cpu").key)
+    settings = {name: value for name, value in plain(args).items() if name not in FREE}
+    check_settings(args.out, settings | {"base_key": Tracker(load_pretrained(base), "cpu").key})
     rows = []
     jobs = [(arm, seed) for seed in args.seeds for arm in args.arms]
     for arm, seed in tqdm(jobs, desc="arms x seeds"):
@@ -107,7 +108,7 @@ def hofs(args: HofsArgs) -> list[dict[str, Any]]:
     title = f"fine-tuned {args.steps} steps from {base}, occluder {args.occluder}, {len(args.seeds)} seeds"
     print_figures(figures, title)
     folder = args.out / args.occluder
-    record = {"settings": _plain(args), "base": origin, "figures": figures, "rows": rows}
+    record = {"settings": plain(args), "base": origin, "figures": figures, "rows": rows}
     write_json(folder / "hofs.json", record)
     plot_figures(figures, rows, title, folder / "hofs.png")
     return figures
@@ -124,7 +125,7 @@ def base_tracker(args: HofsArgs) -> tuple[str, str]:
         args.clips, args.out, args.val, args.preset, steps=args.base_steps, batch=args.batch, occlusion="none",
         warmup=min(300, args.base_steps // 10), precision=args.precision, val_every=min(500, args.base_steps),
     )  # fmt: skip
-    config = {**_plain(training), "out": None}
+    config = {**plain(training), "out": None}
     folder = args.out / f"base-{zlib.crc32(json.dumps(config).encode()):08x}"
     begun = (folder / STATE).is_file()
     training = dataclasses.replace(training, out=folder, device=args.device, resume=begun)
@@ -133,18 +134,6 @@ def base_tracker(args: HofsArgs) -> tuple[str, str]:
         print(f"the tracker that all arms start from:\n{origin}")
         train(training)
     return str(folder), origin
-
-
-def training_command(args: TrainArgs) -> str:
-    """The command line of a training: what differs from the defaults."""
-    words = ["srn", "train", "--occlusion", args.occlusion]
-    for field in dataclasses.fields(args):
-        value = getattr(args, field.name)
-        if field.name in ("occlusion", "resume", "device") or value == field.default:
-            continue
-        for part in value if isinstance(value, tuple) else (value,):
-            words += [f"--{field.name.replace('_', '-')}", str(part)]
-    return shlex.join(words)
 
 
 def finished_rows(args: HofsArgs, base: str, arm: Arm, seed: int) -> list[dict[str, Any]]:
@@ -188,21 +177,6 @@ def _filled_in(args: HofsArgs) -> HofsArgs:
     refuse_masked((*clips, *val))
     refuse_masked((*test, *video), "every --test spec is measured with and without masks; leave masked=1 out")
     return dataclasses.replace(args, clips=clips, val=val, test=test, video=video)
-
-
-def _check_settings(args: HofsArgs, key: str) -> None:
-    """Rows of other settings must not get into the table."""
-    settings = {name: value for name, value in _plain(args).items() if name not in FREE} | {"base_key": key}
-    file = args.out / "settings.json"
-    if file.is_file() and (before := read_json(file)) != settings:
-        changed = ", ".join(name for name in settings if before.get(name) != settings[name])
-        raise UserError(f"{args.out}: holds runs of other settings ({changed}); give another --out, or the same settings")
-    write_json(file, settings)
-
-
-def _plain(args: Any) -> dict[str, Any]:
-    """A dataclass as JSON gives it back."""
-    return dict(json.loads(json.dumps(dataclasses.asdict(args), default=str)))
 
 
 @command

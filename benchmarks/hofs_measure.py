@@ -9,6 +9,7 @@ import numpy as np
 
 from agents.policies import named_policy
 from agents.rollout import play
+from benchmarks.clip_nme import clean_and_masked, clip_rows
 from srn_core.data import ClipSet, load_clips
 from srn_core.evaluate import Evaluation, evaluate
 from srn_core.metrics import jitter, normaliser_length
@@ -40,16 +41,13 @@ def measure(tracker: Tracker, test: Sequence[str], video: Sequence[str], mode: M
     """
     rows: list[dict[str, Any]] = []
     for spec in test:
-        masked = f"{spec}{'&' if '?' in spec else '?'}masked=1"
-        for name, wanted in (("clean", spec), ("masked", masked)):
-            found = evaluate(tracker, load_clips(wanted), mode, progress=True)
-            rows += _rows(name, spec, found.clip_set, _clip_means(found))
+        rows += clean_and_masked(tracker, spec, mode)
         clip_set = load_clips(spec)
         for name, values in _occluded(tracker, clip_set, episodes):
-            rows += _rows(name, spec, clip_set, values)
+            rows += clip_rows(name, spec, clip_set, values)
     for spec in video:
         found = evaluate(tracker, load_clips(spec), "track", progress=True)
-        rows += _rows("jitter", spec, found.clip_set, clip_jitter(found))
+        rows += clip_rows("jitter", spec, found.clip_set, clip_jitter(found))
     return rows
 
 
@@ -63,20 +61,8 @@ def clip_jitter(found: Evaluation) -> np.ndarray:
     return np.array(values)
 
 
-def _clip_means(found: Evaluation) -> np.ndarray:
-    return np.bincount(found.clip_index, found.nme) / np.bincount(found.clip_index)
-
-
 def _occluded(tracker: Tracker, clip_set: ClipSet, episodes: int) -> Iterator[tuple[str, np.ndarray]]:
     game = OcclusionGame(clip_set.clips, tracker, noise_seed=NOISE_SEED)
     for name, policy in PLAYED.items():
         rollout = play(game, named_policy(policy, game, lambda: game), episodes * len(clip_set), PLAY_SEED)
         yield name, np.bincount(rollout.clip, rollout.mean_nme) / np.bincount(rollout.clip)
-
-
-def _rows(name: str, spec: str, clip_set: ClipSet, values: np.ndarray) -> list[dict[str, Any]]:
-    return [
-        {"set": name, "data": spec, "clip": clip.name, "frames": len(clip), "value": round(100 * float(value), 5)}
-        for clip, value in zip(clip_set.clips, values, strict=True)
-        if not np.isnan(value)
-    ]

@@ -69,7 +69,7 @@ def print_figures(figures: Rows, title: str) -> None:
     for heading in ("test set", "arm", "value", *(f"against {reference}" for reference in REFERENCES), "clips"):
         table.add_column(heading, justify="left" if heading in ("test set", "arm") else "right")
     for i, figure in enumerate(figures):
-        differences = (_text(figure[f"vs_{reference}"]) for reference in REFERENCES)
+        differences = (difference_text(figure[f"vs_{reference}"]) for reference in REFERENCES)
         last = i + 1 == len(figures) or figures[i + 1]["set"] != figure["set"]
         table.add_row(
             SETS[figure["set"]], figure["arm"], f"{figure['mean']:.3f}", *differences, str(figure["n_clips"]), end_section=last
@@ -77,7 +77,8 @@ def print_figures(figures: Rows, title: str) -> None:
     Console(width=128).print(table)
 
 
-def _text(difference: Mapping[str, Any] | None) -> str:
+def difference_text(difference: Mapping[str, Any] | None) -> str:
+    """``+0.12 [+0.01, +0.23] (+1.5 %)``; empty for None."""
     if difference is None:
         return ""
     low, high = difference["ci95"]

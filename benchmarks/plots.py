@@ -11,8 +11,11 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from agents.rollout import Rollout
+from benchmarks.curves import Curve, on_one_axis
 from srn_core.checkpoint import write_atomically
 
 
@@ -44,4 +47,57 @@ def plot_policies(rows: Sequence[Mapping[str, Any]], rollouts: Mapping[str, Roll
     curves.legend(fontsize=8)
     figure.suptitle(title)
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
+    plt.close(figure)
+
+
+def plot_profiles(
+    profiles: Mapping[str, tuple[np.ndarray, np.ndarray | None]], thresholds: np.ndarray, title: str, path: Path
+) -> None:
+    """Performance profiles: for each policy the share of runs x clips above each score ``(K,)``, and its band ``(2, K)``."""
+    figure, axes = plt.subplots(figsize=(7, 4.5))
+    for i, (name, (profile, band)) in enumerate(profiles.items()):
+        style = "-" if band is not None else "--"
+        axes.step(thresholds, profile, style, where="post", color=f"C{i}", label=name)
+        if band is not None:
+            axes.fill_between(thresholds, band[0], band[1], step="post", color=f"C{i}", alpha=0.2, linewidth=0)
+    axes.set_xlabel("share of the optimum (0: random walk, 1: optimal)")
+    axes.set_ylabel("runs x clips above it (bands: 95 % over runs)")
+    _save(figure, title, path, legend=axes)
+
+
+def plot_improvement(figures: Sequence[Mapping[str, Any]], title: str, path: Path) -> None:
+    """Each policy's probability of improvement over the first learner, with its interval where it has one."""
+    rows = [(row["policy"], row["improvement"]) for row in figures if row["improvement"] is not None]
+    figure, axes = plt.subplots(figsize=(7, 1 + 0.4 * len(rows)))
+    for place, (_, better) in enumerate(rows):
+        axes.plot(better["value"], place, "o", color=f"C{place}")
+        if better["ci95"] is not None:
+            axes.hlines(place, *better["ci95"], color=f"C{place}", linewidth=4, alpha=0.4)
+    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+    axes.invert_yaxis()
+    axes.set_xlim(-0.02, 1.02)
+    axes.axvline(0.5, color="k", linewidth=0.8)
+    axes.set_xlabel("probability of improvement (bars: 95 % over runs)")
+    _save(figure, f"{title}\nover {rows[0][1]['over']}", path)
+
+
+def plot_curves(curves: Mapping[str, Sequence[Curve]], title: str, path: Path) -> None:
+    """Two panels, by env steps and by wall-clock: the mean return over each learner's runs, from the lowest to the highest."""
+    figure, panels = plt.subplots(1, 2, figsize=(12, 4.5), sharey=True)
+    for panel, by_seconds in zip(panels, (False, True), strict=True):
+        for i, (name, runs) in enumerate(curves.items()):
+            grid, returns = on_one_axis(runs, by_seconds)
+            panel.plot(grid, returns.mean(0), color=f"C{i}", label=f"{name} ({len(runs)})")
+            panel.fill_between(grid, returns.min(0), returns.max(0), color=f"C{i}", alpha=0.2, linewidth=0)
+        panel.set_xlabel("seconds of training" if by_seconds else "env steps")
+    panels[0].set_ylabel("return, mean of the last 100 episodes")
+    _save(figure, f"{title} (bands: lowest to highest run)", path, legend=panels[0])
+
+
+def _save(figure: Figure, title: str, path: Path, legend: Axes | None = None) -> None:
+    """With the legend of ``legend`` below it; ``tight``, because a learner's name may be longer than its panel is wide."""
+    if legend is not None:
+        legend.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.12), frameon=False)
+    figure.axes[0].set_title(title, fontsize=9, loc="left")
+    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120, bbox_inches="tight"))
     plt.close(figure)

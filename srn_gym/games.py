@@ -57,3 +57,8 @@ def load_game(
 @lru_cache(maxsize=4)
 def _load(clips: str, tracker: str, device: str, rules: Rules) -> NamedGame:
     return NamedGame(clips, tracker, device, rules)
+
+
+def forget_games() -> None:
+    """Drop this process's games with all that they remember, so that the next one is played from cold."""
+    _load.cache_clear()

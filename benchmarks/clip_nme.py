@@ -1,0 +1,43 @@
+"""The NME of each clip, with bare and with masked faces, as rows of a benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from srn_core.data import ClipSet, load_clips
+from srn_core.evaluate import Evaluation, evaluate
+from srn_core.run_clips import Mode
+from srn_core.tracker import Tracker
+
+
+def clean_and_masked(tracker: Tracker, spec: str, mode: Mode) -> Iterator[dict[str, Any]]:
+    """The rows of ``clean`` and ``masked``, see :func:`clip_rows`: each clip's mean NME over its frames."""
+    for name, wanted in (("clean", spec), ("masked", masked_spec(spec))):
+        found = evaluate(tracker, load_clips(wanted), mode, progress=True)
+        yield from clip_rows(name, spec, found.clip_set, clip_means(found))
+
+
+def masked_spec(spec: str) -> str:
+    """The same clips with masked faces.
+
+    >>> masked_spec("demo"), masked_spec("demo?split=val")
+    ('demo?masked=1', 'demo?split=val&masked=1')
+    """
+    return f"{spec}{'&' if '?' in spec else '?'}masked=1"
+
+
+def clip_means(found: Evaluation) -> np.ndarray:
+    """Each clip's mean NME: ``(C,)`` fractions."""
+    return np.bincount(found.clip_index, found.nme) / np.bincount(found.clip_index)
+
+
+def clip_rows(name: str, spec: str, clip_set: ClipSet, values: np.ndarray) -> list[dict[str, Any]]:
+    """One row a clip: ``set``, ``data``, ``clip``, ``frames`` and ``value``, percent of ``values`` ``(C,)``; none for a nan."""
+    return [
+        {"set": name, "data": spec, "clip": clip.name, "frames": len(clip), "value": round(100 * float(value), 5)}
+        for clip, value in zip(clip_set.clips, values, strict=True)
+        if not np.isnan(value)
+    ]

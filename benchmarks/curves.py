@@ -1,0 +1,71 @@
+"""Learning curves of runs, from what they log to TensorBoard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
+
+# agents/dqn.py logs every episode's return; SB3 the mean of the last 100 episodes, now and then.
+EACH_EPISODE, MEAN_OF_LAST = "play/episodic_return", "rollout/ep_rew_mean"
+LAST = 100
+GRID = 100
+
+
+class Curve(NamedTuple):
+    """Mean return of the last 100 episodes, under the behaviour policy, as training goes on.
+
+    Attributes:
+        steps: ``(N,)`` env steps, rising.
+        seconds: ``(N,)`` time that the training ran so far; breaks between sessions are left out.
+        returns: ``(N,)``.
+    """
+
+    steps: np.ndarray
+    seconds: np.ndarray
+    returns: np.ndarray
+
+
+def read_curve(run: Path) -> Curve | None:
+    """The curve of a run's folder; None where no episode was logged."""
+    steps, seconds, returns = np.zeros(0), np.zeros(0), np.zeros(0)
+    tag = None
+    # A file a session: what an earlier session logged behind the checkpoint that a later one went on from was played again.
+    sessions = [EventAccumulator(str(file), {SCALARS: 0}).Reload() for file in run.glob("events.out.tfevents.*")]
+    for events in sorted(sessions, key=lambda session: float(session.FirstEventTimestamp())):
+        known = [name for name in (EACH_EPISODE, MEAN_OF_LAST) if name in events.Tags()["scalars"]]
+        if not known:
+            continue
+        (tag,) = known
+        logged = np.array([(event.step, event.wall_time, event.value) for event in events.Scalars(tag)])
+        kept = steps < logged[0, 0]
+        steps, seconds, returns = steps[kept], seconds[kept], returns[kept]
+        before = seconds[-1] if len(seconds) else 0.0
+        steps = np.append(steps, logged[:, 0])
+        seconds = np.append(seconds, before + logged[:, 1] - events.FirstEventTimestamp())
+        returns = np.append(returns, logged[:, 2])
+    if not len(steps):
+        return None
+    return Curve(steps, seconds, running_mean(returns, LAST) if tag == EACH_EPISODE else returns)
+
+
+def running_mean(values: np.ndarray, window: int) -> np.ndarray:
+    """Mean of each value and up to ``window - 1`` before it: ``(N,)`` -> ``(N,)``.
+
+    >>> running_mean(np.array([1.0, 3.0, 5.0, 7.0]), 2)
+    array([1., 2., 4., 6.])
+    """
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(ends - window, 0)
+    return np.asarray((sums[ends] - sums[starts]) / (ends - starts))
+
+
+def on_one_axis(curves: Sequence[Curve], by_seconds: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The runs' returns at the same places: ``(K,)`` steps or seconds that all runs reached, and ``(S, K)`` returns."""
+    axes = [curve.seconds if by_seconds else curve.steps for curve in curves]
+    grid = np.linspace(max(axis[0] for axis in axes), min(axis[-1] for axis in axes), GRID)
+    return grid, np.stack([np.interp(grid, axis, curve.returns) for axis, curve in zip(axes, curves, strict=True)])

@@ -1,0 +1,70 @@
+"""Where jobs run: one after the other in this process, or as tasks of a Ray cluster (extra ``ray``)."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from srn_core.errors import UserError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def run_jobs(run: Callable[[Job], Result], jobs: Sequence[Job], address: str | None = None, gpus: float = 0) -> list[Result]:
+    """``run`` of every job, in their order.
+
+    Args:
+        run: a function of a module; what it writes must lie where all machines see it.
+        jobs: plain data.
+        address: None for this process; else what ``ray.init`` takes: ``local`` starts a cluster of this machine's cores,
+            ``auto`` finds the one that runs here, ``ray://HOST:10001`` another.
+        gpus: GPUs a task, may be a fraction. Every task has one core.
+
+    Raises:
+        UserError: Ray is not installed, or a job raised one.
+    """
+    if address is None:
+        return [run(job) for job in tqdm(jobs, desc="jobs")]
+    ray = require_ray()
+    owned = not ray.is_initialized()
+    if owned:
+        ray.init(address, log_to_driver=False)
+    try:
+        # A process a task, as a job's wall-clock time must not profit from what an earlier one has left in memory.
+        task = ray.remote(num_cpus=1, num_gpus=gpus, max_calls=1)(_run_in)
+        places = {task.remote(run, Path.cwd(), job): place for place, job in enumerate(jobs)}
+        results, waiting = {}, list(places)
+        with tqdm(total=len(jobs), desc="jobs") as progress:
+            while waiting:
+                (done,), waiting = ray.wait(waiting)
+                results[places[done]] = ray.get(done)
+                progress.update()
+        return [results[place] for place in range(len(jobs))]
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, UserError):
+            raise error.cause from None
+        raise
+    finally:
+        if owned:
+            ray.shutdown()
+
+
+def require_ray() -> ModuleType:
+    """Ray, or one line that says how to get it."""
+    try:
+        return importlib.import_module("ray")
+    except ImportError as error:
+        raise UserError(f"ray: cannot be imported ({error}); --ray needs the extra 'ray': pip install '.[ray]'") from None
+
+
+def _run_in(run: Callable[[Job], Result], folder: Path, job: Job) -> Result:
+    """Relative paths in a job are those of the command's folder."""
+    os.chdir(folder)
+    return run(job)

@@ -1,0 +1,56 @@
+"""What benchmarks that train and can be interrupted share: their settings on disk, and the commands that they stand for."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import tyro
+
+from srn_core.checkpoint import read_json, write_json
+from srn_core.errors import UserError
+from srn_core.training.train import TrainArgs
+
+
+def plain(args: Any) -> dict[str, Any]:
+    """A dataclass as JSON gives it back."""
+    return dict(json.loads(json.dumps(dataclasses.asdict(args), default=str)))
+
+
+def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write ``settings.json`` into a benchmark's folder; rows of other settings must not get into its table.
+
+    Raises:
+        UserError: the folder holds runs of other settings.
+    """
+    file = folder / "settings.json"
+    if file.is_file() and (before := read_json(file)) != settings:
+        changed = ", ".join(name for name in settings if before.get(name) != settings[name])
+        raise UserError(f"{folder}: holds runs of other settings ({changed}); give another --out, or the same settings")
+    write_json(file, settings)
+
+
+def option_words(args: Any, leave_out: Collection[str] = ()) -> list[str]:
+    """The options of a command that differ from its defaults, as its words; ``args`` is its dataclass, without bools."""
+    words = []
+    for name, hint in get_type_hints(type(args), include_extras=True).items():
+        value, default = getattr(args, name), getattr(type(args), name, dataclasses.MISSING)
+        if name in leave_out or value == default:
+            continue
+        option, values = f"--{name.replace('_', '-')}", map(str, value if isinstance(value, tuple) else (value,))
+        if tyro.conf.UseAppendAction in getattr(hint, "__metadata__", ()):
+            words += [word for part in values for word in (option, part)]
+        else:
+            words += [option, *values]
+    return words
+
+
+def training_command(args: TrainArgs) -> str:
+    """The command line of a training: what differs from the defaults."""
+    return shlex.join(
+        ["srn", "train", "--occlusion", args.occlusion, *option_words(args, ("occlusion", "resume", "allow_masked", "device"))]
+    )
