@@ -28,14 +28,16 @@ class Measurement:
         options: clips and ``train_clips``, tracker, rules, and episodes a seed; its policy and seed are not read.
         seeds: of first landmarks and random policies.
         tracker_key: the tracker's, so that rows of other weights under the same name are not taken over.
+        reward: that of the games: it only says which of those that are loaded already serve again, all figures are NMEs.
     """
 
     options: EvaluateArgs
     seeds: tuple[int, ...]
     tracker_key: str
+    reward: Reward
 
-    def games(self, reward: Reward = "nme") -> Iterator[tuple[str, OcclusionGame]]:
-        """Each split's name and game; ``reward`` only says which of the games that are loaded already serves again."""
+    def games(self) -> Iterator[tuple[str, OcclusionGame]]:
+        """Each split's name and game."""
         options = self.options
         assert options.train_clips is not None
         for split, clips in ((HELD_OUT, options.clips), (TRAIN, options.train_clips)):
@@ -48,20 +50,19 @@ class Measurement:
                     options.mode,
                     options.occluder_size,
                     options.noise_seed,
-                    reward=reward,
+                    reward=self.reward,
                 ),
             )
 
 
-def measure(policies: Mapping[str, Policy], how: Measurement, reward: Reward = "nme") -> Iterator[Row]:
+def measure(policies: Mapping[str, Policy], how: Measurement) -> Iterator[Row]:
     """Rows ``policy``, ``split``, ``clip``, ``frames``, ``episodes``, ``return`` and ``nme_percent``, means over episodes.
 
     Args:
         policies: who plays, by name.
         how: on what; the same for all who are compared.
-        reward: that of the games, see :meth:`Measurement.games`; all figures are NMEs.
     """
-    for split, game in how.games(reward):
+    for split, game in how.games():
         for name, policy in policies.items():
             rollout = joined([play(game, policy, how.options.episodes, seed) for seed in how.seeds])
             for row in clip_rows(game, rollout):

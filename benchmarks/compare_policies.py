@@ -22,6 +22,7 @@ if __package__ in (None, ""):
 import tyro
 from tqdm import tqdm
 
+from agents.dqn import DQNArgs
 from agents.evaluate import EvaluateArgs, evaluate, sibling_split
 from agents.policies import NAMES
 from agents.summary import CEILING, REFERENCE, episode_rows, print_summary, summarise
@@ -35,6 +36,7 @@ from benchmarks.plots import plot_curves, plot_improvement, plot_policies, plot_
 from benchmarks.runs import check_settings, option_words, plain
 from srn_core.checkpoint import write_json
 from srn_core.errors import UserError, command
+from srn_gym.rules import Reward
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,9 @@ class CompareArgs:
     """Each seed is a training of every learner. 10 for a headline, 5 for an ablation; fewer give no intervals."""
     total_steps: int = 60_000
     """Env steps of each training."""
+    start: Literal["cold", "warm"] = "cold"
+    """What a training in this process knows of the game. cold: nothing, so that the curves over wall-clock are fair; warm: the
+    tracker's answers that earlier ones have met, which is many times faster and learns the same."""
     ray: str | None = None
     """Train on a Ray cluster, an extra: local starts one on this machine, auto finds one, ray://HOST:10001 is another. All its
     machines must see --out and the clips under the same paths."""
@@ -88,9 +93,11 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
         "", args.clips, args.train_clips or sibling_split(args.clips, "train"), args.tracker, args.mode, args.episodes,
         occluder_size=args.occluder_size, noise_seed=args.noise_seed, device=args.device,
     )  # fmt: skip
+    # The learners' game, if there are any: policies and learners then share its table.
+    reward: Reward = DQNArgs.reward if learners else "nme"
     played = []
     for seed in tqdm(args.seeds, desc="seeds"):
-        game, rollouts = evaluate(dataclasses.replace(options, seed=seed), names)
+        game, rollouts = evaluate(dataclasses.replace(options, seed=seed), names, reward)
         played.append(rollouts)
     rollouts = {name: joined([by_name[name] for by_name in played]) for name in names}
     rows = summarise(rollouts)
@@ -111,14 +118,14 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
     )
     plot_policies(rows, rollouts, title, args.out / "policies.png")
     if learners:
-        compare_learners(args, learners, Measurement(options, args.seeds, game.tracker.key))
+        compare_learners(args, learners, Measurement(options, args.seeds, game.tracker.key, reward))
     return rows
 
 
 def compare_learners(args: CompareArgs, learners: Sequence[LearnerSpec], how: Measurement) -> None:
     """Train what is not trained yet, measure, print, plot and write, beside the named policies."""
     named = [name for name in dict.fromkeys([REFERENCE, CEILING, *args.policies]) if name in NAMES]
-    jobs = make_jobs(learners, named, args.train_seeds, args.total_steps, how, args.out)
+    jobs = make_jobs(learners, named, args.train_seeds, args.total_steps, how, args.out, args.start == "cold")
     for job in jobs:
         check_settings(job.folder, job_settings(job))
     results = list(zip(jobs, run_jobs(run_job, jobs, args.ray, args.ray_gpus), strict=True))
@@ -136,7 +143,7 @@ def compare_learners(args: CompareArgs, learners: Sequence[LearnerSpec], how: Me
     runs = {learner.label: [read_curve(job.folder) for job in jobs if job.label == learner.label] for learner in learners}
     curves = {label: found for label, read in runs.items() if (found := [curve for curve in read if curve is not None])}
     if curves:
-        plot_curves(curves, title, args.out / "curves.png")
+        plot_curves(curves, title, args.out / "curves.png", clock=args.start == "cold")
 
 
 def command_line(args: CompareArgs) -> str:

@@ -37,6 +37,7 @@ class Job:
         training: the arguments of the training; None for a named policy.
         measurement: how it is measured.
         folder: of the run, its settings and its rows.
+        cold: forget what earlier jobs have met of the game before a training, so that its wall-clock time is its own.
     """
 
     label: str
@@ -44,6 +45,7 @@ class Job:
     training: Training | None
     measurement: Measurement
     folder: Path
+    cold: bool
 
 
 def make_jobs(
@@ -53,6 +55,7 @@ def make_jobs(
     total_steps: int,
     how: Measurement,
     out: Path,
+    cold: bool,
 ) -> list[Job]:
     """In the order to run them: trainings seed by seed, so that a comparison that is cut short has some of each learner.
 
@@ -63,6 +66,7 @@ def make_jobs(
         total_steps: env steps of each training.
         how: the measurement.
         out: the comparison's folder.
+        cold: see :class:`Job`.
     """
     common = {name: getattr(how.options, name) for name in ("tracker", "mode", "occluder_size", "noise_seed", "device")}
     common |= {"clips": how.options.train_clips, "total_steps": total_steps}
@@ -72,10 +76,10 @@ def make_jobs(
             if learner.runs is None or place < learner.runs:
                 folder = _folder(out, learner.label) / f"seed-{seed}"
                 training = learner.arguments({**common, "seed": seed, "run_dir": folder})
-                trainings.append(Job(learner.label, seed, training, how, folder))
+                trainings.append(Job(learner.label, seed, training, how, folder, cold))
     # Named policies and regressions share the tables of rewards, which a training that starts from cold forgets.
     trainings.sort(key=lambda job: not isinstance(job.training, RegressionArgs))
-    return [Job(name, None, None, how, _folder(out, name)) for name in policies] + trainings
+    return [Job(name, None, None, how, _folder(out, name), cold) for name in policies] + trainings
 
 
 def job_settings(job: Job) -> dict[str, Any]:
@@ -105,13 +109,14 @@ def _rows(job: Job) -> Iterator[Row]:
         return measure({job.label: policy}, job.measurement)
     if isinstance(job.training, RegressionArgs):
         return _regression_rows(job, job.training)
-    return measure({job.label: _trained(job.training)}, job.measurement, job.training.reward)
+    return measure({job.label: _trained(job.training, job.cold)}, job.measurement)
 
 
-def _trained(training: DQNArgs | SB3Args) -> Policy:
-    """Trained, or trained to its end, from a cold start: what an earlier job has met of the game must not make it faster."""
-    forget_games()
-    shared_features.cache_clear()
+def _trained(training: DQNArgs | SB3Args, cold: bool) -> Policy:
+    """Trained, or trained to its end; ``cold``: what an earlier job has met of the game must not make it faster."""
+    if cold:
+        forget_games()
+        shared_features.cache_clear()
     if isinstance(training, DQNArgs):
         return load_policy(trained_dqn(training))
     assert training.run_dir is not None

@@ -81,10 +81,12 @@ def plot_improvement(figures: Sequence[Mapping[str, Any]], title: str, path: Pat
     _save(figure, f"{title}\nover {rows[0][1]['over']}", path)
 
 
-def plot_curves(curves: Mapping[str, Sequence[Curve]], title: str, path: Path) -> None:
-    """Two panels, by env steps and by wall-clock: the mean return over each learner's runs, from the lowest to the highest."""
-    figure, panels = plt.subplots(1, 2, figsize=(12, 4.5), sharey=True)
-    for panel, by_seconds in zip(panels, (False, True), strict=True):
+def plot_curves(curves: Mapping[str, Sequence[Curve]], title: str, path: Path, clock: bool) -> None:
+    """The mean return over each learner's runs, from the lowest to the highest: by env steps and, if asked, by wall-clock."""
+    axes = (False, True) if clock else (False,)
+    figure, grid_of_panels = plt.subplots(1, len(axes), figsize=(6 * len(axes), 4.5), sharey=True, squeeze=False)
+    panels = grid_of_panels[0]
+    for panel, by_seconds in zip(panels, axes, strict=True):
         for i, (name, runs) in enumerate(curves.items()):
             grid, returns = on_one_axis(runs, by_seconds)
             panel.plot(grid, returns.mean(0), color=f"C{i}", label=f"{name} ({len(runs)})")

@@ -78,6 +78,16 @@ def test_learners_are_trained_once_compared_and_reported(clip_spec, tiny_checkpo
         compare(dataclasses.replace(args, total_steps=200))
 
 
+def test_a_warm_start_learns_the_same(clip_spec, tiny_checkpoint, tmp_path):
+    rows = {}
+    for start in ("cold", "warm"):
+        args = tiny_args(clip_spec, tiny_checkpoint, tmp_path / start, "dqn", train_seeds=(0, 1), start=start)
+        compare(args)
+        rows[start] = record(args.out)["rows"]
+    for cold, warm in zip(rows["cold"], rows["warm"], strict=True):
+        assert cold["return"] == pytest.approx(warm["return"], rel=1e-3)
+
+
 def test_a_stopped_training_goes_on(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
     args = tiny_args(clip_spec, tiny_checkpoint, tmp_path, DQN, train_seeds=(0,), total_steps=240)
     save = agents.dqn.save_run
