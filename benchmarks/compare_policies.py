@@ -93,8 +93,8 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
         "", args.clips, args.train_clips or sibling_split(args.clips, "train"), args.tracker, args.mode, args.episodes,
         occluder_size=args.occluder_size, noise_seed=args.noise_seed, device=args.device,
     )  # fmt: skip
-    # The learners' game, if there are any: policies and learners then share its table.
-    reward: Reward = DQNArgs.reward if learners else "nme"
+    # The game that learners train on: its table serves again. In track mode it costs twice.
+    reward: Reward = DQNArgs.reward if args.mode == "detect" else "nme"
     played = []
     for seed in tqdm(args.seeds, desc="seeds"):
         game, rollouts = evaluate(dataclasses.replace(options, seed=seed), names, reward)
