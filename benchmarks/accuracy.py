@@ -53,13 +53,13 @@ SETS = (
     FaceSet("continuous video, unseen people", "300vw:DATA/talk?split=val", "talk", modes=("detect", "track")),
     FaceSet("continuous video, its training clips", "300vw:DATA/talk?split=train", "talk"),
     FaceSet("YouTube Faces stills, unseen people", "ytf68:DATA/ytf68?split=val", "ytf68"),
-    FaceSet("the same with masks", "ytf68:DATA/ytf68?split=val&masked=1", "ytf68"),
+    FaceSet("YouTube Faces stills, unseen people, masked", "ytf68:DATA/ytf68?split=val&masked=1", "ytf68"),
     FaceSet("300-W val, unseen photos", "300w:DATA/300w?split=val", "300w"),
-    FaceSet("the same with masks", "300w:DATA/300w?split=val&masked=1", "300w"),
+    FaceSet("300-W val, unseen photos, masked", "300w:DATA/300w?split=val&masked=1", "300w"),
     FaceSet("300-W common", "300w:DATA/300w?split=common", "300w", choices=False),
-    FaceSet("the same with masks", "300w:DATA/300w?split=common&masked=1", "300w", choices=False),
+    FaceSet("300-W common, masked", "300w:DATA/300w?split=common&masked=1", "300w", choices=False),
     FaceSet("300-W challenging", "300w:DATA/300w?split=challenging", "300w", choices=False),
-    FaceSet("the same with masks", "300w:DATA/300w?split=challenging&masked=1", "300w", choices=False),
+    FaceSet("300-W challenging, masked", "300w:DATA/300w?split=challenging&masked=1", "300w", choices=False),
 )
 
 
@@ -104,7 +104,7 @@ def accuracy(args: AccuracyArgs) -> list[dict[str, Any]]:
     }
     plot_ced(args.out / f"{name}.png", curves, "inter-ocular")
     write_text(args.out / f"{name}.md", page)
-    Console().print(page)
+    Console().print(page, soft_wrap=True, markup=False)
     return records
 
 

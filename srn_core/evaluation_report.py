@@ -18,6 +18,8 @@ from srn_core.metrics import auc, failure_rate
 
 PLOT_ENDINGS = (".png", ".pdf", ".svg")
 PLOT_LIMIT = 0.10
+# Ten colours each.
+LINES = ("-", "--", ":")
 _LABELS = {
     "n_faces": "faces",
     "n_clips": "clips",
@@ -71,13 +73,14 @@ def plot_ced(path: Path, errors: Mapping[str, np.ndarray], normaliser: str) -> N
         errors: label -> ``(N,)`` NME as fractions.
         normaliser: what they are fractions of, for the axis.
     """
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    # Above the axes stands a line for each curve.
+    figure = Figure(figsize=(6, 3.6 + 0.2 * len(errors)), layout="constrained")
     axes = figure.add_subplot(xlabel=f"NME, % of the {normaliser} normaliser", ylabel="faces, %")
-    for label, values in errors.items():
+    for i, (label, values) in enumerate(errors.items()):
         x, y = ced(values, PLOT_LIMIT)
         missed = 100 * failure_rate(values, PLOT_LIMIT)
         text = f"{label}: {len(values)} faces, AUC {100 * auc(values, PLOT_LIMIT):.1f} %, failures {missed:.1f} %"
-        axes.step(100 * x, 100 * y, where="post", label=text)
+        axes.step(100 * x, 100 * y, where="post", label=text, color=f"C{i % 10}", linestyle=LINES[i // 10 % len(LINES)])
     axes.set(xlim=(0, 100 * PLOT_LIMIT), ylim=(0, 100))
     axes.grid(alpha=0.3)
     figure.legend(loc="outside upper center", fontsize="small")
