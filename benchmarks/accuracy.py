@@ -88,8 +88,8 @@ def accuracy(args: AccuracyArgs) -> list[dict[str, Any]]:
     tracker = load_tracker(args.checkpoint, args.device)
     name = Path(args.checkpoint).name + ("-mirror" if args.mirror else "")
     found = list(_measure(args, tracker))
-    records = [{"checkpoint": name, **measured.summary(), "data": face_set.spec} for face_set, measured in found]
-    page = _page(name, args.mirror, [face_set for face_set, _ in found], records)
+    records = [{"checkpoint": args.checkpoint, **measured.summary(), "data": face_set.spec} for face_set, measured in found]
+    page = _page(name, args, [face_set for face_set, _ in found], records)
     write_json(args.out / f"{name}.json", records)
     rows = [
         {**row, "data": face_set.spec, "mode": record["mode"], "nme": round(row["nme"], 4)}
@@ -118,7 +118,7 @@ def _measure(args: AccuracyArgs, tracker: Tracker) -> Iterator[tuple[FaceSet, Ev
             yield face_set, evaluate(tracker, clips, mode, mirror=args.mirror, progress=True)
 
 
-def _page(name: str, mirror: bool, sets: list[FaceSet], records: list[dict[str, Any]]) -> str:
+def _page(name: str, args: AccuracyArgs, sets: list[FaceSet], records: list[dict[str, Any]]) -> str:
     """The figures as a Markdown page."""
     lines = [
         f"# {name}: accuracy",
@@ -140,8 +140,8 @@ def _page(name: str, mirror: bool, sets: list[FaceSet], records: list[dict[str, 
         )
     lines += ["", "Commands, in the order of the rows (DATA: the folder of the data):", "", "```bash"]
     for face_set, record in zip(sets, records, strict=True):
-        words = ["srn", "evaluate", "--checkpoint", name.removesuffix("-mirror"), "--data", face_set.spec]
-        words += ["--mode", "track"] * (record["mode"] == "track") + ["--mirror"] * mirror
+        words = ["srn", "evaluate", "--checkpoint", args.checkpoint, "--data", face_set.spec]
+        words += ["--mode", "track"] * (record["mode"] == "track") + ["--mirror"] * args.mirror
         lines.append(shlex.join(words))
     return "\n".join([*lines, "```", "", f"Rows: `{name}.jsonl`; figures: `{name}.json`; error curves: `{name}.png`.", ""])
 

@@ -41,18 +41,11 @@ class Measurement:
         options = self.options
         assert options.train_clips is not None
         for split, clips in ((HELD_OUT, options.clips), (TRAIN, options.train_clips)):
-            yield (
-                split,
-                load_game(
-                    clips,
-                    options.tracker,
-                    options.device,
-                    options.mode,
-                    options.occluder_size,
-                    options.noise_seed,
-                    reward=self.reward,
-                ),
-            )
+            game = load_game(
+                clips, options.tracker, options.device, options.mode, options.occluder_size, options.noise_seed,
+                reward=self.reward,
+            )  # fmt: skip
+            yield split, game
 
 
 def measure(policies: Mapping[str, Policy], how: Measurement) -> Iterator[Row]:

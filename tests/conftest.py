@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -10,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from srn_core import SRN, SRNConfig
+from srn_core import SRN, SRNConfig, Tracker, load_pretrained
 from srn_core.checkpoint import save_pretrained
 from srn_core.model.mean_shape import MEAN_SHAPES
+from srn_core.training.train import TrainingRun
 
 # Threads only wait for each other on tensors as small as the tests'.
 torch.set_num_threads(1)
@@ -50,6 +53,30 @@ def clip_spec(clip_folder: Path) -> str:
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The folder of an untrained SRN, smaller than any preset."""
     return write_checkpoint(tmp_path_factory.mktemp("tiny"), seed=0)
+
+
+@pytest.fixture(scope="session")
+def lively_tracker(tiny_checkpoint: str) -> Tracker:
+    """The tiny model with weights large enough that memory, boxes and start matter."""
+    model = load_pretrained(tiny_checkpoint)
+    with torch.no_grad():
+        for layer in (*model.hsrm.groups.values(), model.hsrm.global_shape):
+            layer.weight *= 8
+    return Tracker(model, "cpu")
+
+
+@contextmanager
+def stopped_at_its_first_save(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A training of a tracker that is begun here is interrupted right after it has first written its state."""
+    save = TrainingRun.validate_and_save
+
+    def save_and_stop(run: TrainingRun, step: int) -> None:
+        save(run, step)
+        raise InterruptedError
+
+    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
+        patch.setattr(TrainingRun, "validate_and_save", save_and_stop)
+        yield
 
 
 def write_checkpoint(folder: Path, seed: int) -> str:

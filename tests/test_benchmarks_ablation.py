@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tyro
-from conftest import TINY
+from conftest import TINY, stopped_at_its_first_save
 
 from benchmarks import ablation as ablation_module
 from benchmarks.ablation import AblationArgs, ablation, count_parameters, training_args
@@ -84,16 +84,8 @@ def test_rows_are_what_evaluation_says_of_the_saved_tracker(clip_spec, tmp_path)
 
 def test_a_training_that_was_stopped_goes_on(clip_spec, tmp_path, monkeypatch):
     args = tiny_args(clip_spec, tmp_path / "parts", variants=("full",), seeds=(0,))
-    save = train_module.TrainingRun.validate_and_save
-
-    def save_and_stop(self, step):
-        save(self, step)
-        raise InterruptedError
-
-    monkeypatch.setattr(train_module.TrainingRun, "validate_and_save", save_and_stop)
-    with pytest.raises(InterruptedError):
+    with stopped_at_its_first_save(monkeypatch):
         ablation(args)
-    monkeypatch.undo()
     steps = []
     update = train_module.TrainingRun.update
     monkeypatch.setattr(train_module.TrainingRun, "update", lambda self, step: steps.append(step) or update(self, step))

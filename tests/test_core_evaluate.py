@@ -18,13 +18,8 @@ from srn_core.run_clips import RunOptions
 
 
 @pytest.fixture(scope="module")
-def tracker(tiny_checkpoint: str) -> Tracker:
-    """The tiny model with weights large enough that memory and boxes matter."""
-    model = load_pretrained(tiny_checkpoint)
-    with torch.no_grad():
-        for layer in (*model.hsrm.groups.values(), model.hsrm.global_shape):
-            layer.weight *= 8
-    return Tracker(model, "cpu")
+def tracker(lively_tracker: Tracker) -> Tracker:
+    return lively_tracker
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, stopped_at_its_first_save
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -20,7 +20,6 @@ from srn_core.evaluate import evaluate
 from srn_core.geometry import boxes_in_crop, crop_image, crop_map, from_box_units
 from srn_core.metrics import nme, normaliser_length
 from srn_core.model.hourglass import Hourglass, gaussian_prior, soft_argmax
-from srn_core.training import train as train_module
 from srn_core.training.augment import TrainingBatch, draw_batch
 from srn_core.training.losses import cascade_loss
 from srn_core.training.pool import FacePool
@@ -166,16 +165,8 @@ def test_training_betters_the_initial_shape(tmp_path: Path) -> None:
 
 def test_resumed_training_equals_uninterrupted_bit_for_bit(clip_spec: str, tmp_path: Path, monkeypatch) -> None:
     train(tiny_args(clip_spec, tmp_path / "whole"))
-    save = train_module.TrainingRun.validate_and_save
-
-    def save_and_stop(self: TrainingRun, step: int) -> None:
-        save(self, step)
-        raise InterruptedError
-
-    monkeypatch.setattr(train_module.TrainingRun, "validate_and_save", save_and_stop)
-    with pytest.raises(InterruptedError):
+    with stopped_at_its_first_save(monkeypatch):
         train(tiny_args(clip_spec, tmp_path / "parts"))
-    monkeypatch.undo()
     train(tiny_args(clip_spec, tmp_path / "parts", resume=True))
     whole, parts = (load_tensors(tmp_path / name / "state.safetensors")[0] for name in ("whole", "parts"))
     assert whole.keys() == parts.keys() and any(name.startswith("model.hourglass.") for name in whole)

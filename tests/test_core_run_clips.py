@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from srn_core import Tracker, load_pretrained
+from srn_core import Tracker
 from srn_core.cli import main
 from srn_core.data import Clip, ClipSet, load_clips
 from srn_core.evaluate import evaluate
@@ -20,13 +20,8 @@ from srn_core.landmarks import IBUG68
 
 
 @pytest.fixture(scope="module")
-def tracker(tiny_checkpoint: str) -> Tracker:
-    """The tiny model with weights large enough that memory and start matter."""
-    model = load_pretrained(tiny_checkpoint)
-    with torch.no_grad():
-        for layer in (*model.hsrm.groups.values(), model.hsrm.global_shape):
-            layer.weight *= 8
-    return Tracker(model, "cpu")
+def tracker(lively_tracker: Tracker) -> Tracker:
+    return lively_tracker
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, stopped_at_its_first_save
 
 from srn_core.checkpoint import load_card, load_pretrained, load_tensors
 from srn_core.data import load_clips
@@ -112,16 +112,8 @@ def test_training_lowers_the_error(tiny_checkpoint, tmp_path):
 @pytest.mark.parametrize("muon_lr", [0.0, 1e-2])
 def test_resumed_training_equals_uninterrupted_bit_for_bit(clip_spec, tiny_checkpoint, tmp_path, monkeypatch, muon_lr):
     train(small_args(clip_spec, tiny_checkpoint, tmp_path / "whole", muon_lr=muon_lr))
-    save = train_module.TrainingRun.validate_and_save
-
-    def save_and_stop(self, step):
-        save(self, step)
-        raise InterruptedError
-
-    monkeypatch.setattr(train_module.TrainingRun, "validate_and_save", save_and_stop)
-    with pytest.raises(InterruptedError):
+    with stopped_at_its_first_save(monkeypatch):
         train(small_args(clip_spec, tiny_checkpoint, tmp_path / "parts", muon_lr=muon_lr))
-    monkeypatch.undo()
     train(small_args(clip_spec, tiny_checkpoint, tmp_path / "parts", muon_lr=muon_lr, resume=True))
     whole, parts = (load_tensors(tmp_path / name / "state.safetensors")[0] for name in ("whole", "parts"))
     assert whole.keys() == parts.keys()
