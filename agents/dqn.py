@@ -31,10 +31,11 @@ from agents.run_files import load_run, save_run, start_run_dir
 from srn_core.errors import command
 from srn_gym.episodes import Episodes
 from srn_gym.games import load_game
+from srn_gym.rules import TrainingRules, rules_of
 
 
 @dataclass(frozen=True)
-class DQNArgs:
+class DQNArgs(TrainingRules):
     """Train a multi-queue DQN on the occlusion game, save it, and evaluate what was saved."""
 
     clips: str = "demo?split=train"
@@ -45,8 +46,6 @@ class DQNArgs:
     """The tracker to attack: a checkpoint's name or folder, onnx:PATH?... or constant."""
     encoder: str = ""
     """The SRN that the Q-network sees through; the tracker if that is an SRN, else srn-small, where not given."""
-    mode: Literal["detect", "track"] = "detect"
-    """detect: the tracker sees every frame afresh; track: its memory runs on."""
     seed: int = 1
     """Seeds weights, exploration, episodes and sampling."""
     total_steps: int = 60_000
@@ -55,8 +54,6 @@ class DQNArgs:
     """Episodes side by side."""
     window: int | None = 64
     """Frames of an episode at most; longer clips start at a random frame."""
-    reward: Literal["excess", "nme"] = "excess"
-    """nme: eq. 10; excess: minus the clean frame's NME, the same for every policy in detect mode, so only noise goes."""
     lr: float = 1e-3
     """Learning rate of Adam."""
     gamma: float = 0.9
@@ -91,10 +88,6 @@ class DQNArgs:
     """Share of random actions at the end of the decay, which starts at 1."""
     epsilon_decay: float = 0.5
     """Share of the run over which epsilon falls."""
-    occluder_size: int = 48
-    """Side of the noise square, pixels of a 224 px crop."""
-    noise_seed: int = 0
-    """Seed of the noise."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     eval_episodes: int = 48
@@ -110,7 +103,7 @@ class DQNArgs:
 def train(args: DQNArgs) -> Path:
     """Train, save and return the run's folder."""
     run_dir = start_run_dir(args.run_dir or Path("runs") / f"dqn-{args.seed}", args.resume)
-    game = load_game(args.clips, args.tracker, args.device, args.mode, args.occluder_size, args.noise_seed, reward=args.reward)
+    game = load_game(args.clips, args.tracker, args.device, **rules_of(args, TrainingRules))
     learner = Learner(args, game)
     episodes = Episodes(game, args.num_envs, args.window)
     rngs = [np.random.default_rng((args.seed, 10, i)) for i in range(args.num_envs)]

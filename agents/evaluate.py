@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING
 
 if __package__ in (None, ""):
     # Run as a file, the folder above is not on the path unless the package is installed.
@@ -27,11 +27,15 @@ from srn_core.checkpoint import write_json
 from srn_core.errors import UserError, command
 from srn_gym.dynamics import OcclusionGame
 from srn_gym.games import load_game
-from srn_gym.rules import Mode, Reward
+from srn_gym.rules import GameRules, Reward, rules_of
+
+if TYPE_CHECKING:
+    from agents.dqn import DQNArgs
+    from agents.sb3 import SB3Args
 
 
 @dataclass(frozen=True)
-class EvaluateArgs:
+class EvaluateArgs(GameRules):
     """Roll out a policy; the same seed gives every policy the same clips, first landmarks and noise."""
 
     policy: str
@@ -42,18 +46,12 @@ class EvaluateArgs:
     """Data spec of the training clips that prior learns from; the spec with split=train where not given."""
     tracker: str = "srn-small"
     """The tracker to attack: a checkpoint's name or folder, onnx:PATH?... or constant."""
-    mode: Literal["detect", "track"] = "detect"
-    """detect: the tracker sees every frame afresh; track: its memory runs on."""
     episodes: int = 48
     """Episodes; clips take turns, each with a random first landmark."""
     seed: int = 0
     """Seeds first landmarks and random policies."""
     optimal: bool = False
     """Also play random-walk and optimal, and report the share of the optimum."""
-    occluder_size: int = 48
-    """Side of the noise square, pixels of a 224 px crop."""
-    noise_seed: int = 0
-    """Seed of the noise."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     json: Path | None = None
@@ -85,44 +83,22 @@ def evaluate(args: EvaluateArgs, policies: list[str], reward: Reward = "nme") ->
     """
     if args.episodes < 1:
         raise UserError(f"--episodes {args.episodes}: expected at least 1")
-
-    def load(clips: str, mode: Mode) -> OcclusionGame:
-        return load_game(clips, args.tracker, args.device, mode, args.occluder_size, args.noise_seed, reward=reward)
-
-    game = load(args.clips, args.mode)
     train_clips = args.train_clips or sibling_split(args.clips, "train")
-    found = {name: find_policy(name, game, lambda: load(train_clips, "detect")) for name in policies}
+    rules = {**rules_of(args), "reward": reward}
+
+    def training() -> OcclusionGame:
+        return load_game(train_clips, args.tracker, args.device, **{**rules, "mode": "detect"})
+
+    game = load_game(args.clips, args.tracker, args.device, **rules)
+    found = {name: find_policy(name, game, training) for name in policies}
     return game, {name: play(game, policy, args.episodes, args.seed) for name, policy in found.items()}
 
 
-class TrainingArgs(Protocol):
-    """What the commands that train a policy say about the game and its evaluation."""
-
-    @property
-    def clips(self) -> str: ...
-    @property
-    def val_clips(self) -> str | None: ...
-    @property
-    def tracker(self) -> str: ...
-    @property
-    def mode(self) -> Mode: ...
-    @property
-    def eval_episodes(self) -> int: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def occluder_size(self) -> int: ...
-    @property
-    def noise_seed(self) -> int: ...
-    @property
-    def device(self) -> str: ...
-
-
-def evaluation_of(run_dir: Path, args: TrainingArgs) -> EvaluateArgs:
-    """How what a training command saved is evaluated: on the validation clips, with the training's seed."""
+def evaluation_of(run_dir: Path, args: DQNArgs | SB3Args) -> EvaluateArgs:
+    """How what a training command saved is evaluated: on the validation clips, with the training's rules and seed."""
     return EvaluateArgs(
-        str(run_dir), args.val_clips or sibling_split(args.clips, "val"), args.clips, args.tracker, args.mode,
-        args.eval_episodes, args.seed, occluder_size=args.occluder_size, noise_seed=args.noise_seed, device=args.device,
+        str(run_dir), args.val_clips or sibling_split(args.clips, "val"), args.clips, args.tracker,
+        args.eval_episodes, args.seed, device=args.device, **rules_of(args),
     )  # fmt: skip
 
 
@@ -136,7 +112,8 @@ def evaluate_run(args: EvaluateArgs, reward: Reward) -> None:
     _, rollouts = evaluate(args, ["none", "random-walk", "prior", args.policy, "greedy", "optimal"], reward)
     rows = summarise(rollouts)
     print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}")
-    write_json(Path(args.policy) / "evaluation.json", {"clips": args.clips, "policies": rows})
+    record = {"clips": args.clips, "tracker": args.tracker, **rules_of(args), "policies": rows}
+    write_json(Path(args.policy) / "evaluation.json", record)
 
 
 @command
@@ -147,7 +124,7 @@ def main() -> None:
     rows = summarise(rollouts)
     print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}, seed {args.seed}")
     if args.json:
-        record = {"clips": args.clips, "tracker": args.tracker, "mode": args.mode, "seed": args.seed, **rows[0]}
+        record = {"clips": args.clips, "tracker": args.tracker, **rules_of(args), "seed": args.seed, **rows[0]}
         episodes = [row for name, rollout in rollouts.items() for row in episode_rows(game, name, rollout)]
         write_json(args.json, {**record, "rows": episodes})
     if args.video:

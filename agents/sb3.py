@@ -27,10 +27,11 @@ from agents.run_files import start_run_dir
 from agents.sb3_extra import find_algorithm, require
 from agents.sb3_hparams import SHIPPED, Hparams, read_hparams
 from srn_core.errors import UserError, command
+from srn_gym.rules import Observation, TrainingRules
 
 
 @dataclass(frozen=True)
-class SB3Args:
+class SB3Args(TrainingRules):
     """Train a baseline of Stable-Baselines3 on the occlusion game, save it, and evaluate what was saved."""
 
     algo: Literal["dqn", "ppo", "qrdqn"]
@@ -43,9 +44,7 @@ class SB3Args:
     """Data spec to evaluate on; the training spec with split=val where not given."""
     tracker: str = "srn-small"
     """The tracker to attack: a checkpoint's name or folder, onnx:PATH?... or constant."""
-    mode: Literal["detect", "track"] = "detect"
-    """detect: the tracker sees every frame afresh; track: its memory runs on."""
-    observation: Literal["features", "patches"] = "features"
+    observation: Observation = "features"
     """features: what an SRN tracker makes of the patches, small; patches: pixels, seen through the SRN's trunk."""
     train_trunk: bool = False
     """Let the trunk learn too; it is frozen otherwise. For patches."""
@@ -57,12 +56,6 @@ class SB3Args:
     """Episodes side by side; those of the hyper-parameters where not given."""
     window: int | None = 64
     """Frames of an episode at most; longer clips start at a random frame."""
-    reward: Literal["excess", "nme"] = "excess"
-    """nme: eq. 10; excess: minus the clean frame's NME, the same for every policy in detect mode, so only noise goes."""
-    occluder_size: int = 48
-    """Side of the noise square, pixels of a 224 px crop."""
-    noise_seed: int = 0
-    """Seed of the noise."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     eval_episodes: int = 48

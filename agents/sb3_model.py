@@ -19,6 +19,7 @@ from agents.sb3_hparams import Hparams
 from agents.sb3_vec_env import SB3VecEnv
 from srn_core.checkpoint import pick_device
 from srn_core.errors import UserError
+from srn_gym.rules import Rules, rules_of
 from srn_gym.vector_env import OcclusionSynthesisVectorEnv
 
 if TYPE_CHECKING:
@@ -53,11 +54,8 @@ def build_envs(args: SB3Args, hparams: Hparams) -> VecEnv:
         UserError: an argument of the game or of the normalisation cannot be used.
     """
     envs: VecEnv = SB3VecEnv(
-        OcclusionSynthesisVectorEnv(
-            hparams.n_envs, args.clips, args.tracker, args.device, args.window, mode=args.mode, reward=args.reward,
-            occluder_size=args.occluder_size, noise_seed=args.noise_seed, observation=args.observation,
-        )
-    )  # fmt: skip
+        OcclusionSynthesisVectorEnv(hparams.n_envs, args.clips, args.tracker, args.device, args.window, **rules_of(args, Rules))
+    )
     envs = VecMonitor(envs)
     if hparams.normalize is None:
         return envs

@@ -40,10 +40,6 @@ class RegressionArgs:
     """Entries of the table a step."""
     lr: float = 1e-3
     """Learning rate of Adam."""
-    occluder_size: int = 48
-    """Side of the noise square, pixels of a 224 px crop."""
-    noise_seed: int = 0
-    """Seed of the noise."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
 

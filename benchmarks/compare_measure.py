@@ -14,7 +14,7 @@ from agents.policies import Policy
 from agents.rollout import Rollout, play
 from srn_gym.dynamics import OcclusionGame
 from srn_gym.games import load_game
-from srn_gym.rules import Reward
+from srn_gym.rules import Reward, rules_of
 
 HELD_OUT, TRAIN = "held-out", "train"
 Row = dict[str, Any]
@@ -41,11 +41,7 @@ class Measurement:
         options = self.options
         assert options.train_clips is not None
         for split, clips in ((HELD_OUT, options.clips), (TRAIN, options.train_clips)):
-            game = load_game(
-                clips, options.tracker, options.device, options.mode, options.occluder_size, options.noise_seed,
-                reward=self.reward,
-            )  # fmt: skip
-            yield split, game
+            yield split, load_game(clips, options.tracker, options.device, **rules_of(options), reward=self.reward)
 
 
 def measure(policies: Mapping[str, Policy], how: Measurement) -> Iterator[Row]:

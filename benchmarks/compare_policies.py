@@ -36,11 +36,11 @@ from benchmarks.plots import plot_curves, plot_improvement, plot_policies, plot_
 from benchmarks.runs import check_settings, option_words, plain
 from srn_core.checkpoint import write_json
 from srn_core.errors import UserError, command
-from srn_gym.rules import Reward
+from srn_gym.rules import GameRules, Reward, rules_of
 
 
 @dataclass(frozen=True)
-class CompareArgs:
+class CompareArgs(GameRules):
     """Compare policies on the same clips, first landmarks and noise."""
 
     policies: tuple[str, ...] = tuple(NAMES)
@@ -51,16 +51,10 @@ class CompareArgs:
     """Data spec of the training clips that prior and the learners learn from; the spec with split=train where not given."""
     tracker: str = "srn-small"
     """The tracker to attack: a checkpoint's name or folder."""
-    mode: Literal["detect", "track"] = "detect"
-    """detect: the tracker sees every frame afresh; track: its memory runs on."""
     episodes: int = 48
     """Episodes a seed; clips take turns, each with a random first landmark."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds of first landmarks and random policies."""
-    occluder_size: int = 48
-    """Side of the noise square, pixels of a 224 px crop."""
-    noise_seed: int = 0
-    """Seed of the noise."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/compare")
@@ -90,8 +84,8 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
     if not args.seeds:
         raise UserError("--seeds: none given; expected at least one whole number")
     options = EvaluateArgs(
-        "", args.clips, args.train_clips or sibling_split(args.clips, "train"), args.tracker, args.mode, args.episodes,
-        occluder_size=args.occluder_size, noise_seed=args.noise_seed, device=args.device,
+        "", args.clips, args.train_clips or sibling_split(args.clips, "train"), args.tracker, args.episodes,
+        device=args.device, **rules_of(args),
     )  # fmt: skip
     # The game that learners train on: its table serves again. In track mode it costs twice.
     reward: Reward = DQNArgs.reward if args.mode == "detect" else "nme"
@@ -109,7 +103,7 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
         {
             "clips": args.clips,
             "tracker": args.tracker,
-            "mode": args.mode,
+            **rules_of(args),
             "seeds": args.seeds,
             "command": command_line(args),
             "policies": rows,

@@ -15,6 +15,7 @@ from agents.sb3 import SB3Args
 from agents.sb3_extra import ALGORITHMS, find_algorithm
 from benchmarks.ceiling import RegressionArgs
 from srn_core.errors import UserError
+from srn_gym.rules import GameRules
 
 Training = DQNArgs | SB3Args | RegressionArgs
 SB3_PREFIX = "sb3-"
@@ -25,8 +26,8 @@ ARGUMENTS: Mapping[str, type[Training]] = {
 }
 # What the comparison sets alike for all learners, or what does not change what is learned.
 COMMON = {
-    "algo", "clips", "val_clips", "tracker", "mode", "seed", "total_steps", "occluder_size", "noise_seed", "device",
-    "eval_episodes", "run_dir", "resume",
+    "algo", "clips", "val_clips", "tracker", "seed", "total_steps", "device", "eval_episodes", "run_dir", "resume",
+    *(field.name for field in dataclasses.fields(GameRules)),
 }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from benchmarks.learner_specs import LearnerSpec, Training
 from benchmarks.runs import plain
 from srn_core.checkpoint import read_json, write_json
 from srn_gym.games import forget_games
+from srn_gym.rules import rules_of
 
 ROWS = "rows.json"
 # What says where and on which device something is done, not what.
@@ -68,8 +69,9 @@ def make_jobs(
         out: the comparison's folder.
         cold: see :class:`Job`.
     """
-    common = {name: getattr(how.options, name) for name in ("tracker", "mode", "occluder_size", "noise_seed", "device")}
-    common |= {"clips": how.options.train_clips, "total_steps": total_steps}
+    options = how.options
+    common = {"clips": options.train_clips, "tracker": options.tracker, "device": options.device, **rules_of(options)}
+    common |= {"total_steps": total_steps}
     trainings = []
     for place, seed in enumerate(dict.fromkeys(train_seeds)):
         for learner in learners:

@@ -35,14 +35,16 @@ def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
 
 
 def option_words(args: Any, leave_out: Collection[str] = ()) -> list[str]:
-    """The options of a command that differ from its defaults, as its words; ``args`` is its dataclass, without bools."""
+    """The options of a command that differ from its defaults, as its words; ``args`` is its dataclass."""
     words = []
     for name, hint in get_type_hints(type(args), include_extras=True).items():
         value, default = getattr(args, name), getattr(type(args), name, dataclasses.MISSING)
         if name in leave_out or value == default:
             continue
         option, values = f"--{name.replace('_', '-')}", map(str, value if isinstance(value, tuple) else (value,))
-        if tyro.conf.UseAppendAction in getattr(hint, "__metadata__", ()):
+        if isinstance(value, bool):
+            words.append(option if value else f"--no-{option[2:]}")
+        elif tyro.conf.UseAppendAction in getattr(hint, "__metadata__", ()):
             words += [word for part in values for word in (option, part)]
         else:
             words += [option, *values]

@@ -27,9 +27,8 @@ from srn_gym.crops import CropStore
 from srn_gym.features import observed_features
 from srn_gym.memo import Memo, batch_size
 from srn_gym.neighbourhoods import neighbour_table
-from srn_gym.rules import read_rules
+from srn_gym.rules import REFERENCE_SIZE, read_rules
 
-REFERENCE_SIZE = 224
 NO_OCCLUDER = -1
 NUM_ACTIONS = 3
 
@@ -80,17 +79,13 @@ class OcclusionGame:
             rules: the fields of :class:`srn_gym.rules.Rules`.
 
         Raises:
-            UserError: an unknown rule, a square that does not fit, clips of another scheme, or features of no SRN.
+            UserError: an unknown or bad rule, clips of another scheme, or features of no SRN.
         """
         self.rules = read_rules(rules)
         _check_clips(clips, tracker)
         self.clips, self.tracker, self.mode = tuple(clips), tracker, self.rules.mode
         self.device, self.num_landmarks, self.patch_size = tracker.device, tracker.scheme.num_landmarks, tracker.patch_size
-        self.occluder_side = round(self.rules.occluder_size * tracker.crop.size / REFERENCE_SIZE)
-        if not 1 <= self.occluder_side <= tracker.crop.size:
-            raise UserError(
-                f"occluder_size {self.rules.occluder_size}: expected a whole number of pixels from 3 to {REFERENCE_SIZE}"
-            )
+        self.occluder_side = max(1, round(self.rules.occluder_size * tracker.crop.size / REFERENCE_SIZE))
         table = neighbour_table(tracker.scheme, self.rules.neighbourhood)
         self.neighbours = torch.from_numpy(table).to(self.device)
         self._frame_boxes = np.concatenate([clip.boxes for clip in clips])

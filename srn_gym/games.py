@@ -10,7 +10,7 @@ from typing import Any
 from srn_core.data import load_clips
 from srn_core.victims import load_victim
 from srn_gym.dynamics import OcclusionGame
-from srn_gym.rules import Mode, Rules, read_rules
+from srn_gym.rules import Rules, read_rules
 
 DEFAULT_CLIPS, DEFAULT_TRACKER = "demo?split=train", "srn-small"
 
@@ -27,30 +27,18 @@ class NamedGame(OcclusionGame):
         return _load, self.arguments
 
 
-def load_game(
-    clips: str = DEFAULT_CLIPS,
-    tracker: str = DEFAULT_TRACKER,
-    device: str = "auto",
-    mode: Mode = "detect",
-    occluder_size: int = 48,
-    noise_seed: int = 0,
-    **rules: Any,
-) -> NamedGame:
+def load_game(clips: str = DEFAULT_CLIPS, tracker: str = DEFAULT_TRACKER, device: str = "auto", **rules: Any) -> NamedGame:
     """The game of a data spec and a tracker; envs of the same arguments share its crops and its memo.
 
     Args:
         clips: data spec (``srn_core.data``).
         tracker: name of the victim (``srn_core.victims``): a checkpoint's name or folder, ``onnx:PATH?...`` or ``constant``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        mode: see :class:`srn_gym.rules.Rules`.
-        occluder_size: see :class:`srn_gym.rules.Rules`.
-        noise_seed: see :class:`srn_gym.rules.Rules`.
-        rules: the other fields of :class:`srn_gym.rules.Rules`.
+        rules: the fields of :class:`srn_gym.rules.Rules`.
 
     Raises:
         UserError: clips, tracker or another argument cannot be used.
     """
-    rules |= {"mode": mode, "occluder_size": occluder_size, "noise_seed": noise_seed}
     return _load(clips, tracker, device, read_rules(rules))
 
 

@@ -17,11 +17,10 @@ import numpy as np
 import tyro
 
 from srn_core.errors import command
-from srn_core.occluders import Occluder
 from srn_gym.env import OcclusionSynthesisEnv
 from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER
 from srn_gym.render import require_display, show
-from srn_gym.rules import Mode, Neighbourhood
+from srn_gym.rules import GameRules
 
 TITLE = "OcclusionSynthesis"
 ACTIONS = ("previous", "same", "next")
@@ -36,7 +35,7 @@ KEYS: Mapping[int, str] = {
 
 
 @dataclass(frozen=True)
-class PlayArgs:
+class PlayArgs(GameRules):
     """Play the occluder with the arrow keys."""
 
     clips: str = DEFAULT_CLIPS
@@ -47,16 +46,6 @@ class PlayArgs:
     """auto, cpu, cuda or cuda:N."""
     window: int | None = 64
     """Frames of an episode at most."""
-    mode: Mode = "detect"
-    """detect: the tracker sees every frame afresh; track: its memory runs on."""
-    occluder: Occluder = "noise"
-    """What covers the face."""
-    occluder_size: int = 48
-    """Side of the occluder, pixels of a 224 px crop."""
-    noise_seed: int = 0
-    """Seed of the occluder's pixels."""
-    neighbourhood: Neighbourhood = "index"
-    """What the landmark before and the next one are: in the order of the numbers, or on a tour along the contours."""
 
 
 def play(

@@ -95,7 +95,7 @@ def test_prior_knows_the_landmarks_mean_excess_alone(game, rollouts):
 
 
 def test_beam_search_beats_greedy_in_track_mode(clip_spec, tiny_checkpoint):
-    game = load_game(clip_spec, tiny_checkpoint, "cpu", "track")
+    game = load_game(clip_spec, tiny_checkpoint, "cpu", mode="track")
     played = {name: play(game, named_policy(name, game, lambda: game), 5, 0) for name in ("greedy", "optimal")}
     assert played["optimal"].returns.mean() >= played["greedy"].returns.mean() - 1e-6
 

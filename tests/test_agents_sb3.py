@@ -34,6 +34,7 @@ from srn_core.checkpoint import load_pretrained
 from srn_core.errors import UserError
 from srn_gym.env import OcclusionSynthesisEnv
 from srn_gym.games import load_game
+from srn_gym.rules import Rules
 from srn_gym.vector_env import OcclusionSynthesisVectorEnv
 
 SMALL = {
@@ -129,6 +130,13 @@ def test_candidates_are_seen_through_the_same_weights(clip_spec, tiny_checkpoint
         torch.testing.assert_close(turned, found.unflatten(1, (3, -1)).roll(1, 1).flatten(1))
     with pytest.raises(UserError, match="patches of 10 px"):
         CandidatePatches(Box(0, 255, (3, 68, 3, 18, 18), np.uint8), tiny_checkpoint)
+
+
+def test_the_envs_play_by_the_rules_that_the_arguments_give(small_args):
+    rules = {"occluder": "black", "neighbourhood": "graph", "noise_per_frame": False, "reward_cap": 0.2}
+    args = small_args("ppo", **rules)
+    (played,) = {game.rules for game in build_envs(args, read_hparams(args.hparams, "features")).get_attr("game")}
+    assert played == Rules(reward="excess", observation="features", **rules)
 
 
 @pytest.mark.parametrize("train_trunk", [False, True])

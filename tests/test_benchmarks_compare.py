@@ -48,7 +48,8 @@ def record(out: Path) -> dict:
 
 
 def test_learners_are_trained_once_compared_and_reported(clip_spec, tiny_checkpoint, tmp_path, capsys, monkeypatch):
-    args = tiny_args(clip_spec, tiny_checkpoint, tmp_path, DQN, f"{FIFO}@1", f"{CEILING}@1")
+    rules = {"occluder": "black", "neighbourhood": "graph", "noise_per_frame": False}
+    args = tiny_args(clip_spec, tiny_checkpoint, tmp_path, DQN, f"{FIFO}@1", f"{CEILING}@1", **rules)
     compare(args)
     first = record(tmp_path)
     assert "share on train" in capsys.readouterr().out
@@ -66,6 +67,8 @@ def test_learners_are_trained_once_compared_and_reported(clip_spec, tiny_checkpo
     assert tyro.cli(CompareArgs, args=shlex.split(first["command"])[2:]) == args
 
     folders = sorted((tmp_path / "runs").glob("dqn-*/seed-*"))
+    for settings in (json.loads((folder / "settings.json").read_text()) for folder in folders):
+        assert all(settings[name] == settings[f"eval_{name}"] == value for name, value in rules.items())
     weights = [load_tensors(folder / "policy.safetensors")[0]["head.first.weight"] for folder in folders]
     assert len(weights) == 3
     for i, j in ((0, 1), (0, 2), (1, 2)):
@@ -130,9 +133,10 @@ def test_sb3_learners_are_compared_too(clip_spec, tiny_checkpoint, tmp_path):
         ("dqm", "expected one of dqn, sb3-dqn"),
         ("dqn:queue=1", "unknown field 'queue'.*single_queue"),
         ("dqn:clips=demo", "unknown field 'clips'"),
+        ("dqn:occluder=black", "unknown field 'occluder'.*reward_cap"),
         ("dqn:n_step=many", "expected int"),
         ("dqn:double=False", "expected bool.*true"),
-        ("dqn:reward=all", "'excess', 'nme'"),
+        ("dqn:reward=all", "'nme', 'excess'"),
         ("dqn@0", "@1 or more"),
     ],
 )
@@ -200,7 +204,7 @@ def test_the_ceiling_learns_its_training_clips(clip_spec, tiny_checkpoint):
     assert many.explained_share(game, 0) > max(few.explained_share(game, 0), 0.1)
     assert excess_table(game, 0).shape == (6, 68)
     with pytest.raises(UserError, match="mode 'track'"):
-        RewardModel(RegressionArgs(tracker=tiny_checkpoint), load_game(clip_spec, tiny_checkpoint, "cpu", "track"))
+        RewardModel(RegressionArgs(tracker=tiny_checkpoint), load_game(clip_spec, tiny_checkpoint, "cpu", mode="track"))
 
 
 def test_few_runs_have_no_interval():

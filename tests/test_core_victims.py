@@ -167,7 +167,7 @@ def test_names_of_checkpoints_give_trackers(tiny_checkpoint):
 @pytest.mark.parametrize("mode", ["detect", "track"])
 def test_the_game_is_played_against_any_victim(clip_spec, sampler, mode):
     for name in ("constant", f"onnx:{sampler}?size={SIDE}&output=pixel"):
-        game = load_game(clip_spec, name, "cpu", mode)
+        game = load_game(clip_spec, name, "cpu", mode=mode)
         index = torch.tensor([0, 1])
         covered, clean = (game.respond(index, index, target, game.tracker.start(2)) for target in (index + 30, index * 0 - 1))
         assert torch.isfinite(covered.reward).all()
