@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +14,7 @@ from agents.features import FrozenFeatures, shared_features
 from agents.policies import Policy, Position
 from agents.qnet import QNet
 from agents.sb3_extra import LIBRARY, require
-from srn_core.checkpoint import CARD, load_tensors, read_json, save_tensors
+from srn_core.checkpoint import CARD, load_tensors, plain, read_json, save_tensors
 from srn_core.errors import UserError
 from srn_gym.dynamics import OcclusionGame
 
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
     from srn_gym.episodes import Episodes
 
 POLICY, STATE = "policy.safetensors", "state.safetensors"
+# Arguments that may change when a run goes on; total_steps sets how far.
+FREE = {"total_steps", "val_clips", "eval_episodes", "save_every", "device", "run_dir", "resume"}
 EPISODE_TENSORS = ("clip", "frame", "landmark", "start", "state")
 
 
@@ -48,8 +48,7 @@ def save_run(
     folder: Path, step: int, learner: Learner, episodes: Episodes, rngs: Sequence[np.random.Generator], n_step: NStep
 ) -> None:
     """Write the policy, then everything that the next step depends on."""
-    arguments = json.loads(json.dumps(dataclasses.asdict(learner.args), default=str))
-    card = {"step": step, "arguments": arguments}
+    card = {"step": step, "arguments": plain(learner.args)}
     save_tensors(folder / POLICY, learner.online.state_dict(), card)
     tensors = _prefixed("online", learner.online.state_dict()) | _prefixed("target", learner.target.state_dict())
     for index, values in learner.optimiser.state_dict()["state"].items():
@@ -67,7 +66,16 @@ def save_run(
 
 
 def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[np.random.Generator], n_step: NStep) -> int:
-    """Restore what :func:`save_run` wrote into the same objects; returns the step to go on from."""
+    """Restore what :func:`save_run` wrote into the same objects; returns the step to go on from.
+
+    Raises:
+        UserError: a damaged file, or a run of other arguments.
+    """
+    before, now = load_tensors(folder / POLICY)[1]["arguments"], plain(learner.args)
+    changed = [name for name in now if name not in FREE and before.get(name) != now[name]]
+    if changed:
+        options = ", ".join(f"--{name.replace('_', '-')} {before.get(name)}" for name in changed)
+        raise UserError(f"{folder}: was begun with {options}; resume it with the same, or give another --run-dir")
     tensors, metadata = load_tensors(folder / STATE)
     learner.online.load_state_dict(_under("online", tensors))
     learner.target.load_state_dict(_under("target", tensors))

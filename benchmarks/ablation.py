@@ -25,8 +25,8 @@ from tqdm import tqdm
 
 from benchmarks.ablation_report import plot_figures, print_figures, summarise
 from benchmarks.clip_nme import clean_and_masked
-from benchmarks.runs import check_settings, option_words, plain, training_command
-from srn_core.checkpoint import load_pretrained, read_json, write_json
+from benchmarks.runs import check_settings, option_words, training_command
+from srn_core.checkpoint import load_pretrained, plain, read_json, write_json
 from srn_core.errors import UserError, command
 from srn_core.model import SRN
 from srn_core.run_clips import Mode

@@ -33,8 +33,8 @@ from benchmarks.jobs import require_ray, run_jobs
 from benchmarks.learner_specs import LearnerSpec, read_learners
 from benchmarks.learners import job_settings, make_jobs, run_job
 from benchmarks.plots import plot_curves, plot_improvement, plot_policies, plot_profiles
-from benchmarks.runs import check_settings, option_words, plain
-from srn_core.checkpoint import write_json
+from benchmarks.runs import check_settings, option_words
+from srn_core.checkpoint import plain, write_json
 from srn_core.errors import UserError, command
 from srn_gym.rules import GameRules, Reward, rules_of
 

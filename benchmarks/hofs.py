@@ -29,8 +29,8 @@ from agents.finetune import FinetuneArgs, finetune
 from agents.synthesize import PlacedOcclusion, trained_dqn
 from benchmarks.hofs_measure import measure
 from benchmarks.hofs_report import plot_figures, print_figures, summarise
-from benchmarks.runs import check_settings, plain, training_command
-from srn_core.checkpoint import load_card, load_pretrained, load_tensors, read_json, write_json
+from benchmarks.runs import check_settings, training_command
+from srn_core.checkpoint import load_card, load_pretrained, load_tensors, plain, read_json, write_json
 from srn_core.errors import UserError, command
 from srn_core.tracker import Tracker
 from srn_core.training.state import STATE

@@ -18,8 +18,7 @@ from agents.synthesize import trained_dqn
 from benchmarks.ceiling import RegressionArgs, RewardModel
 from benchmarks.compare_measure import HELD_OUT, TRAIN, Measurement, Row, measure
 from benchmarks.learner_specs import LearnerSpec, Training
-from benchmarks.runs import plain
-from srn_core.checkpoint import read_json, write_json
+from srn_core.checkpoint import plain, read_json, write_json
 from srn_gym.games import forget_games
 from srn_gym.rules import rules_of
 

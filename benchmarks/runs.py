@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shlex
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -14,11 +13,6 @@ import tyro
 from srn_core.checkpoint import read_json, write_json
 from srn_core.errors import UserError
 from srn_core.training.train import TrainArgs
-
-
-def plain(args: Any) -> dict[str, Any]:
-    """A dataclass as JSON gives it back."""
-    return dict(json.loads(json.dumps(dataclasses.asdict(args), default=str)))
 
 
 def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:

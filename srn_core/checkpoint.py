@@ -49,6 +49,11 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, text + "\n")
 
 
+def plain(args: Any) -> dict[str, Any]:
+    """A dataclass as JSON gives it back."""
+    return dict(json.loads(json.dumps(dataclasses.asdict(args), default=str)))
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file, or say in one line why not."""
     try:

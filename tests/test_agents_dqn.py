@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,8 @@ def test_a_saved_policy_plays_and_a_second_run_does_not_overwrite_it(clip_spec, 
         train(args)
     with pytest.raises(UserError, match="nothing to resume"):
         train(small_args(clip_spec, tiny_checkpoint, tmp_path / "nothing", resume=True))
+    with pytest.raises(UserError, match="--mode detect, --lr"):
+        train(dataclasses.replace(args, resume=True, mode="track", lr=0.5, total_steps=90))
 
 
 @pytest.mark.parametrize("changes", [{"double": False}, {"loss": "squared"}, {"priority": 0.6}, {"trunk": "tuned"}])
