@@ -131,7 +131,7 @@ def evaluate(
     clip_set: ClipSet,
     mode: Mode = "detect",
     boxes: Boxes = "annotation",
-    normaliser: Normaliser = "inter-ocular",
+    normaliser: Normaliser | None = None,
     batch_size: int = 32,
     progress: bool = False,
     *,
@@ -147,7 +147,7 @@ def evaluate(
         clip_set: the clips; each is on its own, no memory passes from one to the next.
         mode: see :class:`srn_core.run_clips.RunOptions`, as ``boxes``, ``start``, ``steps`` and ``mirror``.
         boxes: where face boxes come from.
-        normaliser: what errors are divided by.
+        normaliser: what errors are divided by; None: the scheme's own.
         batch_size: faces at once (``detect``: about; ``track``: clips side by side).
         progress: show a bar on a terminal.
         start: the cascade's initial shape.
@@ -167,7 +167,7 @@ def evaluate(
     counted = counted_points(clip_set, points)
     with tqdm(total=clip_set.num_frames, desc=clip_set.spec, unit="face", disable=None if progress else True) as bar:
         predictions = run_clips(tracker, clip_set.clips, options, batch_size, bar)
-    return _compare(clip_set, options, predictions, normaliser, points, counted)
+    return _compare(clip_set, options, predictions, normaliser or tracker.scheme.normaliser, points, counted)
 
 
 def evaluate_predictions(

@@ -44,7 +44,8 @@ class EvaluateArgs:
     mirror: bool = False
     """Average with the mirror image (needs --mode detect)."""
     normaliser: Normaliser | None = None
-    """Errors are divided by this length; not given: inter-ocular, for --predictions inter-pupil (the centres of the eyes)."""
+    """Errors are divided by this length; not given: the scheme's (68 and 98 points: inter-ocular; 29: inter-pupil), for
+    --predictions inter-pupil (the centres of the eyes)."""
     points: Points = "all"
     """Landmarks that count: all, or those that the annotation says are visible."""
     json: Path | None = None
@@ -86,7 +87,7 @@ def _evaluate_checkpoint(args: EvaluateArgs) -> list[Evaluation]:
             clip_set,
             args.mode,
             args.boxes,
-            args.normaliser or "inter-ocular",
+            args.normaliser,
             args.batch_size,
             progress=True,
             start=args.start,

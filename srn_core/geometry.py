@@ -74,6 +74,46 @@ def crop_image(image: np.ndarray, box: np.ndarray, spec: CropSpec) -> np.ndarray
     return np.asarray(cv2.warpAffine(image, matrix, (spec.size, spec.size), flags=cv2.INTER_LINEAR), np.uint8)
 
 
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of a picture, shrunk: all that some crops read of it.
+
+    Attributes:
+        rectangle: ``x0, y0, x1, y1`` whole pixels of the picture, the last two exclusive; none is below 0.
+        scale: pixels of the region per pixel of the picture, at most 1.
+    """
+
+    rectangle: tuple[int, int, int, int]
+    scale: float
+
+    @property
+    def map(self) -> CropMap:
+        """The similarity between the picture's pixels and the region's."""
+        corner = np.array(self.rectangle[:2], np.float64)
+        return CropMap(corner - 0.5 + 0.5 / self.scale, np.array(self.scale))
+
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        """The region of ``image`` ``(H, W, 3)`` uint8, as far as the image reaches; empty where it lies outside."""
+        x0, y0, x1, y1 = self.rectangle
+        part = image[y0:y1, x0:x1]
+        if self.scale == 1 or not part.size:
+            return part
+        # With factors in place of a size, pixels keep the exact scale whatever the rounding of the sides.
+        return np.asarray(cv2.resize(part, None, fx=self.scale, fy=self.scale, interpolation=cv2.INTER_AREA))
+
+
+def crop_region(boxes: np.ndarray, spec: CropSpec) -> Region:
+    """What crops on ``boxes`` ``(N, 4)`` read of pictures that show one scene.
+
+    One pixel of the crops' more on each side, and no fewer pixels than the crop with the smallest box has.
+    """
+    mapping = crop_map(boxes, spec)
+    pixel = 1 / mapping.scale[:, None]
+    low = np.floor((mapping.origin - pixel).min(0)).clip(min=0).astype(int)
+    high = np.ceil((mapping.origin + spec.size * pixel).max(0)).clip(min=0).astype(int) + 1
+    return Region((int(low[0]), int(low[1]), int(high[0]), int(high[1])), min(1.0, float(mapping.scale.max())))
+
+
 def paste_crop(image: np.ndarray, crop: np.ndarray, inside: np.ndarray, box: np.ndarray, spec: CropSpec) -> np.ndarray:
     """The way back of :func:`crop_image`: a copy of ``image`` with some of its crop's pixels put where they came from.
 

@@ -1,7 +1,8 @@
 """Landmark schemes as data: every index that the package knows stands in this table.
 
 Indices are 0-based (``.pts`` files count from 1). "Right" is the subject's right, which is the left of the image.
-Source of the 68-point scheme: https://ibug.doc.ic.ac.uk/resources/300-W/.
+Sources: 68 points https://ibug.doc.ic.ac.uk/resources/300-W/; 29 points (COFW) Burgos-Artizzu et al., ICCV 2013; 98 points
+(WFLW) https://wywu.github.io/projects/LAB/WFLW.html.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
+
+Normaliser = Literal["inter-ocular", "inter-pupil", "box"]
 
 
 def _span(first: int, last: int) -> tuple[int, ...]:
@@ -30,7 +34,8 @@ class Scheme:
         mirror_pairs: (right, left) landmarks that a horizontal flip swaps; all others lie on the midline.
         eye_corners: the two outer eye corners, whose distance is the inter-ocular normaliser.
         pupils: the landmarks whose mean is the right pupil, and those of the left.
-        contours: polylines to draw; a contour that ends where it begins is closed.
+        contours: polylines to draw, no landmark in two of them; a contour that ends where it begins is closed.
+        normaliser: what the errors of its benchmark are divided by.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Scheme:
     eye_corners: tuple[int, int]
     pupils: tuple[tuple[int, ...], tuple[int, ...]]
     contours: tuple[tuple[int, ...], ...]
+    normaliser: Normaliser = "inter-ocular"
 
     @cached_property
     def mirror(self) -> np.ndarray:
@@ -51,6 +57,8 @@ class Scheme:
             order[right], order[left] = left, right
         return order
 
+
+_ADJACENCY = {"ocular": ("ocular", "snout"), "snout": ("ocular", "snout", "cheek"), "cheek": ("snout", "cheek")}
 
 IBUG68 = Scheme(
     name="68",
@@ -68,7 +76,7 @@ IBUG68 = Scheme(
         "snout": ("nose", "mouth"),
         "cheek": ("right_cheek", "left_cheek"),
     },
-    adjacency={"ocular": ("ocular", "snout"), "snout": ("ocular", "snout", "cheek"), "cheek": ("snout", "cheek")},
+    adjacency=_ADJACENCY,
     mirror_pairs=(
         *((i, 16 - i) for i in range(8)),
         *((17 + i, 26 - i) for i in range(5)),
@@ -76,9 +84,9 @@ IBUG68 = Scheme(
         *((36 + i, 45 - i) for i in range(4)),
         *((40 + i, 47 - i) for i in range(2)),
         *((48 + i, 54 - i) for i in range(3)),
-        *((55 + i, 59 - i) for i in range(2)),
+        *((58 + i, 56 - i) for i in range(2)),
         *((60 + i, 64 - i) for i in range(2)),
-        (65, 67),
+        (67, 65),
     ),
     eye_corners=(36, 45),
     pupils=(_span(36, 41), _span(42, 47)),
@@ -95,4 +103,74 @@ IBUG68 = Scheme(
     ),
 )
 
-SCHEMES: Mapping[str, Scheme] = {IBUG68.name: IBUG68}
+COFW29 = Scheme(
+    name="29",
+    num_landmarks=29,
+    groups={
+        "brow": _span(0, 7),
+        "eye": _span(8, 17),
+        "nose": _span(18, 21),
+        "mouth": _span(22, 27),
+        "chin": (28,),
+    },
+    neighbourhoods={"ocular": ("brow", "eye"), "snout": ("nose", "mouth"), "cheek": ("chin",)},
+    adjacency=_ADJACENCY,
+    mirror_pairs=(
+        *((i, i + 1) for i in (0, 2, 8, 10, 16, 18, 22)),
+        *((i, i + 2) for i in (4, 5, 12, 13)),
+    ),
+    eye_corners=(8, 9),
+    pupils=((16,), (17,)),
+    contours=(
+        (0, 4, 2, 5, 0),
+        (1, 6, 3, 7, 1),
+        (8, 12, 10, 13, 8),
+        (9, 14, 11, 15, 9),
+        (18, 21, 19),
+        (22, 24, 23, 27, 22),
+    ),
+    normaliser="inter-pupil",
+)
+
+WFLW98 = Scheme(
+    name="98",
+    num_landmarks=98,
+    groups={
+        "right_cheek": _span(0, 16),
+        "left_cheek": _span(17, 32),
+        "brow": _span(33, 50),
+        "nose": _span(51, 59),
+        "eye": (*_span(60, 75), 96, 97),
+        "mouth": _span(76, 95),
+    },
+    neighbourhoods=IBUG68.neighbourhoods,
+    adjacency=_ADJACENCY,
+    mirror_pairs=(
+        *((i, 32 - i) for i in range(16)),
+        *((33 + i, 46 - i) for i in range(5)),
+        *((38 + i, 50 - i) for i in range(4)),
+        *((55 + i, 59 - i) for i in range(2)),
+        *((60 + i, 72 - i) for i in range(5)),
+        *((65 + i, 75 - i) for i in range(3)),
+        *((76 + i, 82 - i) for i in range(3)),
+        *((86 + i, 84 - i) for i in range(2)),
+        *((88 + i, 92 - i) for i in range(2)),
+        (95, 93),
+        (96, 97),
+    ),
+    eye_corners=(60, 72),
+    pupils=((96,), (97,)),
+    contours=(
+        _span(0, 32),
+        (*_span(33, 41), 33),
+        (*_span(42, 50), 42),
+        _span(51, 54),
+        _span(55, 59),
+        (*_span(60, 67), 60),
+        (*_span(68, 75), 68),
+        (*_span(76, 87), 76),
+        (*_span(88, 95), 88),
+    ),
+)
+
+SCHEMES: Mapping[str, Scheme] = {scheme.name: scheme for scheme in (IBUG68, COFW29, WFLW98)}

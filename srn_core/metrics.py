@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from srn_core.geometry import landmark_box
-from srn_core.landmarks import Scheme
+from srn_core.landmarks import Normaliser, Scheme
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Normaliser = Literal["inter-ocular", "inter-pupil", "box"]
 
-
-def normaliser_length(points: np.ndarray, scheme: Scheme, normaliser: Normaliser = "inter-ocular") -> np.ndarray:
+def normaliser_length(points: np.ndarray, scheme: Scheme, normaliser: Normaliser | None = None) -> np.ndarray:
     """The length that errors are divided by: ``(..., L, 2)`` ground truth -> ``(...)`` pixels.
 
     ``inter-ocular``: distance of the outer eye corners; ``inter-pupil``: of the mean points of the eyes; ``box``:
-    ``sqrt(width * height)`` of the tight landmark box.
+    ``sqrt(width * height)`` of the tight landmark box; None: the scheme's own.
     """
+    normaliser = normaliser or scheme.normaliser
     if normaliser == "box":
         box = landmark_box(points)
         return np.asarray(np.sqrt(np.prod(box[..., 2:] - box[..., :2], axis=-1)))

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from srn_core.cli import main
+from srn_core.errors import UserError
 from srn_core.model.mean_shape import MEAN_SHAPES
+from srn_core.packing import load_to_pack, write_pack
 
 FACE = 80 * np.array(MEAN_SHAPES["68"]) + 100
 Complaint = Callable[..., str]
@@ -127,6 +129,21 @@ def test_truncated_image(evaluate, complaint: Complaint, photo_set: Path, share:
     assert not list(photo_set.glob("*sheet*"))
 
 
+def test_a_pack_that_is_missing_cut_short_or_cannot_be_written(evaluate, complaint: Complaint, photo_set: Path) -> None:
+    path, image = photo_set / "faces.pack", photo_set / "afw" / "face.jpg"
+    assert str(path) in evaluate(f"packed:{path}")
+    photos = load_to_pack([f"300w:{photo_set}"])
+    write_pack(path, photos)
+    cut = path.read_bytes()[:-9]
+    path.write_bytes(cut)
+    assert str(path) in evaluate(f"packed:{path}")
+    image.write_bytes(image.read_bytes()[:500])
+    assert str(image) in complaint("data", f"300w:{photo_set}", "--pack", path)
+    with pytest.raises(UserError, match="face.jpg"):
+        write_pack(path, photos)
+    assert path.read_bytes() == cut and not list(photo_set.glob(".*"))
+
+
 def test_annotation_without_its_image(evaluate, photo_set: Path) -> None:
     (photo_set / "afw" / "face.jpg").unlink()
     assert str(photo_set / "afw" / "face") in evaluate(f"300w:{photo_set}")
@@ -191,6 +208,9 @@ def test_other_options(complaint: Complaint, tiny_checkpoint: str, clip_spec: st
     assert "neither" in complaint("evaluate", "--data", clip_spec)
     assert "device 'toaster'" in complaint(*evaluate, "--data", clip_spec, "--device", "toaster")
     assert "sheet.txt" in complaint("data", clip_spec, "--sheet", tmp_path / "sheet.txt")
+    assert "no data spec" in complaint("data")
+    assert "--most 0" in complaint("data", clip_spec, "--most", 0)
+    assert "--quality 101" in complaint("data", clip_spec, "--quality", 101)
     video = clip_folder / "001" / "vid.avi"
     assert "out.webp" in complaint("track", video, "--checkpoint", tiny_checkpoint, "--box", "1,1,9,9", "--out", "out.webp")
     (tmp_path / "file").write_text("")

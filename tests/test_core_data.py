@@ -128,7 +128,7 @@ def test_images_are_rgb(tmp_path: Path) -> None:
 
 def test_contact_sheet_shows_every_frame_of_a_small_set(clip_spec: str) -> None:
     clip_set = load_clips(clip_spec)
-    sheet = contact_sheet(clip_set)
+    sheet = contact_sheet(clip_set.clips)
     assert sheet.shape == (3 * TILE.size, 8 * TILE.size, 3) and sheet.dtype == np.uint8
     tiles = sheet.reshape(3, TILE.size, 8, TILE.size, 3).swapaxes(1, 2).reshape(24, -1)
     assert (tiles.max(1) > 0).tolist() == [i < 19 for i in range(24)]

@@ -137,3 +137,12 @@ def test_a_run_is_not_overwritten_and_nothing_is_not_resumed(clip_spec, tiny_che
         train(small_args(clip_spec, tiny_checkpoint, tmp_path / "nothing", resume=True))
     with pytest.raises(UserError, match="multiple"):
         train(small_args(clip_spec, tiny_checkpoint, tmp_path / "odd", batch=7))
+
+
+def test_a_loss_may_be_read_late(clip_spec, tiny_checkpoint, tmp_path):
+    """A GPU is not waited for at every step: what later steps do must not change a loss that was not yet read."""
+    early, late = (train_module.TrainingRun(small_args(clip_spec, tiny_checkpoint, tmp_path / name)) for name in "ab")
+    read = [float(early.update(step)) for step in range(4)]
+    kept = [late.update(step) for step in range(4)]
+    assert read == [float(loss) for loss in kept] and len(set(read)) == 4
+    assert all(torch.equal(a, b) for a, b in zip(early.model.parameters(), late.model.parameters(), strict=True))

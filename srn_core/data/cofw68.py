@@ -21,7 +21,7 @@ from srn_core.landmarks import IBUG68
 
 SPLITS = ("test",)
 OPTIONS = ()
-NEEDS_PATH = True
+PATH = "folder"
 ANNOTATIONS, BOXES = "test_annotations", "cofw68_test_bboxes.mat"
 
 

@@ -13,7 +13,7 @@ from srn_core.landmarks import IBUG68
 
 SPLITS = ("train", "val")
 OPTIONS = ()
-NEEDS_PATH = False
+PATH = None
 FOLDER = Path(__file__).parents[1] / "demo_clips"
 NUM_TRAIN = 12
 

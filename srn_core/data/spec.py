@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -21,7 +21,11 @@ READERS: Mapping[str, str] = {
     "ytf68": "srn_core.data.ytf68",
     "300w": "srn_core.data.w300",
     "300vw": "srn_core.data.vw300",
+    "cofw29": "srn_core.data.cofw29",
     "cofw68": "srn_core.data.cofw68",
+    "wflw": "srn_core.data.wflw",
+    "ytf-npz": "srn_core.data.ytf_npz",
+    "packed": "srn_core.data.packed",
 }
 VAL_SEED = 20220101
 
@@ -32,7 +36,7 @@ class DataSpec:
 
     Attributes:
         kind: which reader.
-        path: folder of the data; None for kinds that ship or are rendered.
+        path: folder or file of the data; None for kinds that ship or are rendered.
         split: ``train``, ``val``, ``test``, ``all`` or what the kind's protocol knows; None means all that is present.
         limit: keep only the first clips.
         masked: every face wears a medical mask.
@@ -74,11 +78,18 @@ class ClipSet:
 
 
 class Reader(Protocol):
-    """What a module under ``srn_core.data`` that reads a kind holds."""
+    """What a module under ``srn_core.data`` that reads a kind holds.
+
+    Attributes:
+        SPLITS: what ``split=`` takes besides ``all``.
+        OPTIONS: the options that this kind alone knows.
+        PATH: what the path names: ``folder`` or ``file``; None for a kind without one.
+        read: the clips, where their boxes come from, and a note for each absent subset.
+    """
 
     SPLITS: tuple[str, ...]
     OPTIONS: tuple[str, ...]
-    NEEDS_PATH: bool
+    PATH: Literal["folder", "file"] | None
     read: Callable[[DataSpec], tuple[list[Clip], str, list[str]]]
 
 
@@ -105,12 +116,12 @@ def parse_spec(text: str) -> DataSpec:
     split = options.pop("split", None)
     if split is not None and split not in (*reader.SPLITS, "all"):
         raise UserError(f"data spec '{text}': unknown split '{split}'; {kind} knows {', '.join((*reader.SPLITS, 'all'))}")
-    if reader.NEEDS_PATH and not path:
-        raise UserError(f"data spec '{text}': no path; expected {kind}:PATH, the folder that holds the data")
-    if path and not reader.NEEDS_PATH:
+    if reader.PATH and not path:
+        raise UserError(f"data spec '{text}': no path; expected {kind}:PATH, the {reader.PATH} that holds the data")
+    if path and not reader.PATH:
         raise UserError(f"data spec '{text}': {kind} takes no path; write {kind}?key=value")
-    if path and not Path(path).is_dir():
-        raise UserError(f"data spec '{text}': {path}: no such folder; expected the folder that holds {kind}")
+    if path and not (Path(path).is_file() if reader.PATH == "file" else Path(path).is_dir()):
+        raise UserError(f"data spec '{text}': {path}: no such {reader.PATH}; expected the {reader.PATH} that holds {kind} data")
     limit = whole_number(text, "limit", options.pop("limit"), 1) if "limit" in options else None
     masked, masks = _mask_options(text, options.pop("masked", "0"), options.pop("masks", None))
     return DataSpec(kind, Path(path) if path else None, None if split == "all" else split, limit, masked, masks, options)

@@ -18,7 +18,7 @@ from srn_core.synthetic.clips import RenderedClip, render_clip
 
 SPLITS = ()
 OPTIONS = ("seed", "frames")
-NEEDS_PATH = False
+PATH = None
 DEFAULT_CLIPS = 16
 
 

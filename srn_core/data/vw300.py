@@ -27,7 +27,7 @@ CATEGORIES = {
 }
 SPLITS = ("train", "val", "test", "1", "2", "3")
 OPTIONS = ()
-NEEDS_PATH = True
+PATH = "folder"
 VAL_FRACTION = 0.25
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
 

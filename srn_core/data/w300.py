@@ -23,7 +23,7 @@ SUBSETS = {"train": TRAIN, "val": TRAIN, "common": COMMON, "challenging": CHALLE
 SUBSETS["test"] = SUBSETS["full"] = COMMON + CHALLENGING
 SPLITS = tuple(SUBSETS)
 OPTIONS = ()
-NEEDS_PATH = True
+PATH = "folder"
 VAL_FRACTION = 0.1
 
 

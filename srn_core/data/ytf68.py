@@ -19,7 +19,7 @@ from srn_core.landmarks import IBUG68
 
 SPLITS = ("train", "val")
 OPTIONS = ()
-NEEDS_PATH = True
+PATH = "folder"
 VAL_FRACTION = 0.15
 
 

@@ -29,7 +29,7 @@ class TrainingBatch(NamedTuple):
         images: ``(T, B, 3, S, S)`` float32 in [-0.5, 0.5].
         boxes: ``(T, B, 4)`` crop pixels.
         truth: ``(T, B, L, 2)`` crop pixels.
-        length: ``(T, B)`` inter-ocular distance, crop pixels.
+        length: ``(T, B)`` the scheme's normaliser, crop pixels.
     """
 
     images: Tensor
@@ -112,7 +112,7 @@ def _geometry(
     centre = points.mean(-2, keepdims=True)
     turned = (points - centre) @ np.swapaxes(turn, -1, -2)
     turned = np.where((flip < 0)[:, None, None], turned[..., config.landmarks.mirror, :], turned)
-    boxes = draw_detector_boxes(turned, rng, BOX_SPREAD)
+    boxes = draw_detector_boxes(turned, rng, BOX_SPREAD, config.scheme)
     mapping = crop_map(boxes, config.crop)
     # crop q -> turned q / scale + origin -> wide turn^-1 (...) + centre
     inverse = np.linalg.inv(turn)

@@ -17,6 +17,18 @@ from srn_core.model import SRNConfig
 MARGIN = 1.43
 
 
+def wide_crop(config: SRNConfig) -> CropSpec:
+    """All that training can see of a frame, whatever augmentation does to it: the pool's crop of each face."""
+    return CropSpec(round(config.image_size * MARGIN), config.crop_factor * MARGIN)
+
+
+def check_scheme(clips: Sequence[Clip], config: SRNConfig) -> None:
+    """Raise a :class:`UserError` where a clip has other landmarks than the model."""
+    for clip in clips:
+        if clip.scheme.name != config.scheme:
+            raise UserError(f"clip {clip.name} has the {clip.scheme.name}-point scheme; expected {config.scheme}")
+
+
 class FacePool:
     """Frames of many clips, flattened.
 
@@ -28,10 +40,8 @@ class FacePool:
     """
 
     def __init__(self, clips: Sequence[Clip], config: SRNConfig, device: torch.device) -> None:
-        for clip in clips:
-            if clip.scheme.name != config.scheme:
-                raise UserError(f"clip {clip.name} has the {clip.scheme.name}-point scheme; expected {config.scheme}")
-        spec = CropSpec(round(config.image_size * MARGIN), config.crop_factor * MARGIN)
+        check_scheme(clips, config)
+        spec = wide_crop(config)
         crops = np.concatenate([clip.crops(spec) for clip in tqdm(clips, desc="reading faces", unit="clip", leave=False)])
         self.crops = torch.from_numpy(crops).to(device)
         self.landmarks = np.concatenate([crop_map(clip.boxes, spec).to_crop(clip.landmarks) for clip in clips])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from srn_core.checkpoint import load_pretrained
@@ -9,7 +10,7 @@ from srn_core.errors import UserError
 from srn_core.model import SRN, SRNConfig
 
 
-def starting_model(preset: str, init: str | None, overrides: Sequence[str]) -> SRN:
+def starting_model(preset: str, init: str | None, overrides: Sequence[str], scheme: str = SRNConfig.scheme) -> SRN:
     """An untrained model of a preset or, where ``init`` names a checkpoint, that one.
 
     An hourglass that the checkpoint lacks starts untrained, where its shape is the checkpoint's mean shape.
@@ -18,12 +19,13 @@ def starting_model(preset: str, init: str | None, overrides: Sequence[str]) -> S
         preset: see :meth:`SRNConfig.preset`.
         init: a checkpoint's name or folder.
         overrides: see :meth:`SRNConfig.override`.
+        scheme: the landmark scheme of an untrained model, where no override names one.
 
     Raises:
         UserError: no such checkpoint or field, a value that the field does not take, or weights that do not fit.
     """
     if not init:
-        return SRN(SRNConfig.preset(preset).override(overrides))
+        return SRN(dataclasses.replace(SRNConfig.preset(preset), scheme=scheme).override(overrides))
     given = load_pretrained(init)
     if not overrides:
         return given

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 import torch
 import tyro
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
@@ -31,7 +32,7 @@ from srn_core.tracker import Tracker
 from srn_core.training.augment import Occlusion, TrainingBatch, draw_batch
 from srn_core.training.losses import Loss, cascade_loss
 from srn_core.training.optimiser import make_optimisers, set_rate_share, step_all
-from srn_core.training.pool import FacePool
+from srn_core.training.pool import FacePool, check_scheme
 from srn_core.training.start import starting_model
 from srn_core.training.state import STATE, AveragedModel, load_state, save_state
 
@@ -43,7 +44,7 @@ class TrainArgs:
     """Train an SRN detector and tracker on clips."""
 
     data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
-    """Data spec to train on; repeat for several."""
+    """Data spec to train on; repeat for several. An untrained model takes its landmark scheme from the first."""
     out: Path
     """Folder of the run: model, card, resumable state, TensorBoard logs."""
     val: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -72,7 +73,7 @@ class TrainArgs:
     ema: float = 0.999
     """Decay of the averaged weights, which are evaluated and saved."""
     loss: Loss = "l2"
-    """What is minimised: l2 (eq. 8), or a function of each coordinate's error in units of the inter-ocular distance."""
+    """What is minimised: l2 (eq. 8), or a function of each coordinate's error in units of the normaliser."""
     occlusion: Occlusion = "varied"
     """Occluders drawn on training faces: none, the paper's noise square, or varied shapes and fillings."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -101,8 +102,9 @@ def run_to_end(run: TrainingRun) -> None:
     for step in progress:
         loss = run.update(step)
         if step % 20 == 0:
-            run.writer.add_scalar("train/loss", loss, step)
-            progress.set_postfix(loss=f"{loss:.3f}", val=f"{run.best:.2f}%")
+            value = float(loss)
+            run.writer.add_scalar("train/loss", value, step)
+            progress.set_postfix(loss=f"{value:.3f}", val=f"{run.best:.2f}%")
         if (step + 1) % args.val_every == 0 or step + 1 == args.steps:
             run.validate_and_save(step + 1)
     run.writer.close()
@@ -118,8 +120,10 @@ class TrainingRun:
         torch.manual_seed(args.seed)
         self.clips = [clip for spec in args.data for clip in load_clips(spec).clips]
         self.validation = {spec: list(load_clips(spec).clips) for spec in args.val}
-        self.model = starting_model(args.preset, args.init, args.config_override).train().to(self.device)
+        scheme = self.clips[0].scheme.name
+        self.model = starting_model(args.preset, args.init, args.config_override, scheme).train().to(self.device)
         self.config = self.model.config
+        check_scheme([clip for clips in self.validation.values() for clip in clips], self.config)
         self.pool = FacePool(self.clips, self.config, self.device)
         if not args.init:
             self.model.mean_shape.copy_(torch.from_numpy(self.pool.mean_shape))
@@ -133,8 +137,8 @@ class TrainingRun:
             self.step, self.best = self.metadata["step"], self.metadata["best"] or math.inf
         self.writer = SummaryWriter(str(args.out), purge_step=self.step)
 
-    def update(self, step: int) -> float:
-        """One optimiser step; returns the loss."""
+    def update(self, step: int) -> Tensor:
+        """One optimiser step; returns the loss ``()``. Read it seldom: a GPU works on while the next batch is drawn."""
         args = self.args
         batch = self.draw(step)
         set_rate_share(self.optimisers, learning_rate_share(step, args.warmup, args.steps))
@@ -142,7 +146,7 @@ class TrainingRun:
             loss = cascade_loss(self.model, batch, args.loss)
         step_all(self.optimisers, loss, CLIP_NORM)
         self.average.update(self.model)
-        return float(loss.detach())
+        return loss.detach()
 
     def draw(self, step: int) -> TrainingBatch:
         """The batch of a step."""
@@ -230,6 +234,8 @@ def refuse_masked(specs: Iterable[str], remedy: str = "leave masked=1 out") -> N
 
 
 def _check(args: TrainArgs) -> None:
+    if not args.data:
+        raise UserError("no --data; expected at least one data spec, KIND:PATH?key=value")
     if args.resume and not (args.out / STATE).is_file():
         raise UserError(f"{args.out / STATE}: nothing to resume; expected the folder of a run that was stopped")
     if not args.resume and (args.out / STATE).is_file():
