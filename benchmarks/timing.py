@@ -1,0 +1,108 @@
+"""What benchmarks of speed share: how long a call takes, in which arithmetic, and the rows that they leave."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+
+Precision = Literal["float32", "tf32", "bfloat16"]
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Row:
+    """A quantity of ours beside the plain way's.
+
+    Attributes:
+        group: what was measured.
+        what: on what.
+        precision: the network's arithmetic; empty where there is no network.
+        value: ours.
+        unit: of both values.
+        ms: median time of a call; None for what is not timed.
+        plain: the plain way's value; None where there is no other way.
+        plain_way: what the plain way is.
+        memory_mib: peak of the device's memory during the calls; None on the CPU.
+    """
+
+    group: str
+    what: str
+    precision: str
+    value: float
+    unit: str
+    ms: float | None = None
+    plain: float | None = None
+    plain_way: str = ""
+    memory_mib: float | None = None
+
+    @property
+    def gain(self) -> float | None:
+        """How many times better ours is: more of what is done a second, fewer bytes of all else."""
+        if self.plain is None:
+            return None
+        return self.value / self.plain if self.unit.endswith("/s") else self.plain / self.value
+
+
+class Timing(NamedTuple):
+    """Attributes: seconds: median of a call; memory_mib: see :class:`Row`."""
+
+    seconds: float
+    memory_mib: float | None
+
+
+def measure(run: Callable[[], object], device: torch.device, budget: float) -> Timing:
+    """Call ``run`` once to warm up, then for ``budget`` seconds, at least once, and wait for the device each time."""
+    warm_up = _seconds(run, device)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    times = [_seconds(run, device)]
+    while warm_up + sum(times) < budget:
+        times.append(_seconds(run, device))
+    memory = torch.cuda.max_memory_allocated(device) / MIB if device.type == "cuda" else None
+    return Timing(float(torch.tensor(times).median()), memory)
+
+
+def _seconds(run: Callable[[], object], device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    began = time.perf_counter()
+    run()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began
+
+
+@contextmanager
+def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Networks run in float32 to the last bit, with TensorFloat-32 products, or in bfloat16 where autocast takes it."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    try:
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+def precisions(device: torch.device) -> tuple[Precision, ...]:
+    """Those that differ on the device."""
+    return ("float32", "tf32", "bfloat16") if device.type == "cuda" else ("float32", "bfloat16")
+
+
+def describe_machine(device: torch.device) -> dict[str, Any]:
+    """The device's name, the libraries' versions and the number of threads, JSON-able."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {"device": str(device), "name": name, "torch": torch.__version__, "threads": torch.get_num_threads()}
+
+
+def peak_memory_mib() -> float:
+    """The most memory that this process has had so far."""
+    # Linux counts in KiB, macOS in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (MIB if platform.system() == "Darwin" else 1024)
