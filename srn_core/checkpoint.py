@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from srn_core.errors import UserError
@@ -22,7 +22,7 @@ SHIPPED = Path(__file__).parent / "weights"
 WEIGHTS, CARD = "model.safetensors", "card.json"
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary neighbour of ``path``, then rename it: readers see the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
@@ -68,7 +68,8 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     """Write tensors, and JSON-able metadata in the header, as one safetensors file, atomically."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     header = {"json": json.dumps(metadata)}
-    write_atomically(path, lambda temporary: save_file(contiguous, temporary, metadata=header))
+    # save_file would make a file that nobody but its owner may read.
+    write_atomically(path, lambda temporary: temporary.write_bytes(save(contiguous, header)))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

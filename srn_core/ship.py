@@ -2,7 +2,7 @@
 
     python -m srn_core.ship --run runs/small --name srn-small --metrics metrics.json
 
-The metrics are what ``srn evaluate --json`` wrote for the run.
+The metrics are what ``srn evaluate --json`` or benchmarks/accuracy.py wrote for the run.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class ShipArgs:
     """JSON file that srn evaluate wrote for these weights."""
     data_root: str = "data"
     """Folder under which the data lay; the card says DATA in its place."""
+    note: str = ""
+    """What else the card should say."""
 
 
 @command
@@ -64,6 +66,7 @@ def main() -> None:
         "commands": [_command(stage["arguments"]) for stage in stages],
         "stages": stages,
         "metrics": [{key: record[key] for key in kept} for record in records],
+        **({"note": args.note} if args.note else {}),
     }
     save_pretrained(load_pretrained(args.run), SHIPPED / args.name, card, half=True)
     print(f"{SHIPPED / args.name}: weights and {CARD}")
