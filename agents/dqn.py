@@ -56,8 +56,8 @@ class DQNArgs(TrainingRules):
     """Frames of an episode at most; longer clips start at a random frame."""
     lr: float = 1e-3
     """Learning rate of Adam."""
-    gamma: float = 0.9
-    """Discount a frame."""
+    gamma: float = 0.99
+    """Discount a frame. Share on unseen talking heads, mean of three seeds: 0.9: 0.15; 0.97: 0.17; 0.99: 0.20."""
     n_step: int = 1
     """Rewards summed before the bootstrap."""
     double: bool = True
