@@ -45,9 +45,26 @@ def episode_starts(game: OcclusionGame, episodes: int, seed: int) -> tuple[np.nd
     return clip, rng.integers(game.num_landmarks, size=episodes)
 
 
-def play(game: OcclusionGame, policy: Policy, episodes: int, seed: int) -> Rollout:
-    """Play ``episodes`` whole clips with ``policy``."""
-    starts = episode_starts(game, episodes, seed)
+def play(
+    game: OcclusionGame,
+    policy: Policy,
+    episodes: int,
+    seed: int,
+    first: np.ndarray | None = None,
+    measured: bool = True,
+) -> Rollout:
+    """Play ``episodes`` whole clips with ``policy``.
+
+    Args:
+        game: what is played.
+        policy: who plays.
+        episodes: how many; clips take turns.
+        seed: of first landmarks and of the policy's choices.
+        first: ``(E,)`` first landmarks; drawn where None.
+        measured: False: errors stay nan, and in ``detect`` mode the tracker is asked for nothing but what the policy asks.
+    """
+    clips, drawn = episode_starts(game, episodes, seed)
+    starts = clips, drawn if first is None else first
     clip, landmark = (torch.from_numpy(part).to(game.device) for part in starts)
     policy.begin(game, clip, landmark, [np.random.default_rng((seed, 2, e)) for e in range(episodes)])
     state = game.tracker.start(episodes)
@@ -59,9 +76,11 @@ def play(game: OcclusionGame, policy: Policy, episodes: int, seed: int) -> Rollo
         frame = torch.full_like(clip, t)
         chosen = policy.targets(Position(clip, frame, landmark, state), running)
         live = running.nonzero()[:, 0]
-        response = game.respond(clip[live], frame[live], chosen[live], state[live])
         rows = live.cpu().numpy()
-        targets[rows, t], errors[rows, t] = chosen[live].cpu().numpy(), response.nme.cpu().numpy()
-        state = state.index_copy(0, live, response.state)
+        targets[rows, t] = chosen[live].cpu().numpy()
+        if measured or game.mode == "track":
+            response = game.respond(clip[live], frame[live], chosen[live], state[live])
+            errors[rows, t] = response.nme.cpu().numpy()
+            state = state.index_copy(0, live, response.state)
         landmark = torch.where(running & (chosen != NO_OCCLUDER), chosen, landmark)
     return Rollout(*starts, targets, errors)

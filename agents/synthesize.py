@@ -8,6 +8,7 @@ import shutil
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +20,7 @@ from tqdm import tqdm
 
 from agents.dqn import DQNArgs, train
 from agents.evaluate import find_policy
+from agents.policies import Policy
 from agents.rollout import play
 from agents.run_files import POLICY, STATE
 from srn_core.checkpoint import load_tensors, write_json
@@ -35,6 +37,9 @@ from srn_gym.rules import Mode
 PlacedOcclusion = Literal["square", "varied"]
 # A game holds its clips' crops and answers in memory: many short clips fill a batch, few long ones fit.
 CLIPS_AT_ONCE = 16
+# A still gives a policy one move, from a random landmark. It is played as often as this, each time from where the last move
+# led, so that a policy has the time to look for the place that it wants.
+STILL_MOVES = 16
 
 
 class Placement(NamedTuple):
@@ -79,15 +84,33 @@ def placements(
     """
     noise_seed, found = derived_seed(seed, number), None
     with tqdm(total=len(clips), desc=f"{policy} plays", unit="clip", leave=False) as bar:
-        for first in range(0, len(clips), CLIPS_AT_ONCE):
-            part = clips[first : first + CLIPS_AT_ONCE]
+        for first, part in _parts(clips):
             game = OcclusionGame(part, tracker, mode=mode, noise_seed=noise_seed)
             found = found or find_policy(policy, game, lambda: OcclusionGame(clips, tracker, noise_seed=noise_seed))
-            rollout = play(game, found, len(part), derived_seed(seed, number, first))
-            for clip, targets in enumerate(rollout.targets):
+            for clip, targets in enumerate(_played_targets(game, found, derived_seed(seed, number, first))):
                 for frame in range(len(part[clip])):
                     yield Placement(first + clip, frame, int(targets[frame]), noise_seed)
             bar.update(len(part))
+
+
+def _parts(clips: Sequence[Clip]) -> Iterator[tuple[int, Sequence[Clip]]]:
+    """Neighbouring clips that are played together, stills apart from videos, each with its first clip's number."""
+    first = 0
+    for _, group in groupby(clips, lambda clip: len(clip) == 1):
+        alike = list(group)
+        for start in range(0, len(alike), CLIPS_AT_ONCE):
+            yield first + start, alike[start : start + CLIPS_AT_ONCE]
+        first += len(alike)
+
+
+def _played_targets(game: OcclusionGame, policy: Policy, seed: int) -> np.ndarray:
+    """What the policy covers on every frame of the game's clips, videos or stills: ``(C, T)``, -1 for none."""
+    targets = play(game, policy, len(game.clips), seed, measured=False).targets
+    if len(game.clips[0]) == 1:
+        for move in range(1, STILL_MOVES):
+            first = targets[:, 0].clip(min=0)
+            targets = play(game, policy, len(game.clips), derived_seed(seed, move), first, measured=False).targets
+    return targets
 
 
 def trained_dqn(args: DQNArgs) -> Path:

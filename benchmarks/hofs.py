@@ -60,6 +60,9 @@ class HofsArgs:
     """Data spec that chooses weights; the --clips where none is given, so that no --test clip takes part in the choice."""
     test: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Held-out data spec to measure on; repeat for several. demo?split=val where none is given."""
+    covered: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Data spec for random and worst-case occlusion; the worst case costs a look at every landmark of every frame. The --test
+    where none is given."""
     video: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Data spec of continuous video for the jitter; the --test where none is given."""
     mode: Mode = "detect"
@@ -138,7 +141,8 @@ def base_tracker(args: HofsArgs) -> tuple[str, str]:
 
 def finished_rows(args: HofsArgs, base: str, arm: Arm, seed: int) -> list[dict[str, Any]]:
     """One arm and seed: from its file, or fine-tuned and measured; a row a test set and clip."""
-    folder = args.out / args.occluder / f"seed-{seed}" / arm
+    # Clean faces are the same whatever the occluder.
+    folder = args.out / ("clean" if arm == "none" else args.occluder) / f"seed-{seed}" / arm
     file = folder / "rows.json"
     if not file.is_file():
         policy = POLICIES.get(arm) or _dqn(args, base, seed)
@@ -150,8 +154,8 @@ def finished_rows(args: HofsArgs, base: str, arm: Arm, seed: int) -> list[dict[s
             )
         )  # fmt: skip
         tracker = Tracker(load_pretrained(folder), args.device)
-        found = measure(tracker, args.test, args.video, args.mode, args.episodes)
-        key = {"arm": arm, "seed": seed, "occluder": args.occluder}
+        found = measure(tracker, args.test, args.covered, args.video, args.mode, args.episodes)
+        key = {"arm": arm, "seed": seed, "occluder": "none" if arm == "none" else args.occluder}
         write_json(file, [{**key, **row} for row in found])
         # The optimiser's state is four times the tracker.
         shutil.rmtree(folder / "round-1")
@@ -173,10 +177,10 @@ def _filled_in(args: HofsArgs) -> HofsArgs:
     if not args.arms or not args.seeds:
         raise UserError("--arms or --seeds: none given; expected at least one of each")
     clips, test = args.clips or ("demo?split=train",), args.test or ("demo?split=val",)
-    val, video = args.val or clips, args.video or test
+    val, covered, video = args.val or clips, args.covered or test, args.video or test
     refuse_masked((*clips, *val))
-    refuse_masked((*test, *video), "every --test spec is measured with and without masks; leave masked=1 out")
-    return dataclasses.replace(args, clips=clips, val=val, test=test, video=video)
+    refuse_masked((*test, *covered, *video), "every --test spec is measured with and without masks; leave masked=1 out")
+    return dataclasses.replace(args, clips=clips, val=val, test=test, covered=covered, video=video)
 
 
 @command

@@ -29,12 +29,15 @@ PLAYED = {"random": "random-jump", "worst": "optimal"}
 PLAY_SEED, NOISE_SEED = 0, 2**40
 
 
-def measure(tracker: Tracker, test: Sequence[str], video: Sequence[str], mode: Mode, episodes: int) -> list[dict[str, Any]]:
+def measure(
+    tracker: Tracker, test: Sequence[str], covered: Sequence[str], video: Sequence[str], mode: Mode, episodes: int
+) -> list[dict[str, Any]]:
     """One row a test set and clip: ``set``, ``data``, ``clip``, ``frames`` and ``value``, percent of the inter-ocular distance.
 
     Args:
         tracker: who is measured; the worst case is the exact optimum against this very tracker, in ``detect`` mode.
-        test: data specs for all but the jitter.
+        test: data specs, clean and masked.
+        covered: data specs for random and worst-case occlusion.
         video: data specs of continuous video, for the jitter.
         mode: on clean and masked clips.
         episodes: a clip, for random and worst-case occlusion.
@@ -42,6 +45,7 @@ def measure(tracker: Tracker, test: Sequence[str], video: Sequence[str], mode: M
     rows: list[dict[str, Any]] = []
     for spec in test:
         rows += clean_and_masked(tracker, spec, mode)
+    for spec in covered:
         clip_set = load_clips(spec)
         for name, values in _occluded(tracker, clip_set, episodes):
             rows += clip_rows(name, spec, clip_set, values)

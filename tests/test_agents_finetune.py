@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from agents.rollout import play
 from agents.synthesize import placements
 from srn_core.checkpoint import load_card, load_pretrained, load_tensors
 from srn_core.data import load_clips
+from srn_core.data.clip import Clip, continuous
 from srn_core.errors import UserError
 from srn_core.tracker import Tracker
 from srn_core.training.augment import PlacedOccluders, draw_batch
@@ -91,6 +93,30 @@ def test_a_pass_visits_every_frame_once_with_noise_of_its_own(clip_spec, tiny_ch
         assert passed[0].noise_seed != first[0].noise_seed
         assert [p.target for p in passed] != [p.target for p in first]
     assert {p.target for p in placements(clips, tracker, "none", 0, 0)} == {-1}
+
+
+def test_on_a_still_a_policy_has_the_time_to_look_for_its_place(clip_spec, lively_tracker):
+    """Greedy steps lead uphill: to a landmark worse than both neighbours, unless the moves run out on the way."""
+    clips = load_clips(clip_spec).clips
+    stills = [
+        Clip(f"{clip.name}-{t}", clip.landmarks[t:][:1], clip.boxes[t:][:1], partial(still, clip, t), continuous(1), clip.scheme)
+        for clip in clips
+        for t in range(len(clip))
+    ]
+    passed = list(placements([*clips, *stills], lively_tracker, "greedy", 0, 0))
+    counts = [len(clip) for clip in clips] + [1] * len(stills)
+    assert [(p.clip, p.frame) for p in passed] == [(c, t) for c, count in enumerate(counts) for t in range(count)]
+    game = OcclusionGame(stills, lively_tracker, noise_seed=passed[0].noise_seed)
+    on_top = []
+    for number, placement in enumerate(passed[-len(stills) :]):
+        errors = game.nme_table(number)[0]
+        around = game.neighbours[placement.target].cpu()
+        on_top.append(errors[placement.target] >= errors[around].max())
+    assert np.mean(on_top) > 0.9
+
+
+def still(clip: Clip, t: int, _: int) -> np.ndarray:
+    return clip.frame(t)
 
 
 def test_resumed_fine_tuning_equals_uninterrupted_bit_for_bit(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
