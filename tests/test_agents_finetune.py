@@ -99,7 +99,9 @@ def test_on_a_still_a_policy_has_the_time_to_look_for_its_place(clip_spec, livel
     """Greedy steps lead uphill: to a landmark worse than both neighbours, unless the moves run out on the way."""
     clips = load_clips(clip_spec).clips
     stills = [
-        Clip(f"{clip.name}-{t}", clip.landmarks[t:][:1], clip.boxes[t:][:1], partial(still, clip, t), continuous(1), clip.scheme)
+        Clip(
+            f"{clip.name}-{t}", clip.landmarks[t:][:1], clip.boxes[t:][:1], partial(still, clip, t), continuous(1), clip.scheme
+        )
         for clip in clips
         for t in range(len(clip))
     ]

@@ -16,6 +16,7 @@ from srn_core.data.clip import read_image
 from srn_core.data.sheet import TILE, contact_sheet, describe
 from srn_core.data.spec import hold_out
 from srn_core.errors import UserError
+from srn_core.geometry import CropSpec
 from srn_core.model.mean_shape import MEAN_SHAPES
 
 DATA = Path(os.environ.get("SRN_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -38,11 +39,12 @@ def ytf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("split", [None, "train", "val", "all"])
 @relaxed
-@given(limit=st.none() | st.integers(1, 10**9))
-def test_a_spec_is_taken_apart(clip_folder: Path, split: str | None, limit: int | None) -> None:
-    options = "&".join(f"{k}={v}" for k, v in {"split": split, "limit": limit}.items() if v is not None)
+@given(limit=st.none() | st.integers(1, 10**9), frames=st.none() | st.integers(1, 10**9))
+def test_a_spec_is_taken_apart(clip_folder: Path, split: str | None, limit: int | None, frames: int | None) -> None:
+    given = {"split": split, "limit": limit, "frames": frames}
+    options = "&".join(f"{k}={v}" for k, v in given.items() if v is not None)
     spec = parse_spec(f"300vw:{clip_folder}" + ("?" + options if options else ""))
-    assert (spec.kind, spec.path, spec.limit) == ("300vw", clip_folder, limit)
+    assert (spec.kind, spec.path, spec.limit, spec.frames) == ("300vw", clip_folder, limit, frames)
     assert spec.split == (None if split == "all" else split)
 
 
@@ -64,6 +66,14 @@ def test_300vw_layout(clip_spec: str, clip_folder: Path) -> None:
         assert clip.landmarks.shape == (len(clip), 68, 2) and clip.cuts.tolist() == [True] + [False] * (len(clip) - 1)
     first_point = (clip_folder / "001" / "annot" / "000001.pts").read_text().split("{")[1].split()[:2]
     np.testing.assert_allclose(clips[0].landmarks[0, 0], np.array(first_point, float) - 1, atol=1e-3)
+
+
+def test_the_first_frames_alone(clip_spec: str) -> None:
+    for whole, head in zip(load_clips(clip_spec).clips, load_clips(f"{clip_spec}?frames=2").clips, strict=True):
+        count = min(2, len(whole))
+        assert len(head) == count and head.name == whole.name and len(head.cuts) == count
+        np.testing.assert_array_equal(head.crops(CropSpec(32, 1.3)), whole.crops(CropSpec(32, 1.3))[:count])
+        np.testing.assert_array_equal(head.landmarks, whole.landmarks[:count])
 
 
 def test_frames_come_in_any_order_and_from_a_pickle(clip_spec: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -57,6 +57,13 @@ class Clip:
         for t in range(len(self)):
             crops[t] = crop_image(self.frame(t), self.boxes[t], spec)
         return crops
+
+    def head(self, frames: int | None) -> Clip:
+        """The first frames alone; all of them where None."""
+        visible = None if self.visible is None else self.visible[:frames]
+        return replace(
+            self, landmarks=self.landmarks[:frames], boxes=self.boxes[:frames], cuts=self.cuts[:frames], visible=visible
+        )
 
 
 def continuous(num_frames: int) -> np.ndarray:

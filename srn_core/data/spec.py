@@ -39,6 +39,7 @@ class DataSpec:
         path: folder or file of the data; None for kinds that ship or are rendered.
         split: ``train``, ``val``, ``test``, ``all`` or what the kind's protocol knows; None means all that is present.
         limit: keep only the first clips.
+        frames: keep only the first frames of each clip.
         masked: every face wears a medical mask.
         masks: folder of mask templates; None: the masks are drawn from scratch.
         options: the remaining options, for the reader.
@@ -48,6 +49,7 @@ class DataSpec:
     path: Path | None
     split: str | None = None
     limit: int | None = None
+    frames: int | None = None
     masked: bool = False
     masks: Path | None = None
     options: Mapping[str, str] = field(default_factory=dict)
@@ -110,7 +112,7 @@ def parse_spec(text: str) -> DataSpec:
         )
     options = dict(parse_qsl(query, keep_blank_values=True))
     reader = _reader(kind)
-    known = {"split", "limit", "masked", "masks", *reader.OPTIONS}
+    known = {"split", "limit", "frames", "masked", "masks", *reader.OPTIONS}
     if unknown := sorted(set(options) - known) or (["?" + query] if query and not options else []):
         raise UserError(f"data spec '{text}': unknown option '{unknown[0]}'; {kind} knows {', '.join(sorted(known))}")
     split = options.pop("split", None)
@@ -122,9 +124,10 @@ def parse_spec(text: str) -> DataSpec:
         raise UserError(f"data spec '{text}': {kind} takes no path; write {kind}?key=value")
     if path and not (Path(path).is_file() if reader.PATH == "file" else Path(path).is_dir()):
         raise UserError(f"data spec '{text}': {path}: no such {reader.PATH}; expected the {reader.PATH} that holds {kind} data")
-    limit = whole_number(text, "limit", options.pop("limit"), 1) if "limit" in options else None
+    limit, frames = (whole_number(text, key, options.pop(key), 1) if key in options else None for key in ("limit", "frames"))
     masked, masks = _mask_options(text, options.pop("masked", "0"), options.pop("masks", None))
-    return DataSpec(kind, Path(path) if path else None, None if split == "all" else split, limit, masked, masks, options)
+    split = None if split == "all" else split
+    return DataSpec(kind, Path(path) if path else None, split, limit, frames, masked, masks, options)
 
 
 def load_clips(text: str) -> ClipSet:
@@ -135,7 +138,7 @@ def load_clips(text: str) -> ClipSet:
     """
     spec = parse_spec(text)
     clips, box_source, notes = _reader(spec.kind).read(spec)
-    clips = clips[: spec.limit]
+    clips = [clip.head(spec.frames) for clip in clips[: spec.limit]]
     if spec.masked:
         clips = [mask_clip(clip, spec.masks) for clip in clips]
     if not clips:

@@ -17,9 +17,9 @@ from srn_core.landmarks import IBUG68
 from srn_core.synthetic.clips import RenderedClip, render_clip
 
 SPLITS = ()
-OPTIONS = ("seed", "frames")
+OPTIONS = ("seed",)
 PATH = None
-DEFAULT_CLIPS = 16
+DEFAULT_CLIPS, DEFAULT_FRAMES = 16, 48
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class RenderedFrames:
 
 def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
     """``limit`` clips (16 where not given), rendered when named: about 10 s a clip."""
-    options = {"seed": "0", "frames": "48", **spec.options}
+    options = {"seed": "0", **spec.options}
     first = whole_number("synthetic", "seed", options["seed"], 0)
-    frames = whole_number("synthetic", "frames", options["frames"], 1)
+    frames = spec.frames or DEFAULT_FRAMES
     seeds = range(first, first + (spec.limit or DEFAULT_CLIPS))
     return [_clip(seed, frames) for seed in seeds], "annotation-derived box", []
 
