@@ -17,6 +17,7 @@ from agents.sb3_extra import LIBRARY, require
 from srn_core.checkpoint import CARD, load_tensors, plain, read_json, save_tensors
 from srn_core.errors import UserError
 from srn_gym.dynamics import OcclusionGame
+from srn_gym.rules import GameRules, rules_of
 
 if TYPE_CHECKING:
     from agents.learner import Learner
@@ -147,6 +148,18 @@ def is_sb3_run(folder: Path) -> bool:
         return False
     card = read_json(folder / CARD)
     return isinstance(card, dict) and card.get("library") == LIBRARY
+
+
+def trained_rules(policy: str) -> dict[str, Any]:
+    """The rules of the game that a trained policy was trained with, see :func:`rules_of`; for a named one the default ones."""
+    folder, rules = Path(policy), rules_of(GameRules())
+    if is_sb3_run(folder):
+        arguments = read_json(folder / CARD).get("arguments", {})
+    elif (folder / POLICY).is_file():
+        arguments = load_tensors(folder / POLICY)[1].get("arguments", {})
+    else:
+        return rules
+    return {name: arguments.get(name, value) for name, value in rules.items()}
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ from agents.dqn import DQNArgs, train
 from agents.evaluate import find_policy
 from agents.policies import Policy
 from agents.rollout import play
-from agents.run_files import POLICY, STATE
+from agents.run_files import POLICY, STATE, trained_rules
 from srn_core.checkpoint import load_tensors, write_json
 from srn_core.data.clip import Clip
 from srn_core.data.pts import write_pts
@@ -68,6 +68,8 @@ def placements(
 ) -> Iterator[Placement]:
     """One pass of a policy over all clips against the frozen tracker; the noise and the first landmarks are the pass's own.
 
+    A trained policy plays by the rules that it was trained with.
+
     Args:
         clips: training clips.
         tracker: the frozen tracker.
@@ -83,9 +85,10 @@ def placements(
         UserError: an unknown policy, or clips that the game cannot be played on.
     """
     noise_seed, found = derived_seed(seed, number), None
+    rules = {**trained_rules(policy), "mode": mode, "noise_seed": noise_seed}
     with tqdm(total=len(clips), desc=f"{policy} plays", unit="clip", leave=False) as bar:
         for first, part in _parts(clips):
-            game = OcclusionGame(part, tracker, mode=mode, noise_seed=noise_seed)
+            game = OcclusionGame(part, tracker, **rules)
             found = found or find_policy(policy, game, lambda: OcclusionGame(clips, tracker, noise_seed=noise_seed))
             for clip, targets in enumerate(_played_targets(game, found, derived_seed(seed, number, first))):
                 for frame in range(len(part[clip])):

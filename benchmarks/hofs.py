@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import shutil
 import sys
 import zlib
@@ -29,7 +30,7 @@ from agents.finetune import FinetuneArgs, finetune
 from agents.synthesize import PlacedOcclusion, trained_dqn
 from benchmarks.hofs_measure import measure
 from benchmarks.hofs_report import plot_figures, print_figures, summarise
-from benchmarks.runs import check_settings, training_command
+from benchmarks.runs import check_settings, option_words, training_command
 from srn_core.checkpoint import load_card, load_pretrained, load_tensors, plain, read_json, write_json
 from srn_core.errors import UserError, command
 from srn_core.tracker import Tracker
@@ -111,7 +112,8 @@ def hofs(args: HofsArgs) -> list[dict[str, Any]]:
     title = f"fine-tuned {args.steps} steps from {base}, occluder {args.occluder}, {len(args.seeds)} seeds"
     print_figures(figures, title)
     folder = args.out / args.occluder
-    record = {"settings": plain(args), "base": origin, "figures": figures, "rows": rows}
+    command_line = shlex.join(["python", "benchmarks/hofs.py", *option_words(args, ("device",))])
+    record = {"command": command_line, "settings": plain(args), "base": origin, "figures": figures, "rows": rows}
     write_json(folder / "hofs.json", record)
     plot_figures(figures, rows, title, folder / "hofs.png")
     return figures

@@ -24,42 +24,49 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def summarise(rows: Rows) -> list[dict[str, Any]]:
-    """One row a test set and arm, in the order in which they appear.
+    """One row a test set, data spec and arm, in the order in which they appear.
 
     ``mean`` is over clips and seeds, in percent of the inter-ocular distance. ``vs_none`` and ``vs_rsf`` are paired
     differences ``{"mean", "ci95", "relative"}`` (``relative``: percent of the reference's mean), resampled over clips; None
     for the reference itself or where it was not run.
     """
     figures = []
-    for name in SETS:
-        arms = list(dict.fromkeys(row["arm"] for row in rows if row["set"] == name))
+    for name, data in sorted({(row["set"], row["data"]): None for row in rows}, key=lambda key: list(SETS).index(key[0])):
+        chosen = [row for row in rows if (row["set"], row["data"]) == (name, data)]
+        arms = list(dict.fromkeys(row["arm"] for row in chosen))
         for arm in arms:
-            values = _values(rows, name, arm)
-            figure: dict[str, Any] = {"set": name, "arm": arm, "n_clips": len({key[1:] for key in values})}
-            figure["mean"] = float(np.mean(list(values.values())))
+            values = _values(chosen, arm)
+            figure: dict[str, Any] = {"set": name, "data": data, "arm": arm}
+            figure |= {"n_clips": len({clip for _, clip in values}), "mean": float(np.mean(list(values.values())))}
             for reference in REFERENCES:
                 compared = reference in arms and reference != arm
-                figure[f"vs_{reference}"] = _difference(values, _values(rows, name, reference)) if compared else None
+                figure[f"vs_{reference}"] = _difference(values, _values(chosen, reference)) if compared else None
             figures.append(figure)
     return figures
 
 
-def _values(rows: Rows, name: str, arm: str) -> dict[tuple[int, str, str], float]:
-    """(seed, data, clip) -> value."""
-    chosen = (row for row in rows if row["set"] == name and row["arm"] == arm)
-    return {(row["seed"], row["data"], row["clip"]): row["value"] for row in chosen}
+def _values(rows: Rows, arm: str) -> dict[tuple[int, str], float]:
+    """(seed, clip) -> value, of rows of one test set and data spec."""
+    return {(row["seed"], row["clip"]): row["value"] for row in rows if row["arm"] == arm}
 
 
-def _difference(
-    values: Mapping[tuple[int, str, str], float], reference: Mapping[tuple[int, str, str], float]
-) -> dict[str, Any]:
+def _difference(values: Mapping[tuple[int, str], float], reference: Mapping[tuple[int, str], float]) -> dict[str, Any]:
     """Paired by seed and clip; whole clips with all their seeds are resampled."""
     pairs = [key for key in values if key in reference]
     differences = np.array([values[key] - reference[key] for key in pairs])
-    clips = np.array([f"{data} {clip}" for _, data, clip in pairs])
-    interval = bootstrap_interval(differences, clips, np.random.default_rng(BOOTSTRAP_SEED))
+    interval = bootstrap_interval(differences, np.array([clip for _, clip in pairs]), np.random.default_rng(BOOTSTRAP_SEED))
     mean = float(differences.mean())
     return {"mean": mean, "ci95": list(interval), "relative": 100 * mean / float(np.mean([reference[key] for key in pairs]))}
+
+
+def data_label(spec: str) -> str:
+    """A spec without its path, for tables.
+
+    >>> data_label("ytf68:data/faces?split=val&limit=3")
+    'ytf68 split=val limit=3'
+    """
+    head, _, query = spec.partition("?")
+    return " ".join([head.partition(":")[0], *filter(None, query.split("&"))])
 
 
 def print_figures(figures: Rows, title: str) -> None:
@@ -70,11 +77,17 @@ def print_figures(figures: Rows, title: str) -> None:
         table.add_column(heading, justify="left" if heading in ("test set", "arm") else "right")
     for i, figure in enumerate(figures):
         differences = (difference_text(figure[f"vs_{reference}"]) for reference in REFERENCES)
-        last = i + 1 == len(figures) or figures[i + 1]["set"] != figure["set"]
-        table.add_row(
-            SETS[figure["set"]], figure["arm"], f"{figure['mean']:.3f}", *differences, str(figure["n_clips"]), end_section=last
+        ends = i + 1 == len(figures) or _part(figures[i + 1]) != _part(figure)
+        label = (
+            f"{SETS[figure['set']]}\n{data_label(figure['data'])}" if i == 0 or _part(figures[i - 1]) != _part(figure) else ""
         )
-    Console(width=128).print(table)
+        values = f"{figure['mean']:.3f}", *differences, str(figure["n_clips"])
+        table.add_row(label, figure["arm"], *values, end_section=ends)
+    Console(width=150).print(table)
+
+
+def _part(figure: Mapping[str, Any]) -> tuple[str, str]:
+    return figure["set"], figure["data"]
 
 
 def difference_text(difference: Mapping[str, Any] | None) -> str:
@@ -86,11 +99,14 @@ def difference_text(difference: Mapping[str, Any] | None) -> str:
 
 
 def plot_figures(figures: Rows, rows: Rows, title: str, path: Path) -> None:
-    """A panel a test set: each arm's mean, a dot a seed, and as a bar the interval of its difference to ``none``."""
-    names = [name for name in SETS if any(figure["set"] == name for figure in figures)]
-    figure, panels = plt.subplots(1, len(names), figsize=(3.2 * len(names), 4), layout="constrained", squeeze=False)
-    for panel, name in zip(panels[0], names, strict=True):
-        chosen = [row for row in figures if row["set"] == name]
+    """A panel a test set and data spec: each arm's mean, a dot a seed, as a bar the interval of its difference to ``none``."""
+    parts = list(dict.fromkeys(map(_part, figures)))
+    across = -(-len(parts) // 2)
+    figure, panels = plt.subplots(2, across, figsize=(3 * across, 7), layout="constrained", squeeze=False)
+    for panel in panels.flat[len(parts) :]:
+        panel.set_visible(False)
+    for panel, (name, data) in zip(panels.flat, parts, strict=False):
+        chosen = [row for row in figures if _part(row) == (name, data)]
         for place, row in enumerate(chosen):
             difference = row["vs_none"]
             spans = [[0], [0]]
@@ -98,14 +114,15 @@ def plot_figures(figures: Rows, rows: Rows, title: str, path: Path) -> None:
                 low, high = difference["ci95"]
                 spans = [[difference["mean"] - low], [high - difference["mean"]]]
             panel.bar(place, row["mean"], yerr=spans, capsize=4, alpha=0.6)
-            values = _values(rows, name, row["arm"])
-            seeds = sorted({key[0] for key in values})
+            values = _values([other for other in rows if _part(other) == (name, data)], row["arm"])
+            seeds = sorted({seed for seed, _ in values})
             means = [np.mean([value for key, value in values.items() if key[0] == seed]) for seed in seeds]
             panel.plot(np.full(len(means), place), means, "k.", markersize=4)
         panel.set_xticks(range(len(chosen)), [row["arm"] for row in chosen], rotation=45)
-        panel.set_title(SETS[name], fontsize=10)
+        panel.set_title(f"{SETS[name]}\n{data_label(data)}", fontsize=9)
         panel.margins(y=0.1)
-    panels[0][0].set_ylabel("% of the inter-ocular distance")
+    for row in panels:
+        row[0].set_ylabel("% of the inter-ocular distance")
     figure.suptitle(f"{title}\ndots: seeds; bars: 95 % interval of the difference to none, over clips", fontsize=9)
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
     plt.close(figure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import re
 
@@ -16,7 +17,8 @@ import srn_gym.play
 from agents.dqn import DQNArgs
 from agents.policies import named_policy
 from agents.rollout import play
-from agents.run_files import POLICY
+from agents.run_files import POLICY, trained_rules
+from agents.synthesize import placements
 from srn_core.checkpoint import load_tensors
 from srn_gym.games import load_game
 from srn_gym.rules import GameRules, Rules, TrainingRules, rules_of
@@ -55,6 +57,12 @@ def test_a_run_is_evaluated_in_the_game_that_it_was_trained_in(clip_spec, tiny_c
     assert {name: evaluation[name] for name in names(GameRules)} == rules_of(rules)
     assert figures["optimal"] == pytest.approx(optimum(**dataclasses.asdict(rules)))
     assert figures["optimal"] != pytest.approx(optimum(), rel=1e-4)
+
+    game = load_game(clip_spec, tiny_checkpoint, "cpu", **{**dataclasses.asdict(rules), "reward": "nme"})
+    assert trained_rules(str(run)) == rules_of(rules) and trained_rules("greedy") == rules_of(GameRules())
+    placed = list(placements(game.clips, game.tracker, str(run), 0, 0))
+    moves = [(a.target, b.target) for a, b in itertools.pairwise(placed) if a.clip == b.clip]
+    assert moves and all(after in game.neighbours[before] for before, after in moves)
 
     file = tmp_path / "again.json"
     play_again = ["--policy", str(run), "--episodes", "5", "--seed", str(saved["seed"]), "--json", str(file)]

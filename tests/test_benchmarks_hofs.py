@@ -37,7 +37,11 @@ def test_arms_are_measured_once_and_reported(clip_spec, tiny_checkpoint, tmp_pat
     assert "worst case" in capsys.readouterr().out
     folder = tmp_path / "square"
     assert (folder / "hofs.png").stat().st_size > 10_000
-    rows = json.loads((folder / "hofs.json").read_text())["rows"]
+    written = json.loads((folder / "hofs.json").read_text())
+    assert tyro.cli(HofsArgs, args=shlex.split(written["command"])[2:]) == dataclasses.replace(
+        args, val=args.clips, covered=args.test, video=args.test, device="auto"
+    )
+    rows = written["rows"]
     assert len({(r["arm"], r["seed"], r["set"], r["clip"]) for r in rows}) == len(rows) == len(args.arms) * len(SETS) * 3
     assert load_card(folder / "seed-0/hofs")["finetuning"]["policy"] == str(tmp_path / "dqn/seed-0")
     worst, random = ([r["value"] for r in rows if r["set"] == name] for name in ("worst", "random"))
@@ -85,6 +89,8 @@ def test_differences_are_paired_by_clip_and_seed():
         for clip, value in level.items()
     ]
     none, rsf = summarise(rows)
+    other = [{**row, "data": "e", "value": 1.0} for row in rows]
+    assert summarise([*rows, *other])[:2] == [none, rsf]
     assert (none["mean"], rsf["mean"]) == pytest.approx((50.5, 49.5))
     assert none["vs_none"] is None
     assert rsf["vs_none"]["ci95"] == pytest.approx([-1, -1])
