@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.sb3_extra import require
+from srn_core.checkpoint import write_text
 from srn_core.errors import UserError
 
 ENV_ID = "OcclusionSynthesis-v0"
@@ -67,6 +68,13 @@ def read_hparams(path: Path, observation: str) -> Hparams:
         normalize=values.pop("normalize", None),
         algorithm=values,
     )
+
+
+def shipped_with(path: Path, values: Mapping[str, Any], out: Path) -> None:
+    """Write a file with other ``values`` for some hyper-parameters, in all entries of the file ``path``."""
+    yaml = require("yaml")
+    entries = {key: {**entry, **values} for key, entry in _read_yaml(path).items()}
+    write_text(out, yaml.safe_dump(entries))
 
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:

@@ -1,0 +1,72 @@
+"""The same budget for every learner, drawn from the stated space."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agents.sb3_extra import ALGORITHMS
+from agents.sb3_hparams import SHIPPED, read_hparams
+from benchmarks.learner_specs import read_learner
+from benchmarks.tune import SPACE, TuneArgs, draws, read_space, tune
+from srn_core.errors import UserError
+
+
+def tiny_space(folder: Path) -> Path:
+    path = folder / "space.json"
+    dqn = {"learning_starts": [32], "num_envs": [8], "lr": [1e-3, 1e-2], "gamma": [0.5, 0.9]}
+    path.write_text(json.dumps({"dqn": dqn, "sb3-ppo": {"learning_rate": [1e-3, 1e-4], "n_epochs": [1, 2]}}))
+    return path
+
+
+def test_each_learner_gets_the_same_number_of_draws_and_finished_ones_stay(
+    clip_spec, tiny_checkpoint, tmp_path, capsys, monkeypatch
+):
+    pytest.importorskip("stable_baselines3")
+    args = TuneArgs(
+        ("dqn", "sb3-ppo"), tiny_space(tmp_path), 3, (7, 8), 64, f"{clip_spec}?limit=2", f"{clip_spec}?limit=2", tiny_checkpoint,
+        4, device="cpu", out=tmp_path / "out",
+    )  # fmt: skip
+    rows = tune(args)
+    assert [(row["learner"], row["draw"]) for row in rows] == [(name, i) for name in args.learners for i in range(3)]
+    assert all(len(row["shares"]) == 2 for row in rows)
+    assert json.loads((args.out / "tuning.json").read_text())["rows"] == rows
+    ppo = rows[-1]
+    shipped, drawn = (read_hparams(path, "features") for path in (SHIPPED / "ppo.yml", args.out / "hparams/sb3-ppo-2.yml"))
+    assert drawn.algorithm == shipped.algorithm | ppo["hyper_parameters"] and drawn != shipped
+    best = max(row["share"] for row in rows if row["learner"] == "dqn")
+    shown = capsys.readouterr().out
+    assert f"{best:.3f}" in shown and "as shipped" in shown
+    monkeypatch.setattr("benchmarks.learners._trained", None)
+    assert tune(args) == rows
+
+
+def test_the_shipped_space_fits_every_learners_arguments():
+    spaces = json.loads(SPACE.read_text())
+    sizes = {name: [len(values) for values in space.values()] for name, space in spaces.items()}
+    assert len({tuple(sorted(counts)) for counts in sizes.values()}) == 1
+    for name, space in spaces.items():
+        if name == "dqn":
+            for key, values in space.items():
+                for value in values:
+                    assert read_learner(f"dqn:{key}={value}").options == {key: value}
+        else:
+            assert name.removeprefix("sb3-") in ALGORITHMS
+
+
+def test_draws_differ_begin_with_the_defaults_and_repeat_under_a_seed():
+    space = read_space(SPACE, "dqn")
+    first, again, other = (list(draws("dqn", space, 8, seed)) for seed in (0, 0, 1))
+    assert first == again != other
+    assert first[0] == {} and len({json.dumps(point) for point in first}) == 8
+    with pytest.raises(UserError, match="--draws"):
+        list(draws("dqn", space, 10_000, 0))
+
+
+def test_an_unknown_learner_or_file_is_refused(tmp_path):
+    with pytest.raises(UserError, match="not in"):
+        read_space(SPACE, "sarsa")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_space(tmp_path / "none.json", "dqn")
