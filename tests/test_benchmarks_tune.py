@@ -25,10 +25,9 @@ def test_each_learner_gets_the_same_number_of_draws_and_finished_ones_stay(
     clip_spec, tiny_checkpoint, tmp_path, capsys, monkeypatch
 ):
     pytest.importorskip("stable_baselines3")
-    args = TuneArgs(
-        ("dqn", "sb3-ppo"), tiny_space(tmp_path), 3, (7, 8), 64, f"{clip_spec}?limit=2", f"{clip_spec}?limit=2", tiny_checkpoint,
-        4, device="cpu", out=tmp_path / "out",
-    )  # fmt: skip
+    clips = {"clips": f"{clip_spec}?limit=2", "train_clips": f"{clip_spec}?limit=2", "tracker": tiny_checkpoint}
+    asked = {"learners": ("dqn", "sb3-ppo"), "draws": 3, "train_seeds": (7, 8), "total_steps": 64, "episodes": 4}
+    args = TuneArgs(space=tiny_space(tmp_path), device="cpu", out=tmp_path / "out", **asked, **clips)
     rows = tune(args)
     assert [(row["learner"], row["draw"]) for row in rows] == [(name, i) for name in args.learners for i in range(3)]
     assert all(len(row["shares"]) == 2 for row in rows)
