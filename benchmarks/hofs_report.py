@@ -16,6 +16,7 @@ from rich.table import Table
 
 from benchmarks.hofs_measure import SETS
 from srn_core.checkpoint import write_atomically
+from srn_core.data import spec_label
 from srn_core.metrics import bootstrap_interval
 
 REFERENCES = ("none", "rsf")
@@ -59,16 +60,6 @@ def _difference(values: Mapping[tuple[int, str], float], reference: Mapping[tupl
     return {"mean": mean, "ci95": list(interval), "relative": 100 * mean / float(np.mean([reference[key] for key in pairs]))}
 
 
-def data_label(spec: str) -> str:
-    """A spec without its path, for tables.
-
-    >>> data_label("ytf68:data/faces?split=val&limit=3")
-    'ytf68 split=val limit=3'
-    """
-    head, _, query = spec.partition("?")
-    return " ".join([head.partition(":")[0], *filter(None, query.split("&"))])
-
-
 def print_figures(figures: Rows, title: str) -> None:
     """The figures as a table on the screen."""
     caption = "% of the inter-ocular distance, mean over clips and seeds; differences paired, [95 % interval over clips]"
@@ -79,7 +70,7 @@ def print_figures(figures: Rows, title: str) -> None:
         differences = (difference_text(figure[f"vs_{reference}"]) for reference in REFERENCES)
         ends = i + 1 == len(figures) or _part(figures[i + 1]) != _part(figure)
         label = (
-            f"{SETS[figure['set']]}\n{data_label(figure['data'])}" if i == 0 or _part(figures[i - 1]) != _part(figure) else ""
+            f"{SETS[figure['set']]}\n{spec_label(figure['data'])}" if i == 0 or _part(figures[i - 1]) != _part(figure) else ""
         )
         values = f"{figure['mean']:.3f}", *differences, str(figure["n_clips"])
         table.add_row(label, figure["arm"], *values, end_section=ends)
@@ -119,7 +110,7 @@ def plot_figures(figures: Rows, rows: Rows, title: str, path: Path) -> None:
             means = [np.mean([value for key, value in values.items() if key[0] == seed]) for seed in seeds]
             panel.plot(np.full(len(means), place), means, "k.", markersize=4)
         panel.set_xticks(range(len(chosen)), [row["arm"] for row in chosen], rotation=45)
-        panel.set_title(f"{SETS[name]}\n{data_label(data)}", fontsize=9)
+        panel.set_title(f"{SETS[name]}\n{spec_label(data)}", fontsize=9)
         panel.margins(y=0.1)
     for row in panels:
         row[0].set_ylabel("% of the inter-ocular distance")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY, stopped_at_its_first_save
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from srn_core.checkpoint import load_card, load_pretrained, load_tensors
 from srn_core.data import load_clips
@@ -126,6 +127,14 @@ def test_two_seeds_differ(clip_spec, tmp_path, tiny_checkpoint):
         train(small_args(clip_spec, tiny_checkpoint, tmp_path / str(seed), steps=2, seed=seed))
     first, second = (load_tensors(tmp_path / str(seed) / "state.safetensors")[0] for seed in (0, 1))
     assert not torch.equal(first["model.hsrm.global_shape.weight"], second["model.hsrm.global_shape.weight"])
+
+
+def test_every_validation_set_has_its_curve(clip_spec, tiny_checkpoint, tmp_path):
+    specs = (f"{clip_spec}?limit=1", f"{clip_spec}?limit=2")
+    train(TrainArgs((clip_spec,), tmp_path, specs, init=tiny_checkpoint, steps=2, batch=4, val_every=1, device="cpu"))
+    events = EventAccumulator(str(tmp_path)).Reload()
+    curves = [tag for tag in events.Tags()["scalars"] if tag.startswith("val/nme_percent/")]
+    assert len(curves) == 2 and all([event.step for event in events.Scalars(tag)] == [1, 2] for tag in curves)
 
 
 def test_a_run_is_not_overwritten_and_nothing_is_not_resumed(clip_spec, tiny_checkpoint, tmp_path):

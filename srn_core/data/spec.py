@@ -130,6 +130,16 @@ def parse_spec(text: str) -> DataSpec:
     return DataSpec(kind, Path(path) if path else None, split, limit, frames, masked, masks, options)
 
 
+def spec_label(spec: str) -> str:
+    """A spec without its path, for tables and curves.
+
+    >>> spec_label("ytf68:data/faces?split=val&limit=3")
+    'ytf68 split=val limit=3'
+    """
+    head, _, query = spec.partition("?")
+    return " ".join([head.partition(":")[0], *filter(None, query.split("&"))])
+
+
 def load_clips(text: str) -> ClipSet:
     """The clips that a spec names; annotations are read and checked, frames are left on disk.
 

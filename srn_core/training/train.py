@@ -24,7 +24,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from srn_core.checkpoint import pick_device, save_pretrained
-from srn_core.data import load_clips, parse_spec
+from srn_core.data import load_clips, parse_spec, spec_label
 from srn_core.errors import UserError
 from srn_core.metrics import normaliser_length, point_errors
 from srn_core.model import SRN
@@ -160,7 +160,7 @@ class TrainingRun:
         tracker = Tracker(averaged, str(self.device))
         errors = {spec: detection_nme(tracker, self.faces(spec)) for spec in self.validation}
         for spec, error in errors.items():
-            self.writer.add_scalar(f"val/nme_percent/{spec.partition(':')[0]}", error, step)
+            self.writer.add_scalar(f"val/nme_percent/{spec_label(spec)}", error, step)
         mean = float(np.mean(list(errors.values()))) if errors else math.inf
         if mean <= self.best:
             self.best = mean
