@@ -29,9 +29,9 @@ from agents.dqn import DQNArgs
 from agents.finetune import FinetuneArgs, finetune
 from agents.synthesize import PlacedOcclusion, trained_dqn
 from benchmarks.hofs_measure import measure
-from benchmarks.hofs_report import plot_figures, print_figures, summarise
+from benchmarks.hofs_report import page, plot_figures, print_figures, summarise
 from benchmarks.runs import check_settings, option_words, training_command
-from srn_core.checkpoint import load_card, load_pretrained, load_tensors, plain, read_json, write_json
+from srn_core.checkpoint import load_card, load_pretrained, load_tensors, plain, read_json, write_json, write_text
 from srn_core.errors import UserError, command
 from srn_core.tracker import Tracker
 from srn_core.training.state import STATE
@@ -95,7 +95,7 @@ class HofsArgs:
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/hofs")
-    """Folder for trackers, rows, hofs.json and hofs.png; what is finished there is not done again."""
+    """Folder for trackers, rows, hofs.json, hofs.md and hofs.png; what is finished there is not done again."""
 
 
 def hofs(args: HofsArgs) -> list[dict[str, Any]]:
@@ -115,6 +115,7 @@ def hofs(args: HofsArgs) -> list[dict[str, Any]]:
     command_line = shlex.join(["python", "benchmarks/hofs.py", *option_words(args, ("device",))])
     record = {"command": command_line, "settings": plain(args), "base": origin, "figures": figures, "rows": rows}
     write_json(folder / "hofs.json", record)
+    write_text(folder / "hofs.md", page(figures, title, command_line))
     plot_figures(figures, rows, title, folder / "hofs.png")
     return figures
 

@@ -19,7 +19,7 @@ from srn_core.checkpoint import write_atomically
 from srn_core.data import spec_label
 from srn_core.metrics import bootstrap_interval
 
-REFERENCES = ("none", "rsf")
+HARD, REFERENCES = "hofs", ("none", "rsf")
 BOOTSTRAP_SEED = 0
 Rows = Sequence[Mapping[str, Any]]
 
@@ -75,6 +75,31 @@ def print_figures(figures: Rows, title: str) -> None:
         values = f"{figure['mean']:.3f}", *differences, str(figure["n_clips"])
         table.add_row(label, figure["arm"], *values, end_section=ends)
     Console(width=150).print(table)
+
+
+def page(figures: Rows, title: str, command: str) -> str:
+    """The figures in Markdown: a line a test set, each arm's mean, and what HOFS brings, in percent of the reference's mean."""
+    arms = list(dict.fromkeys(figure["arm"] for figure in figures))
+    differences = [f"HOFS against {reference}" for reference in REFERENCES if HARD in arms and reference in arms]
+    headings = ["% of the inter-ocular distance", "clips", *arms, *differences]
+    lines = [f"# {title}", "", f"`{command}`", ""]
+    lines += ["Differences in percent of the reference's mean, paired by clip and seed [95 % over clips].", ""]
+    lines += [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
+    for name, data in dict.fromkeys(map(_part, figures)):
+        row = {figure["arm"]: figure for figure in figures if _part(figure) == (name, data)}
+        cells = [f"{SETS[name]}, {spec_label(data)}", str(next(iter(row.values()))["n_clips"])]
+        cells += [f"{row[arm]['mean']:.2f}" if arm in row else "" for arm in arms]
+        if HARD in row:
+            found = (row[HARD][f"vs_{reference}"] for reference in REFERENCES)
+            cells += [_relative_text(difference) for difference in found if difference is not None]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _relative_text(difference: Mapping[str, Any]) -> str:
+    scale = difference["relative"] / difference["mean"] if difference["mean"] else 0.0
+    low, high = (scale * end for end in difference["ci95"])
+    return f"{difference['relative']:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def _part(figure: Mapping[str, Any]) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import tyro
 from benchmarks import hofs as hofs_module
 from benchmarks.hofs import HofsArgs, base_tracker, hofs
 from benchmarks.hofs_measure import SETS, clip_jitter
-from benchmarks.hofs_report import summarise
+from benchmarks.hofs_report import page, summarise
 from srn_core.checkpoint import load_card, load_pretrained
 from srn_core.data import load_clips
 from srn_core.errors import UserError
@@ -96,6 +96,9 @@ def test_differences_are_paired_by_clip_and_seed():
     assert rsf["vs_none"]["ci95"] == pytest.approx([-1, -1])
     assert rsf["vs_none"]["relative"] == pytest.approx(-100 / 50.5)
     assert none["vs_rsf"]["mean"] == pytest.approx(1)
+    hard = summarise([*rows, *({**row, "arm": "hofs", "value": 0.9 * row["value"]} for row in rows if row["arm"] == "rsf")])
+    *_, line = page(hard, "title", "command").splitlines()
+    assert line.startswith("| NME, clean, d | 3 | 50.50 | 49.50 | 44.55 | -11.8 [") and " | -10.0 [" in line
 
 
 def test_jitter_is_zero_for_a_constant_error_and_leaves_cuts_out(clip_spec, tiny_checkpoint):
