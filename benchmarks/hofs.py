@@ -109,7 +109,7 @@ def hofs(args: HofsArgs) -> list[dict[str, Any]]:
     for arm, seed in tqdm(jobs, desc="arms x seeds"):
         rows += finished_rows(args, base, arm, seed)
     figures = summarise(rows)
-    title = f"fine-tuned {args.steps} steps from {base}, occluder {args.occluder}, {len(args.seeds)} seeds"
+    title = f"fine-tuned {args.steps} steps from {Path(base).name}, occluder {args.occluder}, {len(args.seeds)} seeds"
     print_figures(figures, title)
     folder = args.out / args.occluder
     command_line = shlex.join(["python", "benchmarks/hofs.py", *option_words(args, ("device",))])
