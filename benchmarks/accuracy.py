@@ -74,7 +74,7 @@ class AccuracyArgs:
     test: bool = False
     """Also look at the test sets (300-W common and challenging): once, when all choices are made."""
     mirror: bool = False
-    """Average with the mirror image."""
+    """Average with the mirror image; mode detect alone."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/accuracy")
@@ -114,7 +114,8 @@ def _measure(args: AccuracyArgs, tracker: Tracker) -> Iterator[tuple[FaceSet, Ev
         if absent or not (face_set.choices or args.test):
             continue
         clips = load_clips(face_set.spec.replace("DATA", str(args.data_root)))
-        for mode in face_set.modes:
+        # A mirror image has no memory.
+        for mode in [mode for mode in face_set.modes if not (args.mirror and mode == "track")]:
             yield face_set, evaluate(tracker, clips, mode, mirror=args.mirror, progress=True)
 
 

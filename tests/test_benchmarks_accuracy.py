@@ -26,6 +26,13 @@ def test_figures_equal_their_rows_and_every_file_is_there(tiny_checkpoint, tmp_p
     assert stem.with_suffix(".png").stat().st_size > 1000
 
 
+def test_mirror_averaging_leaves_out_what_runs_with_memory(tiny_checkpoint, tmp_path):
+    plain, mirrored = (accuracy(AccuracyArgs(tiny_checkpoint, mirror=on, device="cpu", out=tmp_path)) for on in (False, True))
+    assert [record["mode"] for record in mirrored] == ["detect"]
+    assert mirrored[0]["data"] == plain[0]["data"] and mirrored[0]["nme_mean"] != plain[0]["nme_mean"]
+    assert "--mirror" in (tmp_path / f"{tiny_checkpoint.rsplit('/', 1)[-1]}-mirror.md").read_text()
+
+
 def test_a_missing_data_root_is_named(tiny_checkpoint, tmp_path):
     with pytest.raises(UserError, match="nowhere"):
         accuracy(AccuracyArgs(tiny_checkpoint, tmp_path / "nowhere", out=tmp_path))
