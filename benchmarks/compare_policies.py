@@ -35,6 +35,7 @@ from benchmarks.learners import job_settings, make_jobs, run_job
 from benchmarks.plots import plot_curves, plot_improvement, plot_policies, plot_profiles
 from benchmarks.runs import check_settings, option_words
 from srn_core.checkpoint import plain, write_json
+from srn_core.data import spec_label
 from srn_core.errors import UserError, command
 from srn_gym.rules import GameRules, Reward, rules_of
 
@@ -95,7 +96,8 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
         played.append(rollouts)
     rollouts = {name: joined([by_name[name] for by_name in played]) for name in names}
     rows = summarise(rollouts)
-    title = f"{args.clips}, tracker {args.tracker}, mode {args.mode}, {len(args.seeds)} seeds x {args.episodes} episodes"
+    count = f"{len(args.seeds)} seeds x {args.episodes} episodes"
+    title = f"{spec_label(args.clips)}, tracker {args.tracker}, mode {args.mode}, {count}"
     print_summary(rows, title)
     episodes = [row for name, rollout in rollouts.items() for row in episode_rows(game, name, rollout)]
     write_json(
@@ -127,7 +129,8 @@ def compare_learners(args: CompareArgs, learners: Sequence[LearnerSpec], how: Me
     rows = [row for label in labels for job, found in results if job.label == label for row in found]
     first = learners[0].label
     figures = summarise_learners(rows, first)
-    title = f"{args.clips}, trained {args.total_steps} steps on {how.options.train_clips}, tracker {args.tracker}"
+    trained = f"trained {args.total_steps} steps on {spec_label(how.options.train_clips or '')}"
+    title = f"{spec_label(args.clips)}, {trained}, tracker {args.tracker}"
     print_learners(figures, first, title)
     settings = plain(args) | {"tracker_key": how.tracker_key}
     record = {"command": command_line(args), "settings": settings, "figures": figures, "rows": rows}
