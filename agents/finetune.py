@@ -66,6 +66,8 @@ class FinetuneArgs:
     """Peak learning rate of Adam: a tenth of the steps of warm-up, then a cosine to zero."""
     occluded_share: float = 0.5
     """Share of the sequences that are occluded."""
+    random_share: float = 0.0
+    """Share of the clips, drawn anew for each pass, on which random-jump places the occluder and not the policy."""
     occlusion: PlacedOcclusion = "square"
     """What lies on the policy's landmark: the noise square that it played with, or varied shapes and fillings."""
     refresh: int = 100
@@ -124,8 +126,9 @@ def checked(args: FinetuneArgs) -> FinetuneArgs:
     for name in ("steps", "rounds", "refresh", "sequence"):
         if getattr(args, name) < 1:
             raise UserError(f"--{name} {getattr(args, name)}: expected at least 1")
-    if not 0 <= args.occluded_share <= 1:
-        raise UserError(f"--occluded-share {args.occluded_share}: expected a share from 0 to 1")
+    for name in ("occluded_share", "random_share"):
+        if not 0 <= getattr(args, name) <= 1:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(args, name)}: expected a share from 0 to 1")
     there = (args.out / CARD).is_file() or (args.out / "round-1").is_dir()
     if there and not args.resume:
         raise UserError(f"{args.out}: holds a run already; add --resume to go on with it, or give another --out")
@@ -166,11 +169,18 @@ class FinetuningRun(TrainingRun):
         self._covered: Faces | None = None
 
     def played(self, number: int) -> list[Placement]:
-        """A pass of the policy over the clips: a function of the run's seed and of the number."""
+        """A pass over the clips, by the policy or at random: a function of the run's seed and of the number."""
         if self._pass is None or self._pass[0] != number:
-            found = placements(self.clips, self.victim, self.policy, self.args.seed, number, self.finetuning.mode)
-            self._pass = number, list(found)
+            rng = np.random.default_rng((self.args.seed, number))
+            at_random = rng.random(len(self.clips)) < self.finetuning.random_share
+            self._pass = number, self._placed(self.policy, number)
+            if at_random.any():
+                pairs = zip(self._pass[1], self._placed("random-jump", number), strict=True)
+                self._pass = number, [other if at_random[other.clip] else placement for placement, other in pairs]
         return self._pass[1]
+
+    def _placed(self, policy: str, number: int) -> list[Placement]:
+        return list(placements(self.clips, self.victim, policy, self.args.seed, number, self.finetuning.mode))
 
     def draw(self, step: int) -> TrainingBatch:
         """Sequences of clean faces, and of faces on which the step's pass has put the occluder."""

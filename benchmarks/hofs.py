@@ -38,7 +38,7 @@ from srn_core.training.state import STATE
 from srn_core.training.train import TrainArgs, refuse_masked, train
 from srn_gym.rules import Mode
 
-Arm = Literal["none", "rsf", "hofs", "greedy", "optimal"]
+Arm = Literal["none", "rsf", "hofs", "mixed", "greedy", "optimal"]
 POLICIES: Mapping[Arm, str] = {"none": "none", "rsf": "random-jump", "greedy": "greedy", "optimal": "optimal"}
 # What may change between calls that share a folder; all else must stay as it was.
 FREE = ("arms", "seeds", "occluder", "out", "device")
@@ -49,8 +49,8 @@ class HofsArgs:
     """Fine-tune one tracker in several ways, all from the same weights and for the same steps, and measure each."""
 
     arms: tuple[Arm, ...] = ("none", "rsf", "hofs", "greedy", "optimal")
-    """none: clean faces only; rsf: occluders at random; hofs: where a DQN puts them; greedy, optimal: planned with the true
-    errors."""
+    """none: clean faces only; rsf: occluders at random; hofs: where a DQN puts them; mixed: half of the clips as hofs, half as
+    rsf; greedy, optimal: planned with the true errors."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Each seed is a fine-tuning of every arm, and a DQN."""
     occluder: PlacedOcclusion = "square"
@@ -152,8 +152,9 @@ def finished_rows(args: HofsArgs, base: str, arm: Arm, seed: int) -> list[dict[s
         finetune(
             FinetuneArgs(
                 policy, folder, args.clips, base, args.val, args.steps, args.batch, lr=args.lr,
-                occluded_share=args.occluded_share, occlusion=args.occluder, refresh=args.refresh, val_every=args.val_every,
-                precision=args.precision, device=args.device, seed=seed, resume=(folder / "round-1").is_dir(),
+                occluded_share=args.occluded_share, random_share=0.5 if arm == "mixed" else 0.0, occlusion=args.occluder,
+                refresh=args.refresh, val_every=args.val_every, precision=args.precision, device=args.device, seed=seed,
+                resume=(folder / "round-1").is_dir(),
             )
         )  # fmt: skip
         tracker = Tracker(load_pretrained(folder), args.device)

@@ -95,6 +95,23 @@ def test_a_pass_visits_every_frame_once_with_noise_of_its_own(clip_spec, tiny_ch
     assert {p.target for p in placements(clips, tracker, "none", 0, 0)} == {-1}
 
 
+def test_on_a_share_of_the_clips_the_occluder_is_placed_at_random(clip_spec, tiny_checkpoint, tmp_path):
+    """Whole clips, other ones from pass to pass, are random-jump's; the rest, here left uncovered, are the policy's."""
+    args = small_args(clip_spec, tiny_checkpoint, tmp_path / "run", policy="none", random_share=0.5)
+    run = FinetuningRun(args, tiny_checkpoint, "none", tmp_path / "run/round-1", 1)
+    at_random = list(placements(run.clips, run.victim, "random-jump", run.args.seed, 3))
+    chosen = []
+    for number in range(8):
+        played = run.played(number)
+        covered = [{p.target >= 0 for p in played if p.clip == clip} for clip in range(len(run.clips))]
+        assert all(len(kinds) == 1 for kinds in covered)
+        chosen.append([kinds == {True} for kinds in covered])
+        if number == 3:
+            assert all(p == other for p, other in zip(played, at_random, strict=True) if p.target >= 0)
+    assert 0.2 < np.mean(chosen) < 0.8
+    assert len({tuple(row) for row in chosen}) > 1
+
+
 def test_on_a_still_a_policy_has_the_time_to_look_for_its_place(clip_spec, lively_tracker):
     """Greedy steps lead uphill: to a landmark worse than both neighbours, unless the moves run out on the way."""
     clips = load_clips(clip_spec).clips
@@ -194,6 +211,7 @@ def test_what_cannot_be_used_is_refused(clip_spec, tiny_checkpoint, tmp_path):
     refused("masked faces are for evaluation", clips=f"{clip_spec}?masked=1")
     refused("nothing to resume", resume=True)
     refused("occluded-share", occluded_share=1.5)
+    refused("random-share", random_share=-0.1)
     refused("steps", steps=0)
     refused("policy 'clever'", policy="clever")
     assert not (tmp_path / "run/model.safetensors").exists()
