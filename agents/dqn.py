@@ -26,9 +26,9 @@ from tqdm import tqdm
 
 from agents.evaluate import evaluate_run, evaluation_of
 from agents.learner import Learner
-from agents.replay import TRANSITION, NStep
+from agents.replay import MAX_N_STEP, TRANSITION, NStep
 from agents.run_files import load_run, save_run, start_run_dir
-from srn_core.errors import command
+from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, check_numbers, command
 from srn_gym.episodes import Episodes
 from srn_gym.games import load_game
 from srn_gym.rules import TrainingRules, rules_of
@@ -88,6 +88,10 @@ class DQNArgs(TrainingRules):
     """Share of random actions at the end of the decay, which starts at 1."""
     epsilon_decay: float = 0.5
     """Share of the run over which epsilon falls."""
+    epsilon_spread: float = 0.0
+    """How much less later envs explore: env i of B has epsilon ** (1 + this * i / (B - 1)). 0: all alike; Ape-X has 7."""
+    blind: bool = False
+    """Show the network nothing but the covered landmark's number: what is won without looking at faces."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     eval_episodes: int = 48
@@ -98,6 +102,20 @@ class DQNArgs(TrainingRules):
     """Folder for logs and checkpoints; runs/dqn-SEED where not given."""
     resume: bool = False
     """Go on from the checkpoint in the run's folder."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, LIMITS)
+
+
+LIMITS = {
+    **dict.fromkeys(("total_steps", "num_envs", "batch_size", "updates_per_step"), COUNT),
+    **dict.fromkeys(("learning_starts", "queues", "capacity", "save_every"), COUNT),
+    **dict.fromkeys(("seed", "priority", "eval_episodes", "trunk_lr", "epsilon_spread"), NOT_NEGATIVE),
+    **dict.fromkeys(("gamma", "target_rate", "epsilon_end", "epsilon_decay"), SHARE),
+    "lr": POSITIVE,
+    "n_step": (1, MAX_N_STEP),
+}
 
 
 def train(args: DQNArgs) -> Path:
@@ -113,7 +131,7 @@ def train(args: DQNArgs) -> Path:
     writer = SummaryWriter(str(run_dir), purge_step=step)
     writer.add_text("hyper-parameters", "\n".join(f"    {k} = {v}" for k, v in dataclasses.asdict(args).items()))
     progress = tqdm(total=args.total_steps, initial=step, desc="dqn", unit="step")
-    began, first_step, returns = time.time(), step, np.zeros(args.num_envs)
+    began, first_step = time.time(), step
     while step < args.total_steps:
         # act: one coin an env
         epsilon = epsilon_at(step, args)
@@ -129,10 +147,8 @@ def train(args: DQNArgs) -> Path:
         # store
         learner.observe_rewards(reward)
         learner.replay.add(n_step.push(started, reward, played.landmark.cpu().numpy(), terminated, done))
-        returns += reward
         for env in np.flatnonzero(done):
-            writer.add_scalar("play/episodic_return", returns[env], step)
-        returns[done] = 0
+            writer.add_scalar("play/episodic_return", episodes.returns[env], step)
         episodes.reset(np.flatnonzero(done), rngs)
         step += args.num_envs
         # learn, and let the target network follow
@@ -142,7 +158,7 @@ def train(args: DQNArgs) -> Path:
             if step // args.num_envs % 20 == 0:
                 for name, value in losses.items():
                     writer.add_scalar(f"learn/{name}", value, step)
-                writer.add_scalar("play/epsilon", epsilon, step)
+                writer.add_scalar("play/epsilon", epsilon.mean(), step)
                 writer.add_scalar("play/steps_per_second", (step - first_step) / (time.time() - began), step)
         progress.update(args.num_envs)
         if step // args.save_every != (step - args.num_envs) // args.save_every or step >= args.total_steps:
@@ -152,11 +168,15 @@ def train(args: DQNArgs) -> Path:
     return run_dir
 
 
-def epsilon_at(step: int, args: DQNArgs) -> float:
-    """1 until learning starts, then a straight line to ``epsilon_end``."""
+def epsilon_at(step: int, args: DQNArgs) -> np.ndarray:
+    """Each env's share of random actions ``(B,)``: 1 until learning starts, then a straight line to ``epsilon_end``.
+
+    Env i takes that to the power ``1 + epsilon_spread * i / (B - 1)`` (Horgan et al. 2018, https://arxiv.org/abs/1803.00933).
+    """
     decay = args.epsilon_decay * (args.total_steps - args.learning_starts)
     share = (step - args.learning_starts) / max(decay, 1)
-    return float(np.clip(1 - (1 - args.epsilon_end) * share, args.epsilon_end, 1))
+    epsilon = np.clip(1 - (1 - args.epsilon_end) * share, args.epsilon_end, 1)
+    return np.asarray(epsilon ** np.linspace(1, 1 + args.epsilon_spread, args.num_envs))
 
 
 @command

@@ -25,19 +25,25 @@ import tyro
 from agents.dqn import DQNArgs
 from agents.evaluate import sibling_split
 from agents.synthesize import PlacedOcclusion, Placement, derived_seed, placements, save_clips, trained_dqn
-from srn_core.checkpoint import CARD, load_card, load_pretrained, save_pretrained
-from srn_core.errors import UserError, command
+from srn_core.checkpoint import CARD, load_card, load_pretrained, plain, save_pretrained
+from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
 from srn_core.geometry import crop_map
 from srn_core.occluders import add_square, noise_keys
 from srn_core.tracker import Tracker
 from srn_core.training.augment import PlacedOccluders, TrainingBatch, draw_batch
 from srn_core.training.occlusion import SQUARE_SHARE
-from srn_core.training.state import STATE, save_state
+from srn_core.training.state import STATE
 from srn_core.training.train import Faces, TrainArgs, TrainingRun, detection_nme, refuse_masked, run_to_end
 from srn_gym.rules import Mode
 
 # Fine-tuned weights may lose this share of the clean accuracy before they are turned down.
 CLEAN_LOSS = 0.01
+LIMITS = {
+    **dict.fromkeys(("steps", "batch", "rounds", "refresh", "sequence", "dqn_steps", "val_every"), COUNT),
+    **dict.fromkeys(("occluded_share", "random_share"), SHARE),
+    "seed": NOT_NEGATIVE,
+    "lr": POSITIVE,
+}
 VALIDATION_SEED = 0
 
 
@@ -123,12 +129,7 @@ def checked(args: FinetuneArgs) -> FinetuneArgs:
     clips = args.clips or ("demo?split=train",)
     val = args.val or tuple(sibling_split(spec, "val") for spec in clips)
     refuse_masked((*clips, *val))
-    for name in ("steps", "rounds", "refresh", "sequence"):
-        if getattr(args, name) < 1:
-            raise UserError(f"--{name} {getattr(args, name)}: expected at least 1")
-    for name in ("occluded_share", "random_share"):
-        if not 0 <= getattr(args, name) <= 1:
-            raise UserError(f"--{name.replace('_', '-')} {getattr(args, name)}: expected a share from 0 to 1")
+    check_numbers(args, LIMITS)
     there = (args.out / CARD).is_file() or (args.out / "round-1").is_dir()
     if there and not args.resume:
         raise UserError(f"{args.out}: holds a run already; add --resume to go on with it, or give another --out")
@@ -160,8 +161,8 @@ class FinetuningRun(TrainingRun):
             device=args.device, seed=derived_seed(args.seed, number), val_every=args.val_every,
             resume=(folder / STATE).is_file(),
         )  # fmt: skip
-        super().__init__(training)
         self.finetuning, self.policy = args, policy
+        super().__init__(training)
         self.victim = Tracker(load_pretrained(tracker), args.device)
         self.start: float = self.metadata.get("start", 0.0)
         self.rank: tuple[bool, float] = tuple(self.metadata.get("rank", (True, float("inf"))))
@@ -209,8 +210,12 @@ class FinetuningRun(TrainingRun):
         if step and rank <= self.rank:
             self.rank, self.best = rank, covered
             save_pretrained(averaged, self.args.out, {**self.card(step, errors), **self._findings(clean, covered)})
-        metadata = {"step": step, "best": self.best if step else None, "start": self.start, "rank": list(self.rank)}
-        save_state(self.args.out, self.model, self.average, self.optimisers, metadata)
+        self.save({"step": step, "best": self.best if step else None, "start": self.start, "rank": list(self.rank)})
+
+    def arguments(self) -> dict[str, Any]:
+        """See the training's; of the fine-tuning all but what may change from round to round."""
+        given = plain(self.finetuning)
+        return super().arguments() | {name: given[name] for name in ("policy", "occluded_share", "random_share", "refresh")}
 
     def covered_faces(self) -> Faces:
         """The validation faces, each with the noise square on a random landmark, the same at every validation."""

@@ -32,7 +32,7 @@ class Learner:
         self.features = shared_features(game, args.tracker, args.encoder)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(args.seed)
-            self.online = QNet(self.features, args.trunk == "tuned").to(game.device)
+            self.online = QNet(self.features, args.trunk == "tuned", args.blind).to(game.device)
         self.target = copy.deepcopy(self.online)
         self.optimiser = torch.optim.Adam(self._parameter_groups(), lr=args.lr)
         self.replay = MultiQueueReplay(args.queues, args.capacity, args.gamma, args.single_queue, args.priority)
@@ -40,6 +40,8 @@ class Learner:
         # Rewards are NMEs of a few percent: standardised by those seen before learning starts. Episodes have a fixed
         # length, so an affine change of the reward leaves the order of policies as it is.
         self.reward_count, self.reward_mean, self.reward_square = 0, 0.0, 0.0
+        # 1 + gamma + ... of 1 to n steps.
+        self._discounts = torch.tensor(np.cumsum(args.gamma ** np.arange(args.n_step)), dtype=torch.float32, device=game.device)
 
     def _parameter_groups(self) -> list[dict[str, object]]:
         groups: list[dict[str, object]] = [{"params": self.online.head.parameters()}]
@@ -48,8 +50,8 @@ class Learner:
         return groups
 
     @torch.no_grad()
-    def act(self, clip: Tensor, frame: Tensor, landmark: Tensor, epsilon: float) -> Tensor:
-        """Epsilon-greedy actions ``(B,)``: one coin an env."""
+    def act(self, clip: Tensor, frame: Tensor, landmark: Tensor, epsilon: float | np.ndarray) -> Tensor:
+        """Epsilon-greedy actions ``(B,)``: one coin an env, with one epsilon or ``(B,)``."""
         explore = self.rng.random(len(clip)) < epsilon
         random = self.rng.integers(NUM_ACTIONS, size=len(clip))
         actions = torch.from_numpy(random).to(clip.device)
@@ -112,5 +114,4 @@ class Learner:
     def _standardised(self, reward: Tensor, steps: Tensor) -> Tensor:
         """n-step sums of rewards as n-step sums of standardised rewards."""
         deviation = max(self.reward_square - self.reward_mean**2, 1e-12) ** 0.5
-        weights = (1 - self.args.gamma**steps) / (1 - self.args.gamma)
-        return (reward - self.reward_mean * weights) / deviation
+        return (reward - self.reward_mean * self._discounts[steps - 1]) / deviation

@@ -15,13 +15,15 @@ class QNet(nn.Module):
     """An SRN that looks at a candidate's patches, and a head that values what it makes of them.
 
     Attributes:
+        blind: see nothing: values follow from the covered landmark's number alone.
         head: the :class:`QHead`.
         encoder: the SRN whose trunk learns too; None: the frozen one, whose answers are computed once.
     """
 
-    def __init__(self, features: FrozenFeatures, tuned: bool = False) -> None:
-        """``tuned``: the trunk learns too, from the frozen SRN's weights."""
+    def __init__(self, features: FrozenFeatures, tuned: bool = False, blind: bool = False) -> None:
+        """``tuned``: the trunk learns too, from the frozen SRN's weights; ``blind``: nothing of a picture is seen."""
         super().__init__()
+        self.blind = blind
         self.head = QHead(features.size, features.game.num_landmarks)
         self.encoder: SRN | None = None
         if tuned:
@@ -30,6 +32,8 @@ class QNet(nn.Module):
 
     def see(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, covered: Tensor) -> Tensor:
         """What the SRN makes of the frames with landmark ``covered`` hidden: ``(B,)`` indices -> ``(B, F)``."""
+        if self.blind:
+            return torch.zeros(len(clip), features.size, device=clip.device)
         if self.encoder is None:
             return features(clip, frame, covered)
         return encode(self.encoder, self.encoder.patch_features(features.patches(clip, frame, covered)))

@@ -26,6 +26,7 @@ TRANSITION = np.dtype(
         ("terminated", np.bool_),
     ]
 )
+MAX_N_STEP = int(np.iinfo(TRANSITION["steps"]).max)
 
 
 class Sample(NamedTuple):

@@ -15,7 +15,7 @@ from agents.policies import Policy, Position
 from agents.qnet import QNet
 from agents.sb3_extra import LIBRARY, require
 from srn_core.checkpoint import CARD, load_tensors, plain, read_json, save_tensors
-from srn_core.errors import UserError
+from srn_core.errors import UserError, check_resumed
 from srn_gym.dynamics import OcclusionGame
 from srn_gym.rules import GameRules, rules_of
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 POLICY, STATE = "policy.safetensors", "state.safetensors"
 # Arguments that may change when a run goes on; total_steps sets how far.
 FREE = {"total_steps", "val_clips", "eval_episodes", "save_every", "device", "run_dir", "resume"}
-EPISODE_TENSORS = ("clip", "frame", "landmark", "start", "state")
+EPISODE_TENSORS = ("clip", "frame", "landmark", "start", "state", "returns")
 
 
 def start_run_dir(folder: Path, resume: bool) -> Path:
@@ -72,11 +72,7 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
     Raises:
         UserError: a damaged file, or a run of other arguments.
     """
-    before, now = load_tensors(folder / POLICY)[1]["arguments"], plain(learner.args)
-    changed = [name for name in now if name not in FREE and before.get(name) != now[name]]
-    if changed:
-        options = ", ".join(f"--{name.replace('_', '-')} {before.get(name)}" for name in changed)
-        raise UserError(f"{folder}: was begun with {options}; resume it with the same, or give another --run-dir")
+    check_resumed(folder, load_tensors(folder / POLICY)[1]["arguments"], plain(learner.args), FREE)
     tensors, metadata = load_tensors(folder / STATE)
     learner.online.load_state_dict(_under("online", tensors))
     learner.target.load_state_dict(_under("target", tensors))
@@ -107,7 +103,8 @@ class LearnedPolicy:
     def begin(self, game: OcclusionGame, clip: Tensor, landmark: Tensor, rngs: Sequence[np.random.Generator]) -> None:
         if self._features is None or self._features.game is not game:
             self._features = shared_features(game, self.arguments["tracker"], self.arguments["encoder"])
-            self.network = QNet(self._features, self.arguments["trunk"] == "tuned").to(game.device).eval()
+            tuned, blind = self.arguments["trunk"] == "tuned", self.arguments.get("blind", False)
+            self.network = QNet(self._features, tuned, blind).to(game.device).eval()
             self.network.load_state_dict(self.tensors)
 
     @torch.no_grad()

@@ -10,13 +10,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-import shutil
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 if __package__ in (None, ""):
     # Run as a file, the folder above is not on the path unless the package is installed.
@@ -40,6 +39,7 @@ from srn_gym.rules import Mode
 
 Arm = Literal["none", "rsf", "hofs", "mixed", "greedy", "optimal"]
 POLICIES: Mapping[Arm, str] = {"none": "none", "rsf": "random-jump", "greedy": "greedy", "optimal": "optimal"}
+ROWS = "rows.json"
 # What may change between calls that share a folder; all else must stay as it was.
 FREE = ("arms", "seeds", "occluder", "out", "device")
 
@@ -104,18 +104,17 @@ def hofs(args: HofsArgs) -> list[dict[str, Any]]:
     base, origin = base_tracker(args)
     settings = {name: value for name, value in plain(args).items() if name not in FREE}
     check_settings(args.out, settings | {"base_key": Tracker(load_pretrained(base), "cpu").key})
-    rows = []
     jobs = [(arm, seed) for seed in args.seeds for arm in args.arms]
     for arm, seed in tqdm(jobs, desc="arms x seeds"):
-        rows += finished_rows(args, base, arm, seed)
+        finish(args, base, arm, seed)
+    rows = finished_rows(args)
     figures = summarise(rows)
-    title = f"fine-tuned {args.steps} steps from {Path(base).name}, occluder {args.occluder}, {len(args.seeds)} seeds"
+    title = f"fine-tuned {args.steps} steps from {Path(base).name}, occluder {args.occluder}"
     print_figures(figures, title)
-    folder = args.out / args.occluder
-    command_line = shlex.join(["python", "benchmarks/hofs.py", *option_words(args, ("device",))])
-    record = {"command": command_line, "settings": plain(args), "base": origin, "figures": figures, "rows": rows}
+    folder, commands = args.out / args.occluder, command_lines(args, rows)
+    record = {"commands": commands, "settings": plain(args), "base": origin, "figures": figures, "rows": rows}
     write_json(folder / "hofs.json", record)
-    write_text(folder / "hofs.md", page(figures, title, command_line))
+    write_text(folder / "hofs.md", page(figures, title, [origin, *commands]))
     plot_figures(figures, rows, title, folder / "hofs.png")
     return figures
 
@@ -142,11 +141,31 @@ def base_tracker(args: HofsArgs) -> tuple[str, str]:
     return str(folder), origin
 
 
-def finished_rows(args: HofsArgs, base: str, arm: Arm, seed: int) -> list[dict[str, Any]]:
-    """One arm and seed: from its file, or fine-tuned and measured; a row a test set and clip."""
+def finished_rows(args: HofsArgs) -> list[dict[str, Any]]:
+    """The rows of all arms and seeds that are finished in the folder, by this call or another; one a test set and clip."""
+    files = [file for arm in get_args(Arm) for file in sorted(_arm_folder(args, arm).glob(f"seed-*/{arm}/{ROWS}"))]
+    return [row for file in files for row in read_json(file)]
+
+
+def command_lines(args: HofsArgs, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What makes these rows: a command for all arms that have the same seeds."""
+    seeds = {arm: tuple(sorted({row["seed"] for row in rows if row["arm"] == arm})) for arm in get_args(Arm)}
+    lines = []
+    for alike in dict.fromkeys(filter(None, seeds.values())):
+        call = dataclasses.replace(args, arms=tuple(arm for arm in seeds if seeds[arm] == alike), seeds=alike)
+        lines.append(shlex.join(["python", "benchmarks/hofs.py", *option_words(call, ("device",))]))
+    return lines
+
+
+def _arm_folder(args: HofsArgs, arm: Arm) -> Path:
     # Clean faces are the same whatever the occluder.
-    folder = args.out / ("clean" if arm == "none" else args.occluder) / f"seed-{seed}" / arm
-    file = folder / "rows.json"
+    return args.out / ("clean" if arm == "none" else args.occluder)
+
+
+def finish(args: HofsArgs, base: str, arm: Arm, seed: int) -> None:
+    """Fine-tune and measure one arm with one seed, if that is not done yet."""
+    folder = _arm_folder(args, arm) / f"seed-{seed}" / arm
+    file = folder / ROWS
     if not file.is_file():
         policy = POLICIES.get(arm) or _dqn(args, base, seed)
         finetune(
@@ -161,9 +180,9 @@ def finished_rows(args: HofsArgs, base: str, arm: Arm, seed: int) -> list[dict[s
         found = measure(tracker, args.test, args.covered, args.video, args.mode, args.episodes)
         key = {"arm": arm, "seed": seed, "occluder": "none" if arm == "none" else args.occluder}
         write_json(file, [{**key, **row} for row in found])
-        # The optimiser's state is four times the tracker.
-        shutil.rmtree(folder / "round-1")
-    return list(read_json(file))
+        # The optimiser's state is four times the tracker; the logs stay.
+        for tensors in (folder / "round-1").glob("*.safetensors"):
+            tensors.unlink()
 
 
 def _dqn(args: HofsArgs, base: str, seed: int) -> str:

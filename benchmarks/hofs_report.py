@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import matplotlib
@@ -21,11 +22,19 @@ from srn_core.metrics import bootstrap_interval
 
 HARD, REFERENCES = "hofs", ("none", "rsf")
 BOOTSTRAP_SEED = 0
+HOW = (
+    "Differences in percent of the reference's mean, paired by clip and seed [95 % over clips]. All policies played "
+    "against the tracker that all arms start from, with the noise square, whatever lies on their places in "
+    "training; a DQN was trained on the first --clips. Each arm's weights are those that did best on --val under "
+    "noise squares at random places, among those within 1 % of the clean error there; the worst case, too, is that "
+    "of a noise square. On a still the optimum has one move, so optimal and greedy are the same there, as in its "
+    "occluded stills: each is played 16 times from where the last move led."
+)
 Rows = Sequence[Mapping[str, Any]]
 
 
 def summarise(rows: Rows) -> list[dict[str, Any]]:
-    """One row a test set, data spec and arm, in the order in which they appear.
+    """One row a test set, data spec and arm, in the order in which they appear; ``seeds`` is how many an arm has.
 
     ``mean`` is over clips and seeds, in percent of the inter-ocular distance. ``vs_none`` and ``vs_rsf`` are paired
     differences ``{"mean", "ci95", "relative"}`` (``relative``: percent of the reference's mean), resampled over clips; None
@@ -38,7 +47,8 @@ def summarise(rows: Rows) -> list[dict[str, Any]]:
         for arm in arms:
             values = _values(chosen, arm)
             figure: dict[str, Any] = {"set": name, "data": data, "arm": arm}
-            figure |= {"n_clips": len({clip for _, clip in values}), "mean": float(np.mean(list(values.values())))}
+            figure |= {"seeds": len({seed for seed, _ in values}), "n_clips": len({clip for _, clip in values})}
+            figure["mean"] = float(np.mean(list(values.values())))
             for reference in REFERENCES:
                 compared = reference in arms and reference != arm
                 figure[f"vs_{reference}"] = _difference(values, _values(chosen, reference)) if compared else None
@@ -64,7 +74,7 @@ def print_figures(figures: Rows, title: str) -> None:
     """The figures as a table on the screen."""
     caption = "% of the inter-ocular distance, mean over clips and seeds; differences paired, [95 % interval over clips]"
     table = Table(title=title, caption=caption)
-    for heading in ("test set", "arm", "value", *(f"against {reference}" for reference in REFERENCES), "clips"):
+    for heading in ("test set", "arm", "value", *(f"against {reference}" for reference in REFERENCES), "seeds", "clips"):
         table.add_column(heading, justify="left" if heading in ("test set", "arm") else "right")
     for i, figure in enumerate(figures):
         differences = (difference_text(figure[f"vs_{reference}"]) for reference in REFERENCES)
@@ -72,18 +82,19 @@ def print_figures(figures: Rows, title: str) -> None:
         label = (
             f"{SETS[figure['set']]}\n{spec_label(figure['data'])}" if i == 0 or _part(figures[i - 1]) != _part(figure) else ""
         )
-        values = f"{figure['mean']:.3f}", *differences, str(figure["n_clips"])
+        values = f"{figure['mean']:.3f}", *differences, str(figure["seeds"]), str(figure["n_clips"])
         table.add_row(label, figure["arm"], *values, end_section=ends)
     Console(width=150).print(table)
 
 
-def page(figures: Rows, title: str, command: str) -> str:
+def page(figures: Rows, title: str, commands: Sequence[str]) -> str:
     """The figures in Markdown: a line a test set, each arm's mean, and what HOFS brings, in percent of the reference's mean."""
-    arms = list(dict.fromkeys(figure["arm"] for figure in figures))
+    seeds = {figure["arm"]: figure["seeds"] for figure in figures}
+    arms = list(seeds)
     differences = [f"HOFS against {reference}" for reference in REFERENCES if HARD in arms and reference in arms]
-    headings = ["% of the inter-ocular distance", "clips", *arms, *differences]
-    lines = [f"# {title}", "", f"`{command}`", ""]
-    lines += ["Differences in percent of the reference's mean, paired by clip and seed [95 % over clips].", ""]
+    headings = ["% of the inter-ocular distance", "clips", *(f"{arm} ({count} seeds)" for arm, count in seeds.items())]
+    headings += differences
+    lines = [f"# {title}", "", "```", *commands, "```", "", *wrap(HOW, 120), ""]
     lines += [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
     for name, data in dict.fromkeys(map(_part, figures)):
         row = {figure["arm"]: figure for figure in figures if _part(figure) == (name, data)}

@@ -10,7 +10,7 @@ import cv2
 import tyro
 
 from srn_core.data.sheet import DataArgs, show_data
-from srn_core.errors import UserError, command
+from srn_core.errors import command
 from srn_core.evaluate_command import EvaluateArgs, evaluate_command
 from srn_core.track_video import TrackArgs, track_video
 from srn_core.training.train import TrainArgs, train
@@ -36,12 +36,7 @@ def main() -> None:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     args = tyro.cli(Command, prog="srn", description=main.__doc__)
-    try:
-        RUN[type(args)](args)
-    except OSError as error:
-        if error.filename is None:
-            raise
-        raise UserError(f"{error.filename}: {error.strerror}; expected a path that can be used") from None
+    RUN[type(args)](args)
 
 
 if __name__ == "__main__":

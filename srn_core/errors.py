@@ -3,29 +3,80 @@
 from __future__ import annotations
 
 import functools
+import math
 import sys
-from collections.abc import Callable
-from typing import ParamSpec
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, ParamSpec
 
 P = ParamSpec("P")
+Limits = tuple[float, float]
+COUNT: Limits = (1, math.inf)
+NOT_NEGATIVE: Limits = (0, math.inf)
+POSITIVE: Limits = (math.ulp(0.0), math.inf)
+SHARE: Limits = (0, 1)
 
 
 class UserError(Exception):
     """What the user gave cannot be used; the message says what was given, what was expected and what to do."""
 
 
+def check_numbers(args: object, limits: Mapping[str, Limits]) -> None:
+    """Refuse a command's arguments that lie outside their limits, ends included, or are nan; None is left out.
+
+    Args:
+        args: has an attribute of each name.
+        limits: name -> the smallest and the largest value.
+
+    Raises:
+        UserError: names the option, its value and what was expected.
+    """
+    for name, (low, high) in limits.items():
+        value = getattr(args, name)
+        if value is None or (low <= value <= high and value != math.inf):
+            continue
+        expected = f"from {low:g} to {high:g}" if high < math.inf else "above 0" if 0 < low < 1 else f"of at least {low:g}"
+        raise UserError(f"--{name.replace('_', '-')} {value}: expected a number {expected}")
+
+
+def check_resumed(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], free: Collection[str]) -> None:
+    """Refuse to go on with a run under other arguments than it was begun with.
+
+    Args:
+        folder: the run's, for the message.
+        before: its arguments as the run has saved them; those that it has not may be any.
+        now: the arguments given.
+        free: names that may differ.
+
+    Raises:
+        UserError: names what differs.
+    """
+    changed = [name for name in now if name not in free and name in before and before[name] != now[name]]
+    if changed:
+        options = ", ".join(f"--{name.replace('_', '-')} {before[name]}" for name in changed)
+        raise UserError(f"{folder}: was begun with {options}; resume it with the same, or give another folder")
+
+
 def command(main: Callable[P, None]) -> Callable[P, None]:
-    """Wrap a command's entry point: a :class:`UserError` becomes one line on stderr and exit status 2."""
+    """Wrap a command's entry point: a :class:`UserError`, or a path that cannot be used, becomes one line on stderr and exit
+    status 2."""
 
     @functools.wraps(main)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             main(*args, **kwargs)
         except UserError as error:
-            print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-            raise SystemExit(2) from None
+            message = str(error)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            message = f"{error.filename}: {error.strerror}; expected a path that can be used"
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             raise SystemExit(130) from None
+        else:
+            return
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        raise SystemExit(2)
 
     return wrapped

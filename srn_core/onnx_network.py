@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from srn_core.errors import UserError
+from srn_core.landmarks import SCHEMES
 
 Network = Callable[[np.ndarray], np.ndarray]
 """``(1, 3, n, n)`` or ``(1, n, n, 3)`` float32 -> the numbers of one output, float32 ``(1, ...)``."""
@@ -23,6 +24,7 @@ CHOICES = {
     "output": ("unit", "pixel"),
     "runtime": ("opencv", "onnxruntime"),
     "preset": ("small", "paper"),
+    "scheme": tuple(SCHEMES),
 }
 
 
@@ -41,6 +43,7 @@ class OnnxOptions:
         blob: name of the output, where there are several.
         runtime: ``opencv``, or ``onnxruntime`` (the extra ``onnx``).
         preset: whose crop and patches the game plays with: ``small`` or ``paper``.
+        scheme: the landmarks that it gives: ``68``, ``98`` (WFLW) or ``29`` (COFW).
     """
 
     size: int = 112
@@ -53,6 +56,7 @@ class OnnxOptions:
     blob: str = ""
     runtime: str = "opencv"
     preset: str = "small"
+    scheme: str = "68"
 
     def normalised(self, crop: np.ndarray) -> np.ndarray:
         """A face as the network wants it: ``(3, n, n)`` RGB, 0 to 255 -> ``(1, ...)`` float32."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -110,8 +110,13 @@ class Tracker:
 
         Returns:
             ``(N, L, 2)`` float32 landmarks, image pixels.
+
+        Raises:
+            ValueError: boxes of another shape, without extent, or not finite.
         """
-        boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
+        boxes = _read_boxes(boxes, 2)
+        if not len(boxes):
+            return np.zeros((0, self.scheme.num_landmarks, 2), np.float32)
         crops = [crop_image(image, box, self.crop) for image, box in zip(images, boxes, strict=True)]
         return self.detect_crops(np.stack(crops), boxes, steps=steps, mirror=mirror)
 
@@ -150,26 +155,47 @@ class Tracker:
 
         Yields:
             ``(L, 2)`` float32 landmarks, frame pixels.
+
+        Raises:
+            ValueError: fewer boxes than frames, or one of another shape, without extent, or not finite.
         """
+        if isinstance(boxes, list | tuple) and np.ndim(boxes) == 1:
+            boxes = np.array(boxes)
         fixed = isinstance(boxes, np.ndarray) and boxes.ndim == 1
         given = iter(()) if fixed else iter(boxes)
-        box = np.asarray(boxes, np.float32) if fixed else None
+        box = _read_boxes(boxes, 1) if fixed else None
         state, found = self.start(1), None
         for frame in frames:
-            current = box if fixed else np.asarray(next(given), np.float32)
-            assert current is not None
+            current = box
+            if current is None:
+                if (following := next(given, None)) is None:
+                    raise ValueError("boxes: fewer than frames; expected one box (4,), or one a frame")
+                current = _read_boxes(following, 1)
             images, places = self._tensors(crop_image(frame, current, self.crop)[None], current[None])
             mapping, shape = crop_map(current[None], self.crop), None
             if start == "previous" and found is not None:
                 shape = torch.from_numpy(mapping.to_crop(found[None])).to(self.device)
             landmarks, state = self.step(images, places, state, shape, steps)
             found = mapping.to_frame(landmarks.cpu().numpy())[0]
-            box = np.concatenate([found.min(0), found.max(0)])
+            if fixed:
+                box = np.concatenate([found.min(0), found.max(0)])
             yield found
 
     def _tensors(self, crops: np.ndarray, boxes: np.ndarray) -> tuple[Tensor, Tensor]:
         images = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2)
         return images, torch.from_numpy(boxes_in_crop(boxes, self.crop)).to(self.device)
+
+
+def _read_boxes(boxes: Any, ndim: int) -> np.ndarray:
+    """Face boxes ``(4,)`` or ``(N, 4)``, float32, after a check."""
+    read = np.asarray(boxes, np.float32)
+    if read.ndim == ndim == 2 and not len(read):
+        return read
+    if read.ndim != ndim or read.shape[-1] != 4:
+        raise ValueError(f"boxes of shape {read.shape}; expected {'(N, 4)' if ndim == 2 else '(4,)'}: x0, y0, x1, y1")
+    if not (np.isfinite(read).all() and (read[..., 2:] > read[..., :2]).all()):
+        raise ValueError("boxes: expected finite x0, y0, x1, y1 with x0 < x1 and y0 < y1")
+    return read
 
 
 @lru_cache(maxsize=8)

@@ -6,11 +6,15 @@ name                              victim
 a checkpoint's name or folder     :class:`srn_core.tracker.Tracker`
 ``onnx:PATH?size=112&...``        :class:`OnnxVictim`: any network that regresses the landmarks from a crop
 ``constant``                      :class:`ConstantVictim`: the mean shape in the box, whatever the frame shows
+``MODULE:FUNCTION``               your own: ``FUNCTION(device)`` of an importable module gives a
+                                  :class:`srn_core.tracker.Victim`
 ================================= ===========================================================================
 """
 
 from __future__ import annotations
 
+import importlib
+import re
 import zlib
 from pathlib import Path
 
@@ -27,33 +31,47 @@ from srn_core.model.mean_shape import MEAN_SHAPES
 from srn_core.onnx_network import Network, OnnxOptions, open_network, parse_options
 from srn_core.tracker import Victim, load_tracker
 
-SCHEME = "68"
+FACTORY = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_]\w*)")
+VICTIM_PARTS = ("scheme", "crop", "patch_size", "device", "key", "start", "step")
 
 
 def is_srn(name: str) -> bool:
     """Whether a victim's name is that of a checkpoint."""
-    return name != "constant" and not name.startswith("onnx:")
+    return name != "constant" and not name.startswith("onnx:") and not FACTORY.fullmatch(name)
 
 
 def load_victim(name: str, device: str = "auto") -> Victim:
     """The victim of a name, see the module.
 
     Raises:
-        UserError: no such checkpoint or file, an unknown option, or a network of another number of points.
+        UserError: no such checkpoint, file or function, an unknown option, or a network of another number of points.
     """
     if name == "constant":
         return ConstantVictim(pick_device(device))
     if name.startswith("onnx:"):
         return OnnxVictim(name, pick_device(device))
+    if match := FACTORY.fullmatch(name):
+        return _made_by(name, match[1], match[2], pick_device(device))
     return load_tracker(name, device)
+
+
+def _made_by(name: str, module: str, function: str, device: torch.device) -> Victim:
+    try:
+        make = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"victim '{name}': {error}; expected MODULE:FUNCTION that can be imported") from None
+    victim: Victim = make(device)
+    if missing := [part for part in VICTIM_PARTS if not hasattr(victim, part)]:
+        raise UserError(f"victim '{name}': has no {', '.join(missing)}; expected what srn_core.tracker.Victim names")
+    return victim
 
 
 class Memoryless:
     """What victims have in common that see every frame afresh; the game plays with them on a preset SRN's crop and patches."""
 
-    def __init__(self, device: torch.device, key: str, preset: str = "small") -> None:
+    def __init__(self, device: torch.device, key: str, preset: str = "small", scheme: str = "68") -> None:
         config = SRNConfig.preset(preset)
-        self.scheme, self.crop, self.patch_size = SCHEMES[SCHEME], config.crop, config.patch_size
+        self.scheme, self.crop, self.patch_size = SCHEMES[scheme], config.crop, config.patch_size
         self.device, self.key = device, key
 
     def start(self, batch: int) -> Tensor:
@@ -66,7 +84,7 @@ class ConstantVictim(Memoryless):
 
     def __init__(self, device: torch.device) -> None:
         super().__init__(device, "constant")
-        self._mean_shape = torch.tensor(MEAN_SHAPES[SCHEME], device=device)
+        self._mean_shape = torch.tensor(MEAN_SHAPES[self.scheme.name], device=device)
 
     def step(self, frames: Tensor, boxes: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """See :meth:`Victim.step`."""
@@ -90,13 +108,14 @@ class OnnxVictim(Memoryless):
         path = Path(head.removeprefix("onnx:"))
         self.options: OnnxOptions = parse_options(name, query)
         self._network: Network = open_network(name, path, self.options)
-        super().__init__(device, f"{zlib.crc32(query.encode(), zlib.crc32(path.read_bytes())):08x}", self.options.preset)
+        key = f"{zlib.crc32(query.encode(), zlib.crc32(path.read_bytes())):08x}"
+        super().__init__(device, key, self.options.preset, self.options.scheme)
         blank = self.options.normalised(np.zeros((3, self.options.size, self.options.size), np.float32))
         values = self._network(blank).size
         if values != 2 * self.scheme.num_landmarks:
             raise UserError(
                 f"victim '{name}': the network gives {values} numbers; expected x and y of {self.scheme.num_landmarks} points, "
-                f"{2 * self.scheme.num_landmarks}; choose a network of this scheme, or its output with blob=NAME"
+                f"{2 * self.scheme.num_landmarks}; name its scheme with scheme=NAME, or its output with blob=NAME"
             )
 
     @torch.inference_mode()

@@ -14,7 +14,7 @@ from srn_core.errors import UserError
 from srn_gym.dynamics import NUM_ACTIONS, OcclusionGame
 from srn_gym.episodes import Episodes, Step
 from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER, load_game
-from srn_gym.render import draw_env, show
+from srn_gym.render import TITLE, close_window, draw_env, show
 
 RENDER_MODES = ("human", "rgb_array")
 RENDER_FPS = 10
@@ -83,7 +83,8 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     |-------------------|----------------------|-------------------------------------------------------------------------|
     | `clips`           | `"demo?split=train"` | data spec of the clips                                                  |
     | `tracker`         | `"srn-small"`        | the victim: a checkpoint's name or folder, `"onnx:PATH?size=112&..."`,  |
-    |                   |                      | a network in an ONNX file, or `"constant"` (`srn_core.victims`)         |
+    |                   |                      | a network in an ONNX file, `"constant"`, or your own by                 |
+    |                   |                      | `"MODULE:FUNCTION"` (`srn_core.victims`)                                |
     | `device`          | `"auto"`             | `"auto"`, `"cpu"`, `"cuda"`, `"cuda:N"`                                 |
     | `mode`            | `"detect"`           | `"detect"`: the tracker sees each frame afresh; `"track"`: it remembers |
     | `occluder`        | `"noise"`            | what covers: `"noise"` (uniform), `"black"`, `"blur"` (what is below,   |
@@ -134,7 +135,7 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
         self.episodes = Episodes(self.game, 1, window)
         self.observation_space = observation_space(self.game)
         self.action_space = Discrete(NUM_ACTIONS)
-        self._started = False
+        self._started, self._ended = False, False
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
         """Begin an episode; ``options`` may set ``clip``, ``frame`` and ``landmark``.
@@ -144,26 +145,31 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
         """
         super().reset(seed=seed)
         self.episodes.reset([0], [self.np_random], options)
-        self._started = True
+        self._started, self._ended = True, False
+        self._show()
         return self._observation(), _single(reset_info(self.episodes))
 
     def step(self, action: np.int64) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Cover the shown frame and go on to the next.
 
         Raises:
-            ResetNeeded: there is no episode yet.
+            ResetNeeded: there is no episode yet, or it has ended.
             ValueError: no such action.
         """
-        if not self._started:
-            raise ResetNeeded("step() before reset(); call reset() first")
+        if not self._started or self._ended:
+            raise ResetNeeded(f"step() {'after the episode ended' if self._ended else 'before reset()'}; call reset() first")
         if not self.action_space.contains(action):
             raise ValueError(f"action {action!r}: expected 0, 1 or 2")
         step = self.episodes.step(torch.tensor([int(action)], device=self.game.device))
-        info = _single(step_info(self.game, step))
-        return self._observation(), float(step.reward[0]), bool(step.terminated[0]), bool(step.truncated[0]), info
+        info, terminated, truncated = _single(step_info(self.game, step)), bool(step.terminated[0]), bool(step.truncated[0])
+        self._ended = terminated or truncated
+        self._show()
+        return self._observation(), float(step.reward[0]), terminated, truncated, info
 
     def render(self) -> np.ndarray | None:
         """Draw the last step, truth in green and prediction in pink; before the first, the shown frame.
+
+        With ``human``, :meth:`reset` and :meth:`step` call it themselves.
 
         Returns:
             ``(H, W, 3)`` uint8 RGB for ``rgb_array``; ``human`` shows it in a window and returns None.
@@ -179,8 +185,17 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
         picture = draw_env(self.episodes, 0)
         if self.render_mode == "rgb_array":
             return picture
-        show(picture, "OcclusionSynthesis", "render_mode 'human'", "use render_mode='rgb_array'")
+        show(picture, TITLE, "render_mode 'human'", "use render_mode='rgb_array'")
         return None
+
+    def close(self) -> None:
+        """Close the window of ``human``."""
+        if self.render_mode == "human" and self._started:
+            close_window(TITLE)
+
+    def _show(self) -> None:
+        if self.render_mode == "human":
+            self.render()
 
     def _observation(self) -> np.ndarray:
         return np.asarray(self.episodes.observation()[0].cpu().numpy())

@@ -53,6 +53,7 @@ class Episodes:
         start: ``(B,)`` int64 frame on which the episode began.
         state: ``(B, D)`` the tracker's memory.
         last: the step before; None before the first.
+        returns: ``(B,)`` float64 sum of the episode's rewards so far.
         played: ``(B,)`` bool, whether the env has made a step since its reset, so that ``last`` belongs to its episode.
     """
 
@@ -63,11 +64,12 @@ class Episodes:
             UserError: ``num_envs`` or ``window`` is below 1.
         """
         for name, value in (("num_envs", num_envs), ("window", window)):
-            if value is not None and value < 1:
+            if value is not None and not (isinstance(value, int) and value >= 1):
                 raise UserError(f"{name} {value}: expected a whole number of at least 1")
         self.game, self.num_envs, self.window = game, num_envs, window
         self.clip, self.frame, self.landmark, self.start = torch.zeros(4, num_envs, dtype=torch.int64, device=game.device)
         self.state = game.tracker.start(num_envs)
+        self.returns = torch.zeros(num_envs, dtype=torch.float64, device=game.device)
         self.played = torch.zeros(num_envs, dtype=torch.bool, device=game.device)
         self.last: Step | None = None
 
@@ -98,6 +100,7 @@ class Episodes:
         self.clip, self.landmark = self.clip.index_put(rows, clip), self.landmark.index_put(rows, landmark)
         self.frame, self.start = self.frame.index_put(rows, frame), self.start.index_put(rows, frame)
         self.state = self.state.index_put(rows, self.game.tracker.start(len(envs)))
+        self.returns = self.returns.index_fill(0, rows[0], 0)
         self.played = self.played.index_fill(0, rows[0], False)
 
     def step(self, actions: Tensor) -> Step:
@@ -115,6 +118,7 @@ class Episodes:
         self.frame = self.frame + (~terminated).long()
         self.landmark = torch.where(targets == NO_OCCLUDER, self.landmark, targets)
         self.state = response.state
+        self.returns = self.returns + response.reward
         self.played = torch.ones_like(self.played)
         return self.last
 

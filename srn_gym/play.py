@@ -19,10 +19,9 @@ import tyro
 from srn_core.errors import command
 from srn_gym.env import OcclusionSynthesisEnv
 from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER
-from srn_gym.render import require_display, show
+from srn_gym.render import TITLE, require_display, show
 from srn_gym.rules import GameRules
 
-TITLE = "OcclusionSynthesis"
 ACTIONS = ("previous", "same", "next")
 QUIT = "quit"
 # What OpenCV calls the keys on X11, Windows and macOS.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Any
@@ -16,6 +17,7 @@ TRUTH_COLOUR = (60, 220, 90)
 PREDICTION_COLOUR = (255, 70, 200)
 TEXT_COLOUR = (240, 240, 240)
 PICTURE_SIZE = 448
+TITLE = "OcclusionSynthesis"
 CAPTION_HEIGHT = 44
 # cv2 takes points in 1/16 px.
 SHIFT = 4
@@ -87,6 +89,12 @@ def show(picture: np.ndarray, title: str, what: str, remedy: str) -> None:
         cv2.waitKey(1)
     except cv2.error:
         raise UserError(f"{what}: this OpenCV has no windows; {remedy}") from None
+
+
+def close_window(title: str) -> None:
+    """Close a window of :func:`show`, if it is there."""
+    with contextlib.suppress(cv2.error):
+        cv2.destroyWindow(title)
 
 
 def _fixed_point(points: np.ndarray, zoom: int) -> Any:

@@ -23,6 +23,12 @@ CHOICES = {
 }
 REFERENCE_SIZE = 224
 """Side of the crop, pixels, at whose scale occluder sizes are given."""
+KINDS_OF = {
+    "occluder_size": ((int,), f"a whole number of pixels from 1 to {REFERENCE_SIZE}"),
+    "noise_seed": ((int,), "a whole number from 0 to 2**63 - 1"),
+    "noise_per_frame": ((bool,), "true or false"),
+    "reward_cap": ((int, float, type(None)), "a fraction above 0, such as 0.3, or None"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +49,16 @@ class GameRules:
     """The landmarks before and next. index: l - 1 and l + 1 (the paper's); graph: those on a tour along the face's contours."""
 
     def __post_init__(self) -> None:
+        for name, (kinds, expected) in KINDS_OF.items():
+            if hasattr(self, name) and type(getattr(self, name)) not in kinds:
+                raise UserError(f"{name} {getattr(self, name)!r}: expected {expected}")
         for name, choices in CHOICES.items():
             if hasattr(self, name) and getattr(self, name) not in choices:
                 raise UserError(f"{name} '{getattr(self, name)}': unknown; expected one of {', '.join(choices)}")
         if not 1 <= self.occluder_size <= REFERENCE_SIZE:
             raise UserError(f"occluder_size {self.occluder_size}: expected a whole number of pixels from 1 to {REFERENCE_SIZE}")
+        if not 0 <= self.noise_seed < 2**63:
+            raise UserError(f"noise_seed {self.noise_seed}: expected a whole number from 0 to 2**63 - 1")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,7 +57,7 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
             device: see the single env.
             window: see the single env.
             max_episode_steps: what ``make_vec`` passes on; the shorter of it and ``window`` is the window.
-            autoreset_mode: ``SameStep``, ``NextStep`` or ``Disabled``.
+            autoreset_mode: ``SameStep``, ``NextStep`` (Gymnasium's default) or ``Disabled``.
             render_mode: ``rgb_array`` or None.
             rules: the fields of :class:`srn_gym.rules.Rules`.
 

@@ -14,15 +14,12 @@ from agents.dqn import DQNArgs, epsilon_at, train
 from agents.features import FrozenFeatures
 from agents.learner import Learner
 from agents.policies import named_policy
-from agents.replay import TRANSITION, NStep
+from agents.replay import TRANSITION
 from agents.rollout import play
 from agents.run_files import load_policy
+from agents.summary import optimal_share
 from srn_core.checkpoint import load_pretrained, load_tensors
-from srn_core.data import load_clips
 from srn_core.errors import UserError
-from srn_core.tracker import load_tracker
-from srn_gym.dynamics import OcclusionGame
-from srn_gym.episodes import Episodes
 from srn_gym.games import load_game
 
 
@@ -48,68 +45,59 @@ def test_shared_features_equal_those_of_the_whole_observation(game, tiny_checkpo
     assert not torch.allclose(plain[:, 0], plain[:, 2], atol=1e-3)
 
 
-class LooksAtTheNose:
-    """A victim that errs where the pixels at the middle of the face are noisy: the best policy is to go there."""
-
-    def __init__(self, tracker) -> None:
-        self.scheme, self.crop, self.patch_size = tracker.scheme, tracker.crop, tracker.patch_size
-        self.device, self.key = tracker.device, "looks-at-the-nose"
-
-    def start(self, batch):
-        return torch.zeros(batch, 0)
-
-    def step(self, frames, boxes, state):
-        centre = ((boxes[:, :2] + boxes[:, 2:]) / 2).long()
-        around = torch.stack(
-            [f[:, y - 1 : y + 2, x - 1 : x + 2].float() for f, (x, y) in zip(frames, centre.tolist(), strict=True)]
-        )
-        error = (around.flatten(2).std(2).mean(1) > 40).float() * 200
-        return centre[:, None] + error[:, None, None] + torch.zeros(1, 68, 2), state
-
-
-def test_a_game_whose_best_policy_is_known_is_solved(clip_spec, tiny_checkpoint, tmp_path):
-    game = OcclusionGame(load_clips(f"{clip_spec}?limit=3").clips, LooksAtTheNose(load_tracker(tiny_checkpoint, "cpu")))
+def test_a_game_whose_best_policy_is_known_is_solved(clip_spec, tmp_path):
+    spec, victim = f"{clip_spec}?limit=3", "solvable:looks_at_the_nose"
+    args = small_args(spec, victim, tmp_path, lr=2e-3, learning_starts=300, batch_size=128, target_rate=0.05, capacity=4096)
+    run = train(dataclasses.replace(args, total_steps=2400, gamma=0.9))
+    game = load_game(spec, victim, "cpu")
     table = game.nme_table(0)[:, :-1]
     assert table.max() > 2 * table.min()
-    args = small_args(
-        clip_spec, tiny_checkpoint, tmp_path, lr=2e-3, learning_starts=300, batch_size=128, target_rate=0.03, capacity=4096
-    )
-    learner = Learner(args, game)
-    learn_from_random_play(learner, game, steps=600, updates=900)
-    learned, walk, optimal = (play(game, policy, 60, 0).returns.mean() for policy in policies_of(learner, game))
-    assert (learned - walk) / (optimal - walk) > 0.7
+    policies = load_policy(run), *(named_policy(name, game, lambda: game) for name in ("random-walk", "optimal"))
+    learned, walk, optimal = (play(game, policy, 60, 0).returns.mean() for policy in policies)
+    assert optimal_share(learned, walk, optimal) > 0.7
 
 
-def learn_from_random_play(learner: Learner, game: OcclusionGame, steps: int, updates: int) -> None:
-    episodes, n_step = Episodes(game, 8), NStep(1, learner.args.gamma)
-    rngs = [np.random.default_rng(i) for i in range(8)]
-    episodes.reset(range(8), rngs)
-    for _ in range(steps):
-        started = np.zeros(8, TRANSITION)
-        for name in ("clip", "frame", "landmark"):
-            started[name] = getattr(episodes, name).numpy()
-        actions = learner.act(episodes.clip, episodes.frame, episodes.landmark, epsilon=1)
-        started["action"] = actions.numpy()
-        step = episodes.step(actions)
-        learner.observe_rewards(step.reward.numpy())
-        learner.replay.add(
-            n_step.push(started, step.reward.numpy(), step.landmark.numpy(), step.terminated.numpy(), step.terminated.numpy())
-        )
-        episodes.reset(step.terminated.nonzero()[:, 0].tolist(), rngs)
-    for _ in range(updates):
-        learner.update()
+def test_without_discount_rewards_are_standardised_by_their_number(clip_spec, tiny_checkpoint, tmp_path):
+    """As the discount goes to 1, so does the n-step target."""
+    runs = {
+        gamma: train(small_args(clip_spec, tiny_checkpoint, tmp_path / str(gamma), n_step=3, total_steps=160, gamma=gamma))
+        for gamma in (0.9999999, 1.0)
+    }
+    near, at = (load_tensors(run / "policy.safetensors")[0] for run in runs.values())
+    for name, value in near.items():
+        torch.testing.assert_close(at[name], value, atol=1e-3, rtol=1e-3)
 
 
-def policies_of(learner: Learner, game: OcclusionGame):
-    class Learned:
-        def begin(self, *_):
-            pass
+def test_a_blind_network_values_a_landmark_alike_on_every_face(game, clip_spec, tiny_checkpoint, tmp_path):
+    learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path / "blind", blind=True), game)
+    clip, frame, landmark = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 2]), torch.tensor([8, 8, 8])
+    with torch.no_grad():
+        values = learner.online.candidate_values(learner.features, clip, frame, landmark)
+    assert torch.equal(values, values[:1].expand(3, -1)) and len(values[0].unique()) == 3
+    run = train(small_args(clip_spec, tiny_checkpoint, tmp_path / "run", blind=True))
+    targets = play(game, load_policy(run), 60, 0).targets
+    policy = {}
+    for row in targets:
+        for before, after in zip(row, row[1:], strict=False):
+            if min(before, after) >= 0:
+                assert policy.setdefault(before, after) == after
 
-        def targets(self, position, running):
-            actions = learner.act(position.clip, position.frame.minimum(game.lengths[position.clip] - 1), position.landmark, 0)
-            return game.candidates(position.landmark).gather(1, actions[:, None])[:, 0]
 
-    return Learned(), *(named_policy(name, game, lambda: game) for name in ("random-walk", "optimal"))
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"save_every": 0}, "--save-every 0: expected a number of at least 1"),
+        ({"learning_starts": 0}, "--learning-starts 0"),
+        ({"n_step": 200}, "--n-step 200: expected a number from 1 to 127"),
+        ({"gamma": 1.5}, "--gamma 1.5: expected a number from 0 to 1"),
+        ({"lr": 0.0}, "--lr 0.0: expected a number above 0"),
+        ({"lr": float("nan")}, "--lr nan"),
+        ({"seed": -1}, "--seed -1"),
+    ],
+)
+def test_numbers_out_of_range_are_named(clip_spec, tiny_checkpoint, tmp_path, changes, message):
+    with pytest.raises(UserError, match=message):
+        small_args(clip_spec, tiny_checkpoint, tmp_path, **changes)
 
 
 def test_resumed_training_equals_uninterrupted(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
@@ -155,7 +143,13 @@ def test_a_saved_policy_plays_and_a_second_run_does_not_overwrite_it(clip_spec, 
         train(dataclasses.replace(args, resume=True, mode="track", lr=0.5, total_steps=90))
 
 
-@pytest.mark.parametrize("changes", [{"double": False}, {"loss": "squared"}, {"priority": 0.6}, {"trunk": "tuned"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"double": False}, {"loss": "squared"}, {"priority": 0.6}, {"trunk": "tuned"}, {"n_step": 3}, {"blind": True},
+        {"epsilon_spread": 7.0},
+    ],
+)  # fmt: skip
 def test_every_switch_changes_what_is_learnt(clip_spec, tiny_checkpoint, tmp_path, changes):
     options = {"total_steps": 160, "learning_starts": 40, "lr": 1e-2, "trunk_lr": 1e-3, "target_rate": 0.5}
     runs = [
@@ -183,7 +177,9 @@ def test_a_tuned_trunk_starts_as_the_frozen_one_and_learns(game, clip_spec, tiny
 
 
 def test_epsilon_falls_from_one_to_its_end():
-    args = DQNArgs(total_steps=1000, learning_starts=100, epsilon_decay=0.5, epsilon_end=0.1)
-    assert [epsilon_at(step, args) for step in (0, 100)] == [1, 1]
-    assert epsilon_at(325, args) == pytest.approx(0.55)
-    assert epsilon_at(900, args) == pytest.approx(0.1)
+    args = DQNArgs(total_steps=1000, learning_starts=100, epsilon_decay=0.5, epsilon_end=0.1, num_envs=3)
+    for step, expected in ((0, 1), (100, 1), (325, 0.55), (900, 0.1)):
+        assert epsilon_at(step, args) == pytest.approx([expected] * 3)
+    spread = dataclasses.replace(args, epsilon_spread=2)
+    assert epsilon_at(0, spread) == pytest.approx([1, 1, 1])
+    assert epsilon_at(900, spread) == pytest.approx([0.1, 0.01, 0.001])

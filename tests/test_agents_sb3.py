@@ -22,6 +22,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 import agents.sb3
 import benchmarks.compare_policies
+from agents.policies import named_policy
 from agents.rollout import play
 from agents.run_files import load_policy, start_run_dir
 from agents.sb3 import SB3Args, train
@@ -30,6 +31,7 @@ from agents.sb3_features import CandidateFeatures, CandidatePatches
 from agents.sb3_hparams import ENV_ID, SHIPPED, read_hparams
 from agents.sb3_model import build_envs, build_model
 from agents.sb3_vec_env import SB3VecEnv
+from agents.summary import optimal_share
 from srn_core.checkpoint import load_pretrained
 from srn_core.errors import UserError
 from srn_gym.env import OcclusionSynthesisEnv
@@ -178,6 +180,34 @@ def test_a_run_learns_is_saved_and_plays_as_sb3_would(small_args, clip_spec, tin
     shown, _ = single.reset(options={"clip": int(first.clip[0]), "frame": 0, "landmark": int(first.first[0])})
     action = int(model.predict(shown, deterministic=True)[0])
     assert game.candidates(torch.tensor(first.first[:1]))[0, action] == first.targets[0, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("algo", "changes"),
+    [
+        ("dqn", {"tau": 1.0, "target_update_interval": 64, "gradient_steps": 4, "learning_starts": 1000}),
+        ("qrdqn", {"tau": 1.0, "target_update_interval": 64, "gradient_steps": 4, "learning_starts": 1000, "gamma": 0.8}),
+        ("ppo", {"gamma": 0.8}),
+    ],
+)
+def test_a_game_whose_best_policy_is_known_is_solved(clip_spec, tmp_path, algo, changes):
+    """Without the landmark's number, and through a network of random weights: half of the way to the best policy."""
+    pytest.importorskip(ALGORITHMS[algo][0])
+    spec, victim = f"{clip_spec}?limit=3", "solvable:looks_at_the_nose"
+    entries = yaml.safe_load((SHIPPED / f"{algo}.yml").read_text())
+    file = tmp_path / f"{algo}.yml"
+    file.write_text(yaml.safe_dump({key: values | changes for key, values in entries.items()}))
+    run = train(
+        SB3Args(
+            algo=algo, hparams=file, clips=spec, tracker=victim, device="cpu", total_steps=12_000, num_envs=16,
+            run_dir=tmp_path / "run",
+        )
+    )  # fmt: skip
+    game = load_game(spec, victim, "cpu")
+    policies = load_policy(run), *(named_policy(name, game, lambda: game) for name in ("random-walk", "optimal"))
+    learned, walk, optimal = (play(game, policy, 60, 0).returns.mean() for policy in policies)
+    assert optimal_share(learned, walk, optimal) > 0.5
 
 
 def test_a_seed_repeats_and_two_seeds_differ(small_args):

@@ -38,9 +38,11 @@ def test_arms_are_measured_once_and_reported(clip_spec, tiny_checkpoint, tmp_pat
     folder = tmp_path / "square"
     assert (folder / "hofs.png").stat().st_size > 10_000
     written = json.loads((folder / "hofs.json").read_text())
-    assert tyro.cli(HofsArgs, args=shlex.split(written["command"])[2:]) == dataclasses.replace(
+    [command] = written["commands"]
+    assert tyro.cli(HofsArgs, args=shlex.split(command)[2:]) == dataclasses.replace(
         args, val=args.clips, covered=args.test, video=args.test, device="auto"
     )
+    assert list((folder / "seed-0/hofs/round-1").glob("events.out.tfevents.*"))
     rows = written["rows"]
     assert len({(r["arm"], r["seed"], r["set"], r["clip"]) for r in rows}) == len(rows) == len(args.arms) * len(SETS) * 3
     assert load_card(folder / "seed-0/hofs")["finetuning"]["policy"] == str(tmp_path / "dqn/seed-0")
@@ -53,6 +55,12 @@ def test_arms_are_measured_once_and_reported(clip_spec, tiny_checkpoint, tmp_pat
     more = dataclasses.replace(args, arms=("none", "rsf"), seeds=(0, 1))
     hofs(more)
     assert done == [1, 1]
+    # What an earlier call has finished is in the table of a later one.
+    written = json.loads((folder / "hofs.json").read_text())
+    assert {row["arm"]: row["seeds"] for row in written["figures"]} == {"none": 2, "rsf": 2, "hofs": 1}
+    assert [words[words.index("--arms") + 1 :][:2] for words in map(shlex.split, written["commands"])] == [
+        ["none", "rsf"], ["hofs", "--seeds"],
+    ]  # fmt: skip
     with pytest.raises(UserError, match=r"other settings \(steps\)"):
         hofs(dataclasses.replace(args, steps=3))
 
@@ -97,7 +105,7 @@ def test_differences_are_paired_by_clip_and_seed():
     assert rsf["vs_none"]["relative"] == pytest.approx(-100 / 50.5)
     assert none["vs_rsf"]["mean"] == pytest.approx(1)
     hard = summarise([*rows, *({**row, "arm": "hofs", "value": 0.9 * row["value"]} for row in rows if row["arm"] == "rsf")])
-    *_, line = page(hard, "title", "command").splitlines()
+    *_, line = page(hard, "title", ["command"]).splitlines()
     assert line.startswith("| NME, clean, d | 3 | 50.50 | 49.50 | 44.55 | -11.8 [") and " | -10.0 [" in line
 
 

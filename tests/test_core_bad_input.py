@@ -213,6 +213,9 @@ def test_other_options(complaint: Complaint, tiny_checkpoint: str, clip_spec: st
     assert "--quality 101" in complaint("data", clip_spec, "--quality", 101)
     video = clip_folder / "001" / "vid.avi"
     assert "out.webp" in complaint("track", video, "--checkpoint", tiny_checkpoint, "--box", "1,1,9,9", "--out", "out.webp")
+    training = ("train", "--data", clip_spec, "--out", tmp_path / "run")
+    for option, value in (("sequence", 0), ("val-every", 0), ("steps", 0), ("batch", 0), ("ema", 2), ("lr", "nan")):
+        assert f"--{option} {value}" in complaint(*training, f"--{option}", value)
     (tmp_path / "file").write_text("")
     assert str(tmp_path / "file") in complaint(*evaluate, "--data", clip_spec, "--json", tmp_path / "file" / "e.json")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from srn_core.data import load_clips, parse_spec
 from srn_core.data.boxes import box_from_description, describe_box, draw_detector_boxes
 from srn_core.data.clip import read_image
+from srn_core.data.pts import write_pts
 from srn_core.data.sheet import TILE, contact_sheet, describe
 from srn_core.data.spec import hold_out
 from srn_core.errors import UserError
@@ -35,6 +36,27 @@ def ytf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in names:
         cv2.imwrite(str(root / "frames" / name), np.full((200, 180, 3), 90, np.uint8))
     return root
+
+
+@pytest.fixture(scope="module")
+def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """300-W: forty photos of LFPW with a face each, twenty of AFW with two."""
+    root = tmp_path_factory.mktemp("300w")
+    names = [f"lfpw/trainset/image_{number:04d}" for number in range(40)]
+    names += [f"afw/{number}_{face}" for number in range(1000, 1020) for face in (1, 2)]
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        write_pts(root / f"{name}.pts", FACE)
+        cv2.imwrite(str(root / f"{name}.png"), np.full((200, 180, 3), 90, np.uint8))
+    return root
+
+
+def test_val_of_300w_is_cut_by_photo(photo_folder: Path) -> None:
+    train, val = ({clip.name for clip in load_clips(f"300w:{photo_folder}?split={split}").clips} for split in ("train", "val"))
+    assert len(train) + len(val) == 80 and not train & val
+    photos = [{name[:-2] for name in names if name.startswith("afw")} for names in (train, val)]
+    assert not photos[0] & photos[1] and sum(map(len, photos)) == 20
+    assert sum(name.startswith("lfpw") for name in val) in range(1, 9)
 
 
 @pytest.mark.parametrize("split", [None, "train", "val", "all"])

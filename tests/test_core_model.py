@@ -129,3 +129,23 @@ def test_tracking_carries_memory_and_detecting_does_not() -> None:
     assert not np.allclose(first, second, atol=1e-3)
     alone = tracker.detect([image, image], boxes)
     np.testing.assert_allclose(alone[0], alone[1], atol=1e-4)
+
+
+def test_boxes_are_read_in_any_form_and_unusable_ones_are_named() -> None:
+    tracker = Tracker(seeded(SMALL), "cpu")
+    image = np.random.default_rng(0).integers(0, 256, (90, 110, 3), dtype=np.uint8)
+    box = (20, 10, 80, 75)
+    [tracked] = tracker.track([image], box)
+    np.testing.assert_array_equal(tracked, next(tracker.track([image], np.array(box))))
+    assert tracker.detect([], np.zeros((0, 4))).shape == (0, 68, 2)
+    for boxes, message in (
+        ([[20, 10, 80]], r"boxes of shape \(1, 3\)"),
+        ([[20, 10, 20, 75]], "x0 < x1"),
+        ([[20, 10, np.nan, 75]], "finite"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            tracker.detect([image], boxes)
+        with pytest.raises(ValueError, match=message.replace("1, 3", "3,")):
+            list(tracker.track([image], boxes))
+    with pytest.raises(ValueError, match="fewer than frames"):
+        list(tracker.track([image, image], np.array([box])))

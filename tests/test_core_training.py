@@ -102,7 +102,7 @@ def test_training_lowers_the_error(tiny_checkpoint, tmp_path):
     changes = {"lr": 3e-3, "ema": 0.9, "occlusion": "none", "batch": 16}
     args = small_args(spec, tiny_checkpoint, tmp_path / "run", steps=120, val_every=40, **changes)
     train(args)
-    before = train_module.TrainingRun(small_args(spec, tiny_checkpoint, tmp_path / "before", steps=0))
+    before = train_module.TrainingRun(small_args(spec, tiny_checkpoint, tmp_path / "before", steps=1))
     before.validate_and_save(0)
     trained, untrained = (load_card(tmp_path / name)["val_nme_percent"][spec] for name in ("run", "before"))
     assert trained < 0.8 * untrained
@@ -144,6 +144,8 @@ def test_a_run_is_not_overwritten_and_nothing_is_not_resumed(clip_spec, tiny_che
         train(args)
     with pytest.raises(UserError, match="nothing to resume"):
         train(small_args(clip_spec, tiny_checkpoint, tmp_path / "nothing", resume=True))
+    with pytest.raises(UserError, match="begun with --muon-lr 0.0, --loss l2; resume it with the same"):
+        train(dataclasses.replace(args, muon_lr=0.1, loss="wing", steps=2, resume=True))
     with pytest.raises(UserError, match="multiple"):
         train(small_args(clip_spec, tiny_checkpoint, tmp_path / "odd", batch=7))
 

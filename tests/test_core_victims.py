@@ -190,6 +190,28 @@ def test_a_dqn_plays_against_any_victim_with_an_encoder_of_its_own(clip_spec, sa
         Learner(dataclasses.replace(args, encoder=tiny_checkpoint), game)
 
 
+def test_networks_of_other_schemes_are_named_by_it(tmp_path):
+    outputs = 2 * 29
+    path = write_network(tmp_path / "cofw.onnx", np.zeros((INPUTS, outputs)), np.zeros(outputs), (1, 3, SIDE, SIDE))
+    victim = load_victim(f"onnx:{path}?size={SIDE}&scheme=29", "cpu")
+    assert victim.scheme.name == "29" and victim.step(*faces(), victim.start(2))[0].shape == (2, 29, 2)
+
+
+def test_ones_own_victim_plugs_in_by_name(clip_spec):
+    name = "solvable:looks_at_the_nose"
+    assert not is_srn(name)
+    game = load_game(clip_spec, name, "cpu")
+    assert type(game.tracker).__name__ == "LooksAtTheNose"
+    assert game.nme_table(0).max() > 2 * game.nme_table(0).min()
+    for unusable, message in (
+        ("solvable:nobody", "has no attribute 'nobody'; expected MODULE:FUNCTION"),
+        ("no_such_module:victim", "No module named 'no_such_module'; expected MODULE:FUNCTION"),
+        ("solvable:incomplete", "has no scheme, crop, patch_size, device, key, start, step"),
+    ):
+        with pytest.raises(UserError, match=message):
+            load_victim(unusable, "cpu")
+
+
 def test_keys_tell_networks_and_options_apart(sampler):
     keys = {load_victim(f"onnx:{sampler}?size={SIDE}{more}", "cpu").key for more in ("", "&crop=1.1", "&scale=1")}
     assert len(keys) == 3

@@ -201,6 +201,7 @@ def test_bad_reset_options_are_named(env, options, message):
         ({"device": "abacus"}, "device 'abacus'"),
         ({"mode": "guess"}, "mode 'guess'"),
         ({"window": 0}, "window 0: expected a whole number of at least 1"),
+        ({"window": 2.5}, "window 2.5: expected a whole number of at least 1"),
         ({"render_mode": "ascii"}, "render_mode 'ascii'"),
     ],
 )
@@ -216,6 +217,12 @@ def test_bad_actions_and_steps_without_an_episode_are_named(env):
     env.reset(seed=0)
     with pytest.raises(ValueError, match="action 3: expected 0, 1 or 2"):
         env.step(3)
+    env.reset(seed=0, options={"clip": 3})
+    assert env.step(1)[2]
+    with pytest.raises(ResetNeeded, match="after the episode ended"):
+        env.step(1)
+    env.reset()
+    env.step(1)
 
 
 def test_render_shows_truth_then_prediction(arguments):
@@ -232,11 +239,25 @@ def test_render_shows_truth_then_prediction(arguments):
     assert (after == pink).all(-1).any()
 
 
+def test_human_rendering_shows_every_frame_by_itself_and_closes_its_window(arguments, monkeypatch):
+    shown, closed = [], []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("cv2.imshow", lambda title, picture: shown.append((title, picture.shape)))
+    monkeypatch.setattr("cv2.waitKey", lambda _: -1)
+    monkeypatch.setattr("cv2.destroyWindow", closed.append)
+    env = gym.make(ID, render_mode="human", **arguments)
+    env.reset(seed=0, options={"clip": 0})
+    for _ in range(2):
+        env.step(1)
+    assert shown == [("OcclusionSynthesis", (492, 448, 3))] * 3
+    env.close()
+    assert closed == ["OcclusionSynthesis"]
+
+
 def test_human_rendering_without_a_display_is_an_error(arguments, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr("sys.platform", "linux")
     env = gym.make(ID, render_mode="human", **arguments)
-    env.reset(seed=0)
     with pytest.raises(UserError, match="no display.*rgb_array"):
-        env.render()
+        env.reset(seed=0)

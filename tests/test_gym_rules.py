@@ -188,6 +188,12 @@ def test_features_need_an_srn(arguments):
         ({"reward": "money"}, "reward 'money'.*nme, excess"),
         ({"reward_cap": 0}, "reward_cap 0: expected a fraction above 0"),
         ({"observation": "smell"}, "observation 'smell'.*patches, features"),
+        ({"reward_cap": "0.3"}, "reward_cap '0.3': expected a fraction"),
+        ({"occluder_size": 48.5}, "occluder_size 48.5: expected a whole number of pixels"),
+        ({"occluder_size": None}, "occluder_size None"),
+        ({"noise_per_frame": "no"}, "noise_per_frame 'no': expected true or false"),
+        ({"noise_seed": "a"}, "noise_seed 'a': expected a whole number"),
+        ({"noise_seed": 2**63}, "noise_seed 9223372036854775808: expected a whole number from 0"),
         ({"colour": 3}, "argument 'colour': unknown.*occluder_size"),
     ],
 )

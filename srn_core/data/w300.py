@@ -45,9 +45,12 @@ def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
 
 
 def _photo(name: str) -> str:
-    """``afw/1130084326_2`` -> ``afw/1130084326``: files of one photo differ in the number behind the underscore."""
+    """``afw/1130084326_2`` -> ``afw/1130084326``: faces of one photo differ in the number behind the underscore.
+
+    That number has a digit or two; LFPW's photos, a face each, are named ``image_0001`` and so on.
+    """
     stem, _, number = name.rpartition("_")
-    return stem if stem and number.isdecimal() else name
+    return stem if stem and number.isdecimal() and len(number) < 4 else name
 
 
 def _clip(root: Path, name: str, boxed: bool) -> Clip:

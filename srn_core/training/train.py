@@ -23,9 +23,9 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from srn_core.checkpoint import pick_device, save_pretrained
+from srn_core.checkpoint import pick_device, plain, save_pretrained
 from srn_core.data import load_clips, parse_spec, spec_label
-from srn_core.errors import UserError
+from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers
 from srn_core.metrics import normaliser_length, point_errors
 from srn_core.model import SRN
 from srn_core.tracker import Tracker
@@ -37,6 +37,12 @@ from srn_core.training.start import starting_model
 from srn_core.training.state import STATE, AveragedModel, load_state, save_state
 
 CLIP_NORM = 1.0
+LIMITS = {
+    **dict.fromkeys(("steps", "batch", "sequence", "val_every"), COUNT),
+    **dict.fromkeys(("sequence_every", "warmup", "muon_lr", "seed"), NOT_NEGATIVE),
+    "lr": POSITIVE,
+    "ema": SHARE,
+}
 
 
 @dataclass(frozen=True)
@@ -133,8 +139,9 @@ class TrainingRun:
         self.metadata: dict[str, Any] = {}
         self._faces: dict[str, Faces] = {}
         if args.resume:
-            self.metadata = load_state(args.out, self.model, self.average, self.optimisers)
+            self.metadata = load_state(args.out, self.model, self.average, self.optimisers, self.arguments())
             self.step, self.best = self.metadata["step"], self.metadata["best"] or math.inf
+            self.started -= self.metadata.get("seconds", 0)
         self.writer = SummaryWriter(str(args.out), purge_step=self.step)
 
     def update(self, step: int) -> Tensor:
@@ -165,9 +172,17 @@ class TrainingRun:
         if mean <= self.best:
             self.best = mean
             save_pretrained(averaged, self.args.out, self.card(step, errors))
-        metadata = {"step": step, "best": self.best if errors else None}
-        save_state(self.args.out, self.model, self.average, self.optimisers, metadata)
+        self.save({"step": step, "best": self.best if errors else None})
         tqdm.write(f"step {step}: " + (", ".join(f"{spec} {error:.2f} %" for spec, error in errors.items()) or "saved"))
+
+    def save(self, metadata: dict[str, Any]) -> None:
+        """Write the resumable state, with ``metadata``."""
+        metadata |= {"arguments": self.arguments(), "seconds": time.time() - self.started}
+        save_state(self.args.out, self.model, self.average, self.optimisers, metadata)
+
+    def arguments(self) -> dict[str, Any]:
+        """All that the run follows from, by which a resumed one must be the same."""
+        return plain(self.args)
 
     def averaged(self) -> SRN:
         """The model with the averaged weights."""
@@ -240,6 +255,7 @@ def _check(args: TrainArgs) -> None:
         raise UserError(f"{args.out / STATE}: nothing to resume; expected the folder of a run that was stopped")
     if not args.resume and (args.out / STATE).is_file():
         raise UserError(f"{args.out}: holds a run already; add --resume to go on with it, or give another --out")
+    check_numbers(args, LIMITS)
     if args.sequence_every and args.batch % args.sequence:
         raise UserError(f"--batch {args.batch} --sequence {args.sequence}: the batch must be a multiple of the sequence")
     if not args.allow_masked:
