@@ -21,7 +21,7 @@ import tyro
 from agents.policies import NAMES, Policy, named_policy
 from agents.rollout import Rollout, play
 from agents.run_files import load_policy
-from agents.summary import CEILING, REFERENCE, episode_rows, print_summary, summarise
+from agents.summary import CEILING, OPTIMUM, REFERENCE, episode_rows, print_summary, summarise
 from agents.video import write_episode
 from srn_core.checkpoint import write_json
 from srn_core.errors import UserError, command
@@ -111,8 +111,8 @@ def evaluate_run(args: EvaluateArgs, reward: Reward) -> None:
     """
     _, rollouts = evaluate(args, ["none", "random-walk", "prior", args.policy, "greedy", "optimal"], reward)
     rows = summarise(rollouts)
-    print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}")
-    record = {"clips": args.clips, "tracker": args.tracker, **rules_of(args), "policies": rows}
+    print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}", args.mode == "track")
+    record = {"clips": args.clips, "tracker": args.tracker, **rules_of(args), "optimum": OPTIMUM[args.mode], "policies": rows}
     write_json(Path(args.policy) / "evaluation.json", record)
 
 
@@ -122,9 +122,10 @@ def main() -> None:
     policies = [args.policy, *(name for name in (REFERENCE, CEILING) if args.optimal and name != args.policy)]
     game, rollouts = evaluate(args, policies)
     rows = summarise(rollouts)
-    print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}, seed {args.seed}")
+    print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}, seed {args.seed}", args.mode == "track")
     if args.json:
-        record = {"clips": args.clips, "tracker": args.tracker, **rules_of(args), "seed": args.seed, **rows[0]}
+        record = {"clips": args.clips, "tracker": args.tracker, **rules_of(args), "optimum": OPTIMUM[args.mode]}
+        record |= {"seed": args.seed, **rows[0]}
         episodes = [row for name, rollout in rollouts.items() for row in episode_rows(game, name, rollout)]
         write_json(args.json, {**record, "rows": episodes})
     if args.video:

@@ -1,5 +1,7 @@
 """The paper's Tables 7 and 8: the network without each of its parts, and SRN+HG, all trained and measured alike.
 
+Besides K, the crop and the loss.
+
 python benchmarks/ablation.py                                                        # on the clips that ship
 python benchmarks/ablation.py --data "300w:DIR?split=train" --test "300w:DIR?split=common" --test "300w:DIR?split=challenging"
 python benchmarks/ablation.py --variants full relation=off --seeds 0 1 --out DIR
@@ -14,7 +16,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 if __package__ in (None, ""):
     # Run as a file, the folder above is not on the path unless the package is installed.
@@ -32,6 +34,7 @@ from srn_core.model import SRN
 from srn_core.run_clips import Mode
 from srn_core.tracker import Tracker
 from srn_core.training.augment import Occlusion
+from srn_core.training.losses import Loss
 from srn_core.training.optimiser import SHORT_LR, SHORT_MUON_LR
 from srn_core.training.start import starting_model
 from srn_core.training.state import STATE
@@ -40,6 +43,7 @@ from srn_core.training.train import TrainArgs, refuse_masked, train
 Variant = Literal[
     "full", "relation=off", "relation=embedded_gaussian", "maps=off", "groups=off", "outputs=own", "outputs=off",
     "global_shape=off", "memory=off", "memory=frame", "initial_shape=hourglass",
+    "steps=1", "steps=2", "crop_factor=1.2", "crop_factor=1.6", "loss=wing", "loss=smooth-l1", "loss=adaptive-wing",
 ]  # fmt: skip
 # What may change between calls that share a folder; all else must stay as it was.
 FREE = ("variants", "seeds", "out", "device")
@@ -50,7 +54,7 @@ class AblationArgs:
     """Train every variant of the network from nothing, with the same data, steps and seeds, and measure each."""
 
     variants: tuple[Variant, ...] = get_args(Variant)
-    """full, or the one field of SRNConfig in which the variant differs from it."""
+    """full, or the one field of SRNConfig, or the loss, in which the variant differs from it."""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """Each seed is a training of every variant; with one seed, all see the same batches."""
     data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -106,12 +110,17 @@ def ablation(args: AblationArgs) -> list[dict[str, Any]]:
 
 def training_args(args: AblationArgs, variant: Variant, seed: int) -> TrainArgs:
     """What ``srn train`` is called with; nothing is validated on, so the last weights are kept."""
-    overrides = args.config_override + (() if variant == "full" else (variant,))
+    loss = variant.removeprefix("loss=") if variant.startswith("loss=") else TrainArgs.loss
     return TrainArgs(
-        args.data, args.out / variant / f"seed-{seed}", preset=args.preset, config_override=overrides, steps=args.steps,
-        batch=args.batch, warmup=min(TrainArgs.warmup, max(args.steps // 10, 1)), occlusion=args.occlusion,
-        lr=SHORT_LR, muon_lr=SHORT_MUON_LR, precision=args.precision, device=args.device, seed=seed, val_every=args.save_every,
+        args.data, args.out / variant / f"seed-{seed}", preset=args.preset, config_override=_overrides(args, variant),
+        steps=args.steps, batch=args.batch, warmup=min(TrainArgs.warmup, max(args.steps // 10, 1)), loss=cast(Loss, loss),
+        occlusion=args.occlusion, lr=SHORT_LR, muon_lr=SHORT_MUON_LR, precision=args.precision, device=args.device, seed=seed,
+        val_every=args.save_every,
     )  # fmt: skip
+
+
+def _overrides(args: AblationArgs, variant: Variant) -> tuple[str, ...]:
+    return args.config_override + (() if variant == "full" or variant.startswith("loss=") else (variant,))
 
 
 def finished_rows(args: AblationArgs, variant: Variant, seed: int) -> list[dict[str, Any]]:
@@ -130,7 +139,7 @@ def finished_rows(args: AblationArgs, variant: Variant, seed: int) -> list[dict[
 
 def count_parameters(args: AblationArgs, variant: Variant) -> int:
     """How many weights the variant has; with memory=off those of the memory are there, but nothing reads it."""
-    model: SRN = starting_model(args.preset, None, training_args(args, variant, 0).config_override)
+    model: SRN = starting_model(args.preset, None, _overrides(args, variant))
     return sum(parameter.numel() for parameter in model.parameters())
 
 

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from agents.dqn import DQNArgs
 from agents.evaluate import EvaluateArgs, evaluate, sibling_split
 from agents.policies import NAMES
-from agents.summary import CEILING, REFERENCE, episode_rows, print_summary, summarise
+from agents.summary import CEILING, OPTIMUM, REFERENCE, episode_rows, print_summary, summarise
 from benchmarks.compare_measure import HELD_OUT, Measurement, joined
 from benchmarks.compare_report import THRESHOLDS, Results, print_learners, profiles, summarise_learners
 from benchmarks.curves import read_curve
@@ -98,7 +98,7 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
     rows = summarise(rollouts)
     count = f"{len(args.seeds)} seeds x {args.episodes} episodes"
     title = f"{spec_label(args.clips)}, tracker {args.tracker}, mode {args.mode}, {count}"
-    print_summary(rows, title)
+    print_summary(rows, title, args.mode == "track")
     episodes = [row for name, rollout in rollouts.items() for row in episode_rows(game, name, rollout)]
     write_json(
         args.out / "policies.json",
@@ -106,6 +106,7 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
             "clips": args.clips,
             "tracker": args.tracker,
             **rules_of(args),
+            "optimum": OPTIMUM[args.mode],
             "seeds": args.seeds,
             "command": command_line(args),
             "policies": rows,

@@ -109,8 +109,8 @@ def test_commands_are_those_that_were_run(clip_spec, tmp_path):
 
 def test_every_variant_is_another_network_and_defaults_are_left_out_of_commands():
     args = AblationArgs(config_override=OVERRIDES)
-    overrides = {training_args(args, variant, 0).config_override for variant in args.variants}
-    assert len(overrides) == len(args.variants) == 11
+    trainings = [training_args(args, variant, 0) for variant in args.variants]
+    assert len({(training.config_override, training.loss) for training in trainings}) == len(args.variants) == 18
     assert all(count_parameters(args, variant) > 0 for variant in args.variants)
     assert option_words(AblationArgs()) == []
 

@@ -15,8 +15,10 @@ from srn_core.checkpoint import load_card, load_pretrained, load_tensors
 from srn_core.data import load_clips
 from srn_core.errors import UserError
 from srn_core.geometry import crop_map
+from srn_core.model.mean_shape import MEAN_SHAPES
 from srn_core.training import train as train_module
 from srn_core.training.augment import draw_batch
+from srn_core.training.occlusion import masklike_occluders, varied_occluders
 from srn_core.training.pool import FacePool
 from srn_core.training.train import TrainArgs, train
 
@@ -135,6 +137,21 @@ def test_every_validation_set_has_its_curve(clip_spec, tiny_checkpoint, tmp_path
     events = EventAccumulator(str(tmp_path)).Reload()
     curves = [tag for tag in events.Tags()["scalars"] if tag.startswith("val/nme_percent/")]
     assert len(curves) == 2 and all([event.step for event in events.Scalars(tag)] == [1, 2] for tag in curves)
+
+
+def test_masklike_occluders_cover_mouths_and_spare_eyes_on_half_of_the_faces():
+    """Beside what varied occluders do, which is the same for both; the 68 points lie as on the mean face."""
+    points = (60 * torch.tensor(MEAN_SHAPES["68"], dtype=torch.float32) + 56).expand(1, 200, -1, -1)
+    images = torch.rand(1, 200, 3, 112, 112, generator=torch.Generator().manual_seed(1))
+    covered = {}
+    for draw in (varied_occluders, masklike_occluders):
+        drawn = draw(images, points, torch.Generator().manual_seed(0))
+        changed = (drawn != images).any(2)[0]
+        at = points[0].round().long()
+        covered[draw] = changed[torch.arange(200)[:, None], at[..., 1], at[..., 0]].float()
+    more = covered[masklike_occluders] - covered[varied_occluders]
+    mouth, eyes = more[:, 48:].mean(), more[:, 36:48].mean()
+    assert 0.2 < mouth < 0.6 and eyes < 0.05
 
 
 def test_a_run_is_not_overwritten_and_nothing_is_not_resumed(clip_spec, tiny_checkpoint, tmp_path):

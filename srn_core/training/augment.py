@@ -13,12 +13,13 @@ from srn_core.data.boxes import draw_detector_boxes
 from srn_core.geometry import boxes_in_crop, crop_map
 from srn_core.metrics import normaliser_length
 from srn_core.model import SRNConfig
-from srn_core.training.occlusion import square_occluder, varied_occluders
+from srn_core.training.occlusion import masklike_occluders, square_occluder, varied_occluders
 from srn_core.training.pool import FacePool
 
-Occlusion = Literal["none", "square", "varied"]
+Occlusion = Literal["none", "square", "varied", "masklike"]
+# METHOD 1.8 has 10 degrees for all; here half of the faces turn, by a normal angle of this deviation.
 ROTATION_DEGREES = 12.0
-# The detector's own spread is narrow on easy photos; faces in the wild are boxed worse.
+# The detector's own spread (a PCA of real boxes, METHOD 1.8) is narrow on easy photos; faces in the wild are boxed worse.
 BOX_SPREAD = 1.3
 
 
@@ -78,6 +79,8 @@ def draw_batch(
         images = square_occluder(images, points, generator, on)
     elif occlusion == "varied":
         images = varied_occluders(images, points, generator, on)
+    elif occlusion == "masklike":
+        images = masklike_occluders(images, points, generator)
     images = images + torch.randn(images.shape, generator=generator, device=device) * _uniform(
         (1, batch, 1, 1, 1), 0, 0.03, generator
     )
@@ -139,6 +142,8 @@ def _uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.G
 
 def jitter_colours(images: Tensor, generator: torch.Generator) -> Tensor:
     """Brightness, contrast, saturation, colour cast and lost resolution, alike in all frames of a sequence.
+
+    The cast, a gain for each channel, stands in for METHOD 1.8's hue, and looks more like the light of a room.
 
     Args:
         images: ``(T, B, 3, S, S)`` in [0, 1].

@@ -1,6 +1,7 @@
 """Occluders of training batches: the paper's noise square, and shapes and fillings of many kinds.
 
-They never have the shape of a medical mask: masked faces stay unseen (the paper's protocol).
+Those of the headline never have the shape of a medical mask: masked faces stay unseen (the paper's protocol).
+``masklike_occluders`` are the exception that says so.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from torch.nn import functional
 from srn_core.occluders import square_corner
 
 SQUARE_SHARE = 48 / 224
+# Of the 68 points: the jaw line between which a mask is held, and the nose's bridge and tip, on which it ends.
+JAW, NOSE = slice(1, 16), slice(27, 31)
 
 
 def square_occluder(images: Tensor, points: Tensor, generator: torch.Generator, on: Tensor | None = None) -> Tensor:
@@ -50,6 +53,49 @@ def varied_occluders(images: Tensor, points: Tensor, generator: torch.Generator,
         inside = _random_shapes(images, points, generator) & (covered & again)
         images = torch.where(inside, _random_fillings(images, generator), images)
     return images
+
+
+def masklike_occluders(images: Tensor, points: Tensor, generator: torch.Generator) -> Tensor:
+    """:func:`varied_occluders`, and on half of the faces a polygon from the jaw line to the nose, as masks and scarves lie.
+
+    Its corners are shaken and its filling is one of theirs, black, or a blur of what is below. Arguments as
+    :func:`square_occluder`; of the 68 points.
+    """
+    images = varied_occluders(images, points, generator)
+    inside = _lower_faces(points, images.shape[-1], generator)[:, :, None] & _chance(images, 0.5, generator)
+    blurred = functional.avg_pool2d(images.flatten(0, 1), 15, 1, 7, count_include_pad=False).unflatten(0, images.shape[:2])
+    plain = torch.where(_chance(images, 0.5, generator), blurred, 0.0)
+    filling = torch.where(_chance(images, 0.2, generator), plain, _random_fillings(images, generator))
+    return torch.where(inside, filling, images)
+
+
+def _lower_faces(points: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """Which pixels lie in a polygon through jaw and nose, alike in all frames of a sequence: bool ``(T, B, S, S)``."""
+    batch = points.shape[1]
+
+    def uniform(shape: tuple[int, ...], low: float, high: float) -> Tensor:
+        return torch.rand(shape, generator=generator, device=points.device) * (high - low) + low
+
+    width = (points.amax(2) - points.amin(2))[..., :1]
+    jaw = points[:, :, JAW]
+    middle = jaw.mean(2, keepdim=True)
+    jaw = middle + (jaw - middle) * uniform((batch, 1, 1), 0.9, 1.15)
+    # Somewhere on the nose, from its root to its tip.
+    place = uniform((batch, 1), 0, NOSE.stop - NOSE.start - 1)
+    low = place.floor()
+    nose = points[:, :, NOSE]
+    first, second = (nose.take_along_dim((low + i).long()[None, :, :, None].clamp(max=3), 2) for i in (0, 1))
+    top = first + (second - first) * (place - low)[..., None]
+    corners = torch.cat([jaw, top], 2)
+    corners = corners + torch.randn(corners.shape[1:], generator=generator, device=points.device) * 0.03 * width[:, :, None]
+    y, x = _pixel_grid(side, points.device)
+    inside = torch.zeros(*points.shape[:2], side, side, dtype=torch.bool, device=points.device)
+    # A point is inside where a ray from it crosses the outline an odd number of times.
+    for start, end in zip(corners.unbind(2), corners.roll(-1, 2).unbind(2), strict=True):
+        x0, y0, x1, y1 = torch.cat([start, end], -1)[..., None, None].unbind(2)
+        slope = (x1 - x0) / torch.where(y1 == y0, 1.0, y1 - y0)
+        inside = inside ^ (((y0 > y) != (y1 > y)) & (x < x0 + slope * (y - y0)))
+    return inside
 
 
 def _chance(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:

@@ -81,7 +81,8 @@ class TrainArgs:
     loss: Loss = "l2"
     """What is minimised: l2 (eq. 8), or a function of each coordinate's error in units of the normaliser."""
     occlusion: Occlusion = "varied"
-    """Occluders drawn on training faces: none, the paper's noise square, or varied shapes and fillings."""
+    """Occluders drawn on training faces: none, the paper's noise square, varied shapes and fillings, or these and masklike
+    polygons over mouth and nose, after which a test on masked faces is no test of the unseen."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the network; bfloat16 is about 2.5 times faster on CPUs with AMX and on GPUs."""
     device: str = "auto"
@@ -130,6 +131,8 @@ class TrainingRun:
         self.model = starting_model(args.preset, args.init, args.config_override, scheme).train().to(self.device)
         self.config = self.model.config
         check_scheme([clip for clips in self.validation.values() for clip in clips], self.config)
+        if args.occlusion == "masklike" and self.config.scheme != "68":
+            raise UserError(f"--occlusion masklike: knows the 68 points; the clips have the scheme '{self.config.scheme}'")
         self.pool = FacePool(self.clips, self.config, self.device)
         if not args.init:
             self.model.mean_shape.copy_(torch.from_numpy(self.pool.mean_shape))
