@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def plot_profiles(
     figure, axes = plt.subplots(figsize=(7, 4.5))
     for i, (name, (profile, band)) in enumerate(profiles.items()):
         style = "-" if band is not None else "--"
-        axes.step(thresholds, profile, style, where="post", color=f"C{i}", label=name)
+        axes.step(thresholds, profile, style, where="post", color=f"C{i}", label=_wrapped(name))
         if band is not None:
             axes.fill_between(thresholds, band[0], band[1], step="post", color=f"C{i}", alpha=0.2, linewidth=0)
     axes.set_xlabel("share of the optimum (0: random walk, 1: optimal)")
@@ -73,12 +74,12 @@ def plot_improvement(figures: Sequence[Mapping[str, Any]], title: str, path: Pat
         axes.plot(better["value"], place, "o", color=f"C{place}")
         if better["ci95"] is not None:
             axes.hlines(place, *better["ci95"], color=f"C{place}", linewidth=4, alpha=0.4)
-    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+    axes.set_yticks(range(len(rows)), [_wrapped(name) for name, _ in rows], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(-0.02, 1.02)
     axes.axvline(0.5, color="k", linewidth=0.8)
     axes.set_xlabel("probability of improvement (bars: 95 % over runs)")
-    _save(figure, f"{title}\nover {rows[0][1]['over']}", path)
+    _save(figure, f"{title}\nover {_wrapped(rows[0][1]['over'])}", path)
 
 
 def plot_curves(curves: Mapping[str, Sequence[Curve]], title: str, path: Path, clock: bool) -> None:
@@ -89,11 +90,15 @@ def plot_curves(curves: Mapping[str, Sequence[Curve]], title: str, path: Path, c
     for panel, by_seconds in zip(panels, axes, strict=True):
         for i, (name, runs) in enumerate(curves.items()):
             grid, returns = on_one_axis(runs, by_seconds)
-            panel.plot(grid, returns.mean(0), color=f"C{i}", label=f"{name} ({len(runs)})")
+            panel.plot(grid, returns.mean(0), color=f"C{i}", label=_wrapped(f"{name} ({len(runs)})"))
             panel.fill_between(grid, returns.min(0), returns.max(0), color=f"C{i}", alpha=0.2, linewidth=0)
         panel.set_xlabel("seconds of training" if by_seconds else "env steps")
-    panels[0].set_ylabel("return, mean of the last 100 episodes")
+    panels[0].set_ylabel("return while exploring, mean of the last 100 episodes")
     _save(figure, f"{title} (bands: lowest to highest run)", path, legend=panels[0])
+
+
+def _wrapped(name: str) -> str:
+    return textwrap.fill(name.replace(",", ", "), 48)
 
 
 def _save(figure: Figure, title: str, path: Path, legend: Axes | None = None) -> None:
