@@ -44,7 +44,7 @@ def ablation_rows(number: int, file: Path | None) -> Found:
     for figure in ablation_report.summarise(rows, parameters):
         cell = _cell(figure, {"full": figure["vs_full"]}, figure["data"], found)
         cells.setdefault(figure["variant"], {})[figure["data"]] = cell
-    note = _note(written, "preset", "steps", "mode")
+    note = f"{len(written['settings']['seeds'])} seeds, {_note(written, 'preset', 'steps', 'mode')}"
     notes = {variant: f"{parameters[variant] / 1e6:.2f} M parameters, {note}" for variant in cells}
     _take(section, cells, notes, found)
     return found
@@ -59,12 +59,14 @@ def hofs_rows(file: Path | None) -> Found:
     rows = _by_column(written["rows"])
     for section, name in zip(TABLES[9].sections, ("clean", "masked"), strict=True):
         cells: dict[str, dict[str, Cell]] = {}
+        notes: dict[str, str] = {}
         chosen = [row for row in rows if row["set"] == name]
         for column in dict.fromkeys(row["data"] for row in chosen):
             for figure in hofs_report.summarise([row for row in chosen if row["data"] == column]):
                 differences = {reference: figure[f"vs_{reference}"] for reference in hofs_report.REFERENCES}
                 cells.setdefault(figure["arm"], {})[column] = _cell(figure, differences, column, found)
-        _take(section, cells, dict.fromkeys(cells, _note(written, "occluder", "steps", "mode")), found)
+                notes[figure["arm"]] = f"{figure['seeds']} seeds, {_note(written, 'occluder', 'steps', 'mode')}"
+        _take(section, cells, notes, found)
     return found
 
 
@@ -108,8 +110,7 @@ def _cell(figure: Mapping[str, Any], differences: Mapping[str, Any], column: str
 
 
 def _note(written: Mapping[str, Any], *names: str) -> str:
-    settings = written["settings"]
-    return ", ".join([f"{len(settings['seeds'])} seeds", *(f"{name} {settings[name]}" for name in names)])
+    return ", ".join(f"{name} {written['settings'][name]}" for name in names)
 
 
 def _take(section: Section, cells: Mapping[str, Mapping[str, Cell]], notes: Mapping[str, str], found: Found) -> None:
