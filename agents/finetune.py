@@ -75,7 +75,8 @@ class FinetuneArgs:
     random_share: float = 0.0
     """Share of the clips, drawn anew for each pass, on which random-jump places the occluder and not the policy."""
     occlusion: PlacedOcclusion = "square"
-    """What lies on the policy's landmark: the noise square that it played with, or varied shapes and fillings."""
+    """What lies on the policy's landmark: a noise square of 48 px (at the 224 scale), or varied shapes and fillings, whatever
+    occluder the policy played with."""
     refresh: int = 100
     """Steps after which the policy plays anew, with new noise and other first landmarks."""
     rounds: int = 1

@@ -82,3 +82,22 @@ def test_a_few_steps_lower_the_loss(name: str, clip_spec: str) -> None:
         optimiser.step()
         values.append(float(value.detach()))
     assert values[-1] < 0.95 * values[0]
+
+
+def test_from_the_second_frame_on_a_sequence_starts_where_the_frame_before_ended(clip_spec: str) -> None:
+    """A model that moves nothing keeps its first error, on a face that moves by what is drawn for each frame."""
+    pool = FacePool(load_clips(clip_spec).clips, TINY, torch.device("cpu"))
+    model = SRN(TINY)
+    torch.nn.init.zeros_(model.hsrm.global_shape.weight)
+    torch.nn.init.zeros_(model.hsrm.global_shape.bias)
+    batch = draw_batch(pool, TINY, (0, 0), 4, 3, "none")
+    with torch.no_grad():
+        found = cascade_loss(model, batch, start="previous")
+        first = model.initial_shape(batch.images[0], batch.boxes[0]) - batch.truth[0]
+        errors = torch.stack([first, first + batch.motion[1], first + batch.motion[1] + batch.motion[2]])
+        lengths = errors.norm(dim=-1).mean(-1) / batch.length
+        torch.testing.assert_close(found, TINY.steps * lengths.mean())
+        assert not torch.isclose(found, cascade_loss(model, batch))
+        alone = draw_batch(pool, TINY, (0, 0), 4, 1, "none")
+        assert torch.equal(cascade_loss(model, alone, start="previous"), cascade_loss(model, alone))
+    assert 0.02 < float((batch.motion / batch.length[..., None, None]).std()) < 0.04

@@ -152,6 +152,7 @@ PRESETS: Mapping[str, SRNConfig] = {
     "paper": SRNConfig(),
     "small": SRNConfig(
         image_size=112,
+        # Tighter than the paper's 1.6, as pixels are few; a row of benchmarks/ablation.py tells what that is worth.
         crop_factor=1.4,
         patch_size=18,
         trunk=((5, 16), (3, 32)),

@@ -21,6 +21,8 @@ Occlusion = Literal["none", "square", "varied", "masklike"]
 ROTATION_DEGREES = 12.0
 # The detector's own spread (a PCA of real boxes, METHOD 1.8) is narrow on easy photos; faces in the wild are boxed worse.
 BOX_SPREAD = 1.3
+# Standard deviation of a head's motion from frame to frame, normalisers.
+MOTION = 0.03
 
 
 class TrainingBatch(NamedTuple):
@@ -31,12 +33,14 @@ class TrainingBatch(NamedTuple):
         boxes: ``(T, B, 4)`` crop pixels.
         truth: ``(T, B, L, 2)`` crop pixels.
         length: ``(T, B)`` the scheme's normaliser, crop pixels.
+        motion: ``(T, B, 1, 2)`` crop pixels, how far a head may have moved since the frame before.
     """
 
     images: Tensor
     boxes: Tensor
     truth: Tensor
     length: Tensor
+    motion: Tensor
 
 
 class PlacedOccluders(NamedTuple):
@@ -85,7 +89,8 @@ def draw_batch(
         (1, batch, 1, 1, 1), 0, 0.03, generator
     )
     length = torch.from_numpy(normaliser_length(truth, config.landmarks)).float().to(device)
-    return TrainingBatch(images.clamp(0, 1) - 0.5, torch.from_numpy(boxes).to(device), points, length)
+    motion = torch.randn((*length.shape, 1, 2), generator=generator, device=device) * MOTION * length[..., None, None]
+    return TrainingBatch(images.clamp(0, 1) - 0.5, torch.from_numpy(boxes).to(device), points, length, motion)
 
 
 def _covered(

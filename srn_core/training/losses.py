@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from srn_core.metrics import nme
 from srn_core.model import SRN
+from srn_core.tracker import Start
 from srn_core.training.augment import TrainingBatch
 
 Loss = Literal["l2", "wing", "smooth-l1", "adaptive-wing"]
@@ -25,19 +26,25 @@ WING_WIDTH, WING_EPSILON = 0.10, 0.02
 ADAPTIVE_EXPONENT = 2.1 - 1
 
 
-def cascade_loss(model: SRN, batch: TrainingBatch, loss: Loss = "l2") -> Tensor:
+def cascade_loss(model: SRN, batch: TrainingBatch, loss: Loss = "l2", start: Start = "mean") -> Tensor:
     """Eq. 8 over a batch of sequences: the loss of every cascade step, summed over steps, mean over faces and frames.
 
-    An initial shape that is learnt (SRN+HG) is one term more of the sum.
+    An initial shape that is learnt (SRN+HG) is one term more of the sum, on the frames that start from it. With ``start``
+    ``previous`` only a sequence's first does; the others start with the error that the frame before ended with, on a face
+    that has moved. Each frame has a box and so a crop of its own, in which the landmarks of the frame before do not lie.
     """
-    memory = model.start(batch.images.shape[1])
+    memory, error = model.start(batch.images.shape[1]), None
     losses = []
-    for images, boxes, truth, length in zip(*batch, strict=True):
-        initial = model.initial_shape(images, boxes)
-        shapes, memory = model(images, initial, memory)
-        if model.hourglass is not None:
-            shapes = torch.cat([initial[None], shapes])
-        losses.append(landmark_loss(shapes, truth, length, loss).sum(0).mean())
+    for images, boxes, truth, length, motion in zip(*batch, strict=True):
+        if start == "previous" and error is not None:
+            shapes, memory = model(images, truth + error + motion, memory)
+            scored = shapes
+        else:
+            initial = model.initial_shape(images, boxes)
+            shapes, memory = model(images, initial, memory)
+            scored = shapes if model.hourglass is None else torch.cat([initial[None], shapes])
+        error = (shapes[-1] - truth).detach()
+        losses.append(landmark_loss(scored, truth, length, loss).sum(0).mean())
     return torch.stack(losses).mean()
 
 

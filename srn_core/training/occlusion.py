@@ -39,7 +39,9 @@ def square_occluder(images: Tensor, points: Tensor, generator: torch.Generator, 
 
 
 def varied_occluders(images: Tensor, points: Tensor, generator: torch.Generator, on: Tensor | None = None) -> Tensor:
-    """A quarter of the faces stay clean, the others get one or two ellipses or turned boxes, 20-80 % of the face's width.
+    """A quarter of the faces stay clean, the others get one or two ellipses or turned boxes.
+
+    Their sides' geometric mean is 20-80 % of the face's width.
 
     Fillings: noise, a flat colour with grain and gradient, or a piece of another picture of the batch. An occluder keeps
     its place on the face through a sequence, with a drift. Where ``on`` says what is covered, there is one occluder, centred

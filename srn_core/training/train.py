@@ -28,7 +28,7 @@ from srn_core.data import load_clips, parse_spec, spec_label
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers
 from srn_core.metrics import normaliser_length, point_errors
 from srn_core.model import SRN
-from srn_core.tracker import Tracker
+from srn_core.tracker import Start, Tracker
 from srn_core.training.augment import Occlusion, TrainingBatch, draw_batch
 from srn_core.training.losses import Loss, cascade_loss
 from srn_core.training.optimiser import make_optimisers, set_rate_share, step_all
@@ -69,8 +69,12 @@ class TrainArgs:
     """Frames of a training sequence (eq. 13)."""
     sequence_every: int = 3
     """Every n-th step trains on sequences, the others on single faces; 0: never."""
+    start: Start = "mean"
+    """Where the cascade starts on a sequence. mean: on each frame at the model's own initial shape; previous: from the second
+    frame on near the landmarks found before, for a tracker that is used with --start previous."""
     lr: float = 1e-3
-    """Peak learning rate of Adam; linear warm-up, then a cosine to zero."""
+    """Peak learning rate of Adam; linear warm-up, then a cosine to zero. The paper (METHOD 1.9) has 5e-4, times 0.95 every
+    1,000 of 100,000 steps, and averages with 0.9999."""
     muon_lr: float = 0.0
     """Peak learning rate of Muon, which trains the large weight matrices; 0: Adam trains all. 1e-2, with --lr 2e-3, is
     better in trainings of some hundred steps."""
@@ -148,12 +152,12 @@ class TrainingRun:
         self.writer = SummaryWriter(str(args.out), purge_step=self.step)
 
     def update(self, step: int) -> Tensor:
-        """One optimiser step; returns the loss ``()``. Read it seldom: a GPU works on while the next batch is drawn."""
+        """One optimiser step; returns the loss ``()``. Read it seldom: reading waits for a GPU."""
         args = self.args
         batch = self.draw(step)
         set_rate_share(self.optimisers, learning_rate_share(step, args.warmup, args.steps))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=args.precision == "bfloat16"):
-            loss = cascade_loss(self.model, batch, args.loss)
+            loss = cascade_loss(self.model, batch, args.loss, args.start)
         step_all(self.optimisers, loss, CLIP_NORM)
         self.average.update(self.model)
         return loss.detach()
