@@ -8,7 +8,6 @@ python benchmarks/hofs.py ... # again: what is finished is not done again
 from __future__ import annotations
 
 import dataclasses
-import json
 import shlex
 import sys
 import zlib
@@ -130,8 +129,9 @@ def base_tracker(args: HofsArgs) -> tuple[str, str]:
         args.clips, args.out, args.val, args.preset, steps=args.base_steps, batch=args.batch, occlusion="none",
         warmup=min(300, args.base_steps // 10), precision=args.precision, val_every=min(500, args.base_steps),
     )  # fmt: skip
-    config = {**plain(training), "out": None}
-    folder = args.out / f"base-{zlib.crc32(json.dumps(config).encode()):08x}"
+    # What differs from the defaults, so that a new option does not make another tracker of it.
+    options = " ".join(option_words(training, ("out",)))
+    folder = args.out / f"base-{zlib.crc32(options.encode()):08x}"
     begun = (folder / STATE).is_file()
     training = dataclasses.replace(training, out=folder, device=args.device, resume=begun)
     origin = training_command(training)
