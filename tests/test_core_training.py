@@ -139,6 +139,16 @@ def test_every_validation_set_has_its_curve(clip_spec, tiny_checkpoint, tmp_path
     assert len(curves) == 2 and all([event.step for event in events.Scalars(tag)] == [1, 2] for tag in curves)
 
 
+def test_faces_that_do_not_fit_into_memory_are_drawn_from_a_file(pool, clip_spec, monkeypatch):
+    monkeypatch.setattr("srn_core.training.pool.MEMORY_BYTES", 1000)
+    filed = FacePool(load_clips(clip_spec).clips, TINY, torch.device("cpu"))
+    assert torch.equal(filed.crops, pool.crops)
+    for ours, theirs in zip(
+        draw_batch(filed, TINY, (0, 0), 4, 2, "varied"), draw_batch(pool, TINY, (0, 0), 4, 2, "varied"), strict=True
+    ):
+        assert torch.equal(ours, theirs)
+
+
 def test_masklike_occluders_cover_mouths_and_spare_eyes_on_half_of_the_faces():
     """Beside what varied occluders do, which is the same for both; the 68 points lie as on the mean face."""
     points = (60 * torch.tensor(MEAN_SHAPES["68"], dtype=torch.float32) + 56).expand(1, 200, -1, -1)

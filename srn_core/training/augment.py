@@ -69,11 +69,12 @@ def draw_batch(
     ``occlusion`` says what the occluders look like, ``placed`` where they lie; None: at random.
     """
     rng = np.random.default_rng(seed)
-    device = pool.crops.device
+    device = pool.device
     generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
     index = pool.draw(rng, batch, frames)
     truth, boxes, to_wide, mirrored = _geometry(pool.landmarks[index], config, rng)
-    images = _resample(pool.crops[torch.from_numpy(index.ravel()).to(device)], to_wide, config.image_size)
+    faces = pool.crops[torch.from_numpy(index.ravel()).to(pool.crops.device)].to(device)
+    images = _resample(faces, to_wide, config.image_size)
     images = jitter_colours(images.unflatten(0, (frames, batch)), generator)
     points = torch.from_numpy(truth).to(device)
     on = None

@@ -1,11 +1,14 @@
-"""All training faces in memory as wide crops, and the drawing of still faces and sequences from them."""
+"""All training faces as wide crops, in memory or on disk, and the drawing of still faces and sequences from them."""
 
 from __future__ import annotations
 
+import math
+import tempfile
 from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from srn_core.data.clip import Clip
@@ -15,6 +18,8 @@ from srn_core.model import SRNConfig
 
 # A wide crop has the training crop's resolution and this many times its side: room to rotate, shift and scale.
 MARGIN = 1.43
+# More than this lies in a temporary file, of which the system keeps in memory what fits, and not on a GPU.
+MEMORY_BYTES = 8 << 30
 
 
 def wide_crop(config: SRNConfig) -> CropSpec:
@@ -33,7 +38,8 @@ class FacePool:
     """Frames of many clips, flattened.
 
     Attributes:
-        crops: ``(N, W, W, 3)`` uint8 wide crops.
+        device: where batches are made.
+        crops: ``(N, W, W, 3)`` uint8 wide crops, on that device, or in a file.
         landmarks: ``(N, L, 2)`` float32, wide-crop pixels.
         run: ``(N,)`` how many frames from here on, this one included, follow each other without a cut.
         mean_shape: ``(L, 2)`` box units, over clips (a long clip counts once).
@@ -42,8 +48,8 @@ class FacePool:
     def __init__(self, clips: Sequence[Clip], config: SRNConfig, device: torch.device) -> None:
         check_scheme(clips, config)
         spec = wide_crop(config)
-        crops = np.concatenate([clip.crops(spec) for clip in tqdm(clips, desc="reading faces", unit="clip", leave=False)])
-        self.crops = torch.from_numpy(crops).to(device)
+        self.device = device
+        self.crops = _read_crops(clips, spec, device)
         self.landmarks = np.concatenate([crop_map(clip.boxes, spec).to_crop(clip.landmarks) for clip in clips])
         self.run = np.concatenate([_run_lengths(clip.cuts) for clip in clips])
         self.mean_shape = np.mean([to_box_units(clip.landmarks, clip.boxes).mean(0) for clip in clips], axis=0)
@@ -60,6 +66,22 @@ class FacePool:
         longest_stride = (self.run[first] - 1) // max(frames - 1, 1)
         stride = np.minimum(rng.integers(1, 4, size=batch), longest_stride)
         return first + np.arange(frames)[:, None] * stride
+
+
+def _read_crops(clips: Sequence[Clip], spec: CropSpec, device: torch.device) -> Tensor:
+    shape = (sum(map(len, clips)), spec.size, spec.size, 3)
+    large = math.prod(shape) > MEMORY_BYTES
+    if large:
+        # The file has no name; its map stays when it is closed, and it is gone with that.
+        with tempfile.TemporaryFile() as file:
+            crops: np.ndarray = np.memmap(file, np.uint8, "w+", shape=shape)
+    else:
+        crops = np.empty(shape, np.uint8)
+    first = 0
+    for clip in tqdm(clips, desc="reading faces", unit="clip", leave=False):
+        crops[first : first + len(clip)] = clip.crops(spec)
+        first += len(clip)
+    return torch.from_numpy(crops) if large else torch.from_numpy(crops).to(device)
 
 
 def _run_lengths(cuts: np.ndarray) -> np.ndarray:
