@@ -43,9 +43,9 @@ class DQNArgs(TrainingRules):
     val_clips: str | None = None
     """Data spec to evaluate on; the training spec with split=val where not given."""
     tracker: str = "srn-small"
-    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?... or constant."""
+    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
     encoder: str = ""
-    """The SRN that the Q-network sees through; the tracker if that is an SRN, else srn-small, where not given."""
+    """The SRN that the Q-network sees through; the tracker's if that has one, else srn-small, where not given."""
     seed: int = 1
     """Seeds weights, exploration, episodes and sampling."""
     total_steps: int = 60_000

@@ -45,7 +45,7 @@ class EvaluateArgs(GameRules):
     train_clips: str | None = None
     """Data spec of the training clips that prior learns from; the spec with split=train where not given."""
     tracker: str = "srn-small"
-    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?... or constant."""
+    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
     episodes: int = 48
     """Episodes; clips take turns, each with a random first landmark."""
     seed: int = 0

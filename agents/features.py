@@ -11,7 +11,7 @@ import srn_gym.features
 from srn_core.checkpoint import load_pretrained
 from srn_core.model import SRN
 from srn_core.tracker import Tracker
-from srn_core.victims import is_srn, load_victim
+from srn_core.victims import is_own, is_srn, load_victim
 from srn_gym.dynamics import OcclusionGame
 from srn_gym.features import component_groups
 from srn_gym.games import DEFAULT_TRACKER
@@ -49,5 +49,5 @@ def load_encoder(tracker: str, encoder: str = "") -> SRN:
     """The SRN of a checkpoint's name or folder; where none is given the tracker's if that has one, else srn-small."""
     if encoder or is_srn(tracker):
         return load_pretrained(encoder or tracker)
-    victim = load_victim(tracker, "cpu")
+    victim = load_victim(tracker, "cpu") if is_own(tracker) else None
     return victim.model if isinstance(victim, Tracker) else load_pretrained(DEFAULT_TRACKER)

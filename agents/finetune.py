@@ -25,7 +25,7 @@ import tyro
 from agents.dqn import DQNArgs
 from agents.evaluate import sibling_split
 from agents.synthesize import PlacedOcclusion, Placement, derived_seed, placements, save_clips, trained_dqn
-from srn_core.checkpoint import CARD, load_card, load_pretrained, plain, save_pretrained
+from srn_core.checkpoint import CARD, load_card, load_pretrained, save_pretrained
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
 from srn_core.geometry import crop_map
 from srn_core.occluders import add_square, noise_keys
@@ -88,7 +88,7 @@ class FinetuneArgs:
     val_every: int = 50
     """Steps between validations, which also write the resumable state."""
     save: Path | None = None
-    """Also write the clips as the policy occluded them first in the last round: a data set of the kind 300vw."""
+    """Also write the clips as they were occluded first in the last round: a data set of the kind 300vw."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the network."""
     device: str = "auto"
@@ -146,7 +146,7 @@ def _policy(args: FinetuneArgs, tracker: str, folder: Path, number: int) -> str:
         return args.policy
     dqn = DQNArgs(
         args.clips[0], tracker=tracker, mode=args.mode, seed=derived_seed(args.seed, number), total_steps=args.dqn_steps,
-        learning_starts=min(DQNArgs.learning_starts, args.dqn_steps // 2), device=args.device, run_dir=folder / "dqn",
+        learning_starts=min(DQNArgs.learning_starts, -(-args.dqn_steps // 2)), device=args.device, run_dir=folder / "dqn",
     )  # fmt: skip
     return str(trained_dqn(dqn))
 
@@ -213,10 +213,10 @@ class FinetuningRun(TrainingRun):
             save_pretrained(averaged, self.args.out, {**self.card(step, errors), **self._findings(clean, covered)})
         self.save({"step": step, "best": self.best if step else None, "start": self.start, "rank": list(self.rank)})
 
-    def arguments(self) -> dict[str, Any]:
-        """See the training's; of the fine-tuning all but what may change from round to round."""
-        given = plain(self.finetuning)
-        return super().arguments() | {name: given[name] for name in ("policy", "occluded_share", "random_share", "refresh")}
+    @property
+    def settings(self) -> FinetuneArgs:
+        """The fine-tuning's, from which those of a round's training follow."""
+        return self.finetuning
 
     def covered_faces(self) -> Faces:
         """The validation faces, each with the noise square on a random landmark, the same at every validation."""

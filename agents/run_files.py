@@ -14,7 +14,7 @@ from agents.features import FrozenFeatures, shared_features
 from agents.policies import Policy, Position
 from agents.qnet import QNet
 from agents.sb3_extra import LIBRARY, require
-from srn_core.checkpoint import CARD, load_tensors, plain, read_json, save_tensors
+from srn_core.checkpoint import CARD, load_tensors, plain, plain_defaults, read_json, save_tensors
 from srn_core.errors import UserError, check_resumed
 from srn_gym.dynamics import OcclusionGame
 from srn_gym.rules import GameRules, rules_of
@@ -72,7 +72,8 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
     Raises:
         UserError: a damaged file, or a run of other arguments.
     """
-    check_resumed(folder, load_tensors(folder / POLICY)[1]["arguments"], plain(learner.args), FREE)
+    before = plain_defaults(type(learner.args)) | load_tensors(folder / POLICY)[1]["arguments"]
+    check_resumed(folder, before, plain(learner.args), FREE)
     tensors, metadata = load_tensors(folder / STATE)
     learner.online.load_state_dict(_under("online", tensors))
     learner.target.load_state_dict(_under("target", tensors))

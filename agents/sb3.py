@@ -43,7 +43,7 @@ class SB3Args(TrainingRules):
     val_clips: str | None = None
     """Data spec to evaluate on; the training spec with split=val where not given."""
     tracker: str = "srn-small"
-    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?... or constant."""
+    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
     observation: Observation = "features"
     """features: what an SRN tracker makes of the patches, small; patches: pixels, seen through the SRN's trunk."""
     train_trunk: bool = False

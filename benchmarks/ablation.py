@@ -1,6 +1,6 @@
 """The paper's Tables 7 and 8: the network without each of its parts, and SRN+HG, all trained and measured alike.
 
-Besides K, the crop and the loss.
+On request also with another K, crop or loss.
 
 python benchmarks/ablation.py                                                        # on the clips that ship
 python benchmarks/ablation.py --data "300w:DIR?split=train" --test "300w:DIR?split=common" --test "300w:DIR?split=challenging"
@@ -28,7 +28,7 @@ from tqdm import tqdm
 from benchmarks.ablation_report import plot_figures, print_figures, summarise
 from benchmarks.clip_nme import clean_and_masked
 from benchmarks.runs import check_settings, option_words, training_command
-from srn_core.checkpoint import load_pretrained, plain, read_json, write_json
+from srn_core.checkpoint import load_pretrained, plain, plain_defaults, read_json, write_json
 from srn_core.errors import UserError, command
 from srn_core.model import SRN
 from srn_core.run_clips import Mode
@@ -40,11 +40,15 @@ from srn_core.training.start import starting_model
 from srn_core.training.state import STATE
 from srn_core.training.train import TrainArgs, refuse_masked, train
 
-Variant = Literal[
+Part = Literal[
     "full", "relation=off", "relation=embedded_gaussian", "maps=off", "groups=off", "outputs=own", "outputs=off",
     "global_shape=off", "memory=off", "memory=frame", "initial_shape=hourglass",
-    "steps=1", "steps=2", "crop_factor=1.2", "crop_factor=1.6", "loss=wing", "loss=smooth-l1", "loss=adaptive-wing",
 ]  # fmt: skip
+Setting = Literal[
+    "steps=1", "steps=2", "crop_factor=1.2", "crop_factor=1.4", "crop_factor=1.6", "loss=wing", "loss=smooth-l1",
+    "loss=adaptive-wing",
+]  # fmt: skip
+Variant = Literal[Part, Setting]
 # What may change between calls that share a folder; all else must stay as it was.
 FREE = ("variants", "seeds", "out", "device")
 
@@ -53,8 +57,9 @@ FREE = ("variants", "seeds", "out", "device")
 class AblationArgs:
     """Train every variant of the network from nothing, with the same data, steps and seeds, and measure each."""
 
-    variants: tuple[Variant, ...] = get_args(Variant)
-    """full, or the one field of SRNConfig, or the loss, in which the variant differs from it."""
+    variants: tuple[Variant, ...] = get_args(Part)
+    """full, or the one field of SRNConfig, or the loss, in which the variant differs from it. Where none is given the parts of
+    the network, not K, crop and loss."""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """Each seed is a training of every variant; with one seed, all see the same batches."""
     data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -72,7 +77,8 @@ class AblationArgs:
     batch: int = 64
     """Faces a step."""
     occlusion: Occlusion = "varied"
-    """Occluders drawn on training faces: none, the paper's noise square, or varied shapes and fillings."""
+    """Occluders drawn on training faces: none, the paper's noise square, varied shapes and fillings, or these and masklike
+    ones, after which the masked figures are none of the unseen."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of training."""
     save_every: int = 100
@@ -86,7 +92,8 @@ class AblationArgs:
 def ablation(args: AblationArgs) -> list[dict[str, Any]]:
     """Train, measure, print, plot and write; returns the figures, one row a test set and variant."""
     args = _filled_in(args)
-    check_settings(args.out, {name: value for name, value in plain(args).items() if name not in FREE})
+    settings = {name: value for name, value in plain(args).items() if name not in FREE}
+    check_settings(args.out, settings, plain_defaults(AblationArgs))
     rows: list[dict[str, Any]] = []
     jobs = [(variant, seed) for seed in args.seeds for variant in args.variants]
     for variant, seed in tqdm(jobs, desc="variants x seeds"):

@@ -29,7 +29,7 @@ class RegressionArgs:
     clips: str = "demo?split=train"
     """Data spec of the clips to train on."""
     tracker: str = "srn-small"
-    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?... or constant."""
+    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
     encoder: str = ""
     """The SRN that the network sees through; the tracker if that is an SRN, else srn-small, where not given."""
     seed: int = 0

@@ -31,7 +31,7 @@ from benchmarks.compare_report import THRESHOLDS, Results, print_learners, profi
 from benchmarks.curves import read_curve
 from benchmarks.jobs import require_ray, run_jobs
 from benchmarks.learner_specs import LearnerSpec, read_learners
-from benchmarks.learners import job_settings, make_jobs, run_job
+from benchmarks.learners import job_defaults, job_settings, make_jobs, run_job
 from benchmarks.plots import plot_curves, plot_improvement, plot_policies, plot_profiles
 from benchmarks.runs import check_settings, option_words
 from srn_core.checkpoint import plain, write_json
@@ -124,7 +124,7 @@ def compare_learners(args: CompareArgs, learners: Sequence[LearnerSpec], how: Me
     named = [name for name in dict.fromkeys([REFERENCE, CEILING, *args.policies]) if name in NAMES]
     jobs = make_jobs(learners, named, args.train_seeds, args.total_steps, how, args.out, args.start == "cold")
     for job in jobs:
-        check_settings(job.folder, job_settings(job))
+        check_settings(job.folder, job_settings(job), job_defaults(job))
     results = list(zip(jobs, run_jobs(run_job, jobs, args.ray, args.ray_gpus), strict=True))
     labels = [*(learner.label for learner in learners), *named]
     rows = [row for label in labels for job, found in results if job.label == label for row in found]

@@ -27,9 +27,18 @@ from agents.dqn import DQNArgs
 from agents.finetune import FinetuneArgs, finetune
 from agents.synthesize import PlacedOcclusion, trained_dqn
 from benchmarks.hofs_measure import measure
-from benchmarks.hofs_report import page, plot_figures, print_figures, summarise
+from benchmarks.hofs_report import comparable, page, plot_figures, print_figures, summarise
 from benchmarks.runs import check_settings, option_words, training_command
-from srn_core.checkpoint import load_card, load_pretrained, load_tensors, plain, read_json, write_json, write_text
+from srn_core.checkpoint import (
+    load_card,
+    load_pretrained,
+    load_tensors,
+    plain,
+    plain_defaults,
+    read_json,
+    write_json,
+    write_text,
+)
 from srn_core.errors import UserError, command
 from srn_core.tracker import Tracker
 from srn_core.training.state import STATE
@@ -98,23 +107,26 @@ class HofsArgs:
 
 
 def hofs(args: HofsArgs) -> list[dict[str, Any]]:
-    """Train, fine-tune, measure, print, plot and write; returns the figures, one row an arm and test set."""
+    """Train, fine-tune, measure, print, plot and write; returns the figures, one row an arm, test set and choice of seeds."""
     args = _filled_in(args)
     base, origin = base_tracker(args)
     settings = {name: value for name, value in plain(args).items() if name not in FREE}
-    check_settings(args.out, settings | {"base_key": Tracker(load_pretrained(base), "cpu").key})
+    key = Tracker(load_pretrained(base), "cpu").key
+    check_settings(args.out, settings | {"base_key": key}, plain_defaults(HofsArgs))
     jobs = [(arm, seed) for seed in args.seeds for arm in args.arms]
     for arm, seed in tqdm(jobs, desc="arms x seeds"):
         finish(args, base, arm, seed)
     rows = finished_rows(args)
-    figures = summarise(rows)
+    parts = [(summarise(part), part) for part in comparable(rows)]
     title = f"fine-tuned {args.steps} steps from {Path(base).name}, occluder {args.occluder}"
-    print_figures(figures, title)
+    for found, _ in parts:
+        print_figures(found, title)
+    figures = [figure for found, _ in parts for figure in found]
     folder, commands = args.out / args.occluder, command_lines(args, rows)
     record = {"commands": commands, "settings": plain(args), "base": origin, "figures": figures, "rows": rows}
     write_json(folder / "hofs.json", record)
-    write_text(folder / "hofs.md", page(figures, title, [origin, *commands]))
-    plot_figures(figures, rows, title, folder / "hofs.png")
+    write_text(folder / "hofs.md", page([found for found, _ in parts], title, [origin, *commands]))
+    plot_figures(*parts[0], title, folder / "hofs.png")
     return figures
 
 
@@ -190,7 +202,8 @@ def _dqn(args: HofsArgs, base: str, seed: int) -> str:
         trained_dqn(
             DQNArgs(
                 args.clips[0], tracker=base, seed=seed, total_steps=args.dqn_steps, device=args.device,
-                learning_starts=min(DQNArgs.learning_starts, args.dqn_steps // 2), run_dir=args.out / "dqn" / f"seed-{seed}",
+                learning_starts=min(DQNArgs.learning_starts, -(-args.dqn_steps // 2)),
+                run_dir=args.out / "dqn" / f"seed-{seed}",
             )
         )
     )  # fmt: skip

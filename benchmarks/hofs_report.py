@@ -20,7 +20,7 @@ from srn_core.checkpoint import write_atomically
 from srn_core.data import spec_label
 from srn_core.metrics import bootstrap_interval
 
-HARD, REFERENCES = "hofs", ("none", "rsf")
+REFERENCES = ("none", "rsf")
 BOOTSTRAP_SEED = 0
 HOW = (
     "Differences in percent of the reference's mean, paired by clip and seed [95 % over clips]. All policies played "
@@ -33,8 +33,23 @@ HOW = (
 Rows = Sequence[Mapping[str, Any]]
 
 
+def comparable(rows: Rows) -> list[list[Mapping[str, Any]]]:
+    """The rows in parts inside which all arms have the same seeds, that of the most seeds first.
+
+    A part has the seeds of one of the arms, and all arms that have them.
+    """
+    seeds: dict[str, set[int]] = {}
+    for row in rows:
+        seeds.setdefault(row["arm"], set()).add(row["seed"])
+    parts = []
+    for alike in sorted({tuple(sorted(found)) for found in seeds.values()}, key=lambda found: (-len(found), found)):
+        arms = [arm for arm, found in seeds.items() if found.issuperset(alike)]
+        parts.append([row for row in rows if row["arm"] in arms and row["seed"] in alike])
+    return parts
+
+
 def summarise(rows: Rows) -> list[dict[str, Any]]:
-    """One row a test set, data spec and arm, in the order in which they appear; ``seeds`` is how many an arm has.
+    """One row a test set, data spec and arm, in the order in which they appear; all arms must have the same seeds.
 
     ``mean`` is over clips and seeds, in percent of the inter-ocular distance. ``vs_none`` and ``vs_rsf`` are paired
     differences ``{"mean", "ci95", "relative"}`` (``relative``: percent of the reference's mean), resampled over clips; None
@@ -47,7 +62,7 @@ def summarise(rows: Rows) -> list[dict[str, Any]]:
         for arm in arms:
             values = _values(chosen, arm)
             figure: dict[str, Any] = {"set": name, "data": data, "arm": arm}
-            figure |= {"seeds": len({seed for seed, _ in values}), "n_clips": len({clip for _, clip in values})}
+            figure |= {"seeds": sorted({seed for seed, _ in values}), "n_clips": len({clip for _, clip in values})}
             figure["mean"] = float(np.mean(list(values.values())))
             for reference in REFERENCES:
                 compared = reference in arms and reference != arm
@@ -82,29 +97,36 @@ def print_figures(figures: Rows, title: str) -> None:
         label = (
             f"{SETS[figure['set']]}\n{spec_label(figure['data'])}" if i == 0 or _part(figures[i - 1]) != _part(figure) else ""
         )
-        values = f"{figure['mean']:.3f}", *differences, str(figure["seeds"]), str(figure["n_clips"])
+        values = f"{figure['mean']:.3f}", *differences, str(len(figure["seeds"])), str(figure["n_clips"])
         table.add_row(label, figure["arm"], *values, end_section=ends)
     Console(width=150).print(table)
 
 
-def page(figures: Rows, title: str, commands: Sequence[str]) -> str:
-    """The figures in Markdown: a line a test set, each arm's mean, and what HOFS brings, in percent of the reference's mean."""
-    seeds = {figure["arm"]: figure["seeds"] for figure in figures}
-    arms = list(seeds)
-    differences = [f"HOFS against {reference}" for reference in REFERENCES if HARD in arms and reference in arms]
-    headings = ["% of the inter-ocular distance", "clips", *(f"{arm} ({count} seeds)" for arm, count in seeds.items())]
-    headings += differences
-    lines = [f"# {title}", "", "```", *commands, "```", "", *wrap(HOW, 120), ""]
-    lines += [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
+def page(parts: Sequence[Rows], title: str, commands: Sequence[str]) -> str:
+    """The figures of each part in Markdown: a line a test set, each arm's mean, and what it brings against the references."""
+    lines = [f"# {title}", "", "```", *commands, "```", "", *wrap(HOW, 120)]
+    for figures in parts:
+        lines += ["", f"## Seeds {', '.join(map(str, figures[0]['seeds']))}", "", *_table(figures)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(figures: Rows) -> list[str]:
+    arms = list(dict.fromkeys(figure["arm"] for figure in figures))
+    compared = [(arm, reference) for arm in arms if arm not in REFERENCES for reference in REFERENCES if reference in arms]
+    headings = [
+        "% of the inter-ocular distance",
+        "clips",
+        *arms,
+        *(f"{arm} against {reference}" for arm, reference in compared),
+    ]
+    lines = [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
     for name, data in dict.fromkeys(map(_part, figures)):
         row = {figure["arm"]: figure for figure in figures if _part(figure) == (name, data)}
         cells = [f"{SETS[name]}, {spec_label(data)}", str(next(iter(row.values()))["n_clips"])]
-        cells += [f"{row[arm]['mean']:.2f}" if arm in row else "" for arm in arms]
-        if HARD in row:
-            found = (row[HARD][f"vs_{reference}"] for reference in REFERENCES)
-            cells += [_relative_text(difference) for difference in found if difference is not None]
+        cells += [f"{row[arm]['mean']:.2f}" for arm in arms]
+        cells += [_relative_text(row[arm][f"vs_{reference}"]) for arm, reference in compared]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _relative_text(difference: Mapping[str, Any]) -> str:

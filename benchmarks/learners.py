@@ -18,7 +18,7 @@ from agents.synthesize import trained_dqn
 from benchmarks.ceiling import RegressionArgs, RewardModel
 from benchmarks.compare_measure import HELD_OUT, TRAIN, Measurement, Row, measure
 from benchmarks.learner_specs import LearnerSpec, Training
-from srn_core.checkpoint import plain, read_json, write_json
+from srn_core.checkpoint import plain, plain_defaults, read_json, write_json
 from srn_gym.games import forget_games
 from srn_gym.rules import rules_of
 
@@ -93,6 +93,11 @@ def job_settings(job: Job) -> dict[str, Any]:
         settings["hparams"] = plain(agents.sb3.chosen_hparams(job.training))
     settings |= {f"eval_{name}": value for name, value in plain(how.options).items() if name not in PLACES}
     return {name: value for name, value in settings.items() if name not in PLACES}
+
+
+def job_defaults(job: Job) -> dict[str, Any]:
+    """The defaults of the training's settings, which a run that was begun before an option came had for it."""
+    return {} if job.training is None else plain_defaults(type(job.training))
 
 
 def run_job(job: Job) -> list[Row]:

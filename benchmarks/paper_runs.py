@@ -62,10 +62,13 @@ def hofs_rows(file: Path | None) -> Found:
         notes: dict[str, str] = {}
         chosen = [row for row in rows if row["set"] == name]
         for column in dict.fromkeys(row["data"] for row in chosen):
-            for figure in hofs_report.summarise([row for row in chosen if row["data"] == column]):
+            parts = hofs_report.comparable([row for row in chosen if row["data"] == column])
+            for figure in [figure for part in parts for figure in hofs_report.summarise(part)]:
+                if column in cells.get(figure["arm"], {}):
+                    continue
                 differences = {reference: figure[f"vs_{reference}"] for reference in hofs_report.REFERENCES}
                 cells.setdefault(figure["arm"], {})[column] = _cell(figure, differences, column, found)
-                notes[figure["arm"]] = f"{figure['seeds']} seeds, {_note(written, 'occluder', 'steps', 'mode')}"
+                notes[figure["arm"]] = f"{len(figure['seeds'])} seeds, {_note(written, 'occluder', 'steps', 'mode')}"
         _take(section, cells, notes, found)
     return found
 

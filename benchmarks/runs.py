@@ -15,14 +15,19 @@ from srn_core.errors import UserError
 from srn_core.training.train import TrainArgs
 
 
-def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+def check_settings(folder: Path, settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     """Write ``settings.json`` into a benchmark's folder; rows of other settings must not get into its table.
+
+    Args:
+        folder: the benchmark's, or a run's.
+        settings: all that its rows depend on.
+        defaults: what a folder had that was begun before an option came.
 
     Raises:
         UserError: the folder holds runs of other settings.
     """
     file = folder / "settings.json"
-    if file.is_file() and (before := read_json(file)) != settings:
+    if file.is_file() and (before := {**defaults, **read_json(file)}) != {**defaults, **settings}:
         changed = ", ".join(name for name in settings if before.get(name) != settings[name])
         raise UserError(f"{folder}: holds runs of other settings ({changed}); give another --out, or the same settings")
     write_json(file, settings)

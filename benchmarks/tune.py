@@ -35,7 +35,7 @@ from benchmarks.compare_measure import HELD_OUT, Measurement
 from benchmarks.compare_report import Results
 from benchmarks.jobs import run_jobs
 from benchmarks.learner_specs import SB3_PREFIX, read_learner
-from benchmarks.learners import job_settings, make_jobs, run_job
+from benchmarks.learners import job_defaults, job_settings, make_jobs, run_job
 from benchmarks.runs import check_settings, option_words
 from srn_core.checkpoint import plain, read_json, write_json
 from srn_core.errors import UserError, command
@@ -88,7 +88,7 @@ def tune(args: TuneArgs) -> list[dict[str, Any]]:
     how = Measurement(options, (args.seed,), game.tracker.key, DQNArgs.reward)
     jobs = make_jobs(learners, (REFERENCE, CEILING), args.train_seeds, args.total_steps, how, args.out, cold=False)
     for job in jobs:
-        check_settings(job.folder, job_settings(job))
+        check_settings(job.folder, job_settings(job), job_defaults(job))
     results = Results([row for found in run_jobs(run_job, jobs) for row in found], HELD_OUT)
     rows = []
     for (name, i), text in texts.items():

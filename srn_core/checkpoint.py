@@ -54,6 +54,12 @@ def plain(args: Any) -> dict[str, Any]:
     return dict(json.loads(json.dumps(dataclasses.asdict(args), default=str)))
 
 
+def plain_defaults(kind: Any) -> dict[str, Any]:
+    """The defaults of a dataclass as JSON gives them back: what a run that was begun before an option came had for it."""
+    found = {field.name: field.default for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING}
+    return dict(json.loads(json.dumps(found, default=str)))
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file, or say in one line why not."""
     try:

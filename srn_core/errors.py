@@ -44,16 +44,16 @@ def check_resumed(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any
 
     Args:
         folder: the run's, for the message.
-        before: its arguments as the run has saved them; those that it has not may be any.
+        before: its arguments as the run has saved them.
         now: the arguments given.
         free: names that may differ.
 
     Raises:
         UserError: names what differs.
     """
-    changed = [name for name in now if name not in free and name in before and before[name] != now[name]]
+    changed = [name for name in now if name not in free and before.get(name) != now[name]]
     if changed:
-        options = ", ".join(f"--{name.replace('_', '-')} {before[name]}" for name in changed)
+        options = ", ".join(f"{name.replace('_', '-')} {before.get(name)}" for name in changed)
         raise UserError(f"{folder}: was begun with {options}; resume it with the same, or give another folder")
 
 
@@ -68,7 +68,7 @@ def command(main: Callable[P, None]) -> Callable[P, None]:
         except UserError as error:
             message = str(error)
         except OSError as error:
-            if error.filename is None:
+            if error.filename is None or error.strerror is None:
                 raise
             message = f"{error.filename}: {error.strerror}; expected a path that can be used"
         except KeyboardInterrupt:

@@ -115,9 +115,9 @@ class Tracker:
             ValueError: boxes of another shape, without extent, or not finite.
         """
         boxes = _read_boxes(boxes, 2)
-        if not len(boxes):
-            return np.zeros((0, self.scheme.num_landmarks, 2), np.float32)
         crops = [crop_image(image, box, self.crop) for image, box in zip(images, boxes, strict=True)]
+        if not crops:
+            return np.zeros((0, self.scheme.num_landmarks, 2), np.float32)
         return self.detect_crops(np.stack(crops), boxes, steps=steps, mirror=mirror)
 
     def detect_crops(
@@ -189,8 +189,8 @@ class Tracker:
 def _read_boxes(boxes: Any, ndim: int) -> np.ndarray:
     """Face boxes ``(4,)`` or ``(N, 4)``, float32, after a check."""
     read = np.asarray(boxes, np.float32)
-    if read.ndim == ndim == 2 and not len(read):
-        return read
+    if ndim == 2 and read.shape in ((0,), (4,)):
+        read = read.reshape(-1, 4)
     if read.ndim != ndim or read.shape[-1] != 4:
         raise ValueError(f"boxes of shape {read.shape}; expected {'(N, 4)' if ndim == 2 else '(4,)'}: x0, y0, x1, y1")
     if not (np.isfinite(read).all() and (read[..., 2:] > read[..., :2]).all()):

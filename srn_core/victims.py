@@ -7,7 +7,7 @@ a checkpoint's name or folder     :class:`srn_core.tracker.Tracker`
 ``onnx:PATH?size=112&...``        :class:`OnnxVictim`: any network that regresses the landmarks from a crop
 ``constant``                      :class:`ConstantVictim`: the mean shape in the box, whatever the frame shows
 ``MODULE:FUNCTION``               your own: ``FUNCTION(device)`` of an importable module gives a
-                                  :class:`srn_core.tracker.Victim`
+                                  :class:`srn_core.tracker.Victim`, the same one at each call
 ================================= ===========================================================================
 """
 
@@ -37,7 +37,12 @@ VICTIM_PARTS = ("scheme", "crop", "patch_size", "device", "key", "start", "step"
 
 def is_srn(name: str) -> bool:
     """Whether a victim's name is that of a checkpoint."""
-    return name != "constant" and not name.startswith("onnx:") and not FACTORY.fullmatch(name)
+    return name != "constant" and not name.startswith("onnx:") and not is_own(name)
+
+
+def is_own(name: str) -> bool:
+    """Whether a victim's name is ``MODULE:FUNCTION``."""
+    return not name.startswith("onnx:") and FACTORY.fullmatch(name) is not None
 
 
 def load_victim(name: str, device: str = "auto") -> Victim:
@@ -57,9 +62,12 @@ def load_victim(name: str, device: str = "auto") -> Victim:
 
 def _made_by(name: str, module: str, function: str, device: torch.device) -> Victim:
     try:
-        make = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
+        found = importlib.import_module(module)
+    except ImportError as error:
         raise UserError(f"victim '{name}': {error}; expected MODULE:FUNCTION that can be imported") from None
+    make = getattr(found, function, None)
+    if not callable(make):
+        raise UserError(f"victim '{name}': {module} has no function '{function}'; expected MODULE:FUNCTION")
     victim: Victim = make(device)
     if missing := [part for part in VICTIM_PARTS if not hasattr(victim, part)]:
         raise UserError(f"victim '{name}': has no {', '.join(missing)}; expected what srn_core.tracker.Victim names")

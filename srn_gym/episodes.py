@@ -6,6 +6,7 @@ The single env is a batch of one, the vector env a batch of many, and an agent t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,7 +65,7 @@ class Episodes:
             UserError: ``num_envs`` or ``window`` is below 1.
         """
         for name, value in (("num_envs", num_envs), ("window", window)):
-            if value is not None and not (isinstance(value, int) and value >= 1):
+            if value is not None and (not isinstance(value, Integral) or isinstance(value, bool) or value < 1):
                 raise UserError(f"{name} {value}: expected a whole number of at least 1")
         self.game, self.num_envs, self.window = game, num_envs, window
         self.clip, self.frame, self.landmark, self.start = torch.zeros(4, num_envs, dtype=torch.int64, device=game.device)

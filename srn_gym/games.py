@@ -32,7 +32,8 @@ def load_game(clips: str = DEFAULT_CLIPS, tracker: str = DEFAULT_TRACKER, device
 
     Args:
         clips: data spec (``srn_core.data``).
-        tracker: name of the victim (``srn_core.victims``): a checkpoint's name or folder, ``onnx:PATH?...`` or ``constant``.
+        tracker: name of the victim (``srn_core.victims``): a checkpoint's name or folder, ``onnx:PATH?...``, ``constant`` or
+            ``MODULE:FUNCTION``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         rules: the fields of :class:`srn_gym.rules.Rules`.
 

@@ -40,7 +40,7 @@ class PlayArgs(GameRules):
     clips: str = DEFAULT_CLIPS
     """Data spec of the clips."""
     tracker: str = DEFAULT_TRACKER
-    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?... or constant."""
+    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     window: int | None = 64

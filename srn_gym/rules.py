@@ -50,8 +50,10 @@ class GameRules:
 
     def __post_init__(self) -> None:
         for name, (kinds, expected) in KINDS_OF.items():
-            if hasattr(self, name) and type(getattr(self, name)) not in kinds:
-                raise UserError(f"{name} {getattr(self, name)!r}: expected {expected}")
+            value = getattr(self, name, None)
+            # A bool is an int to Python.
+            if hasattr(self, name) and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
+                raise UserError(f"{name} {value!r}: expected {expected}")
         for name, choices in CHOICES.items():
             if hasattr(self, name) and getattr(self, name) not in choices:
                 raise UserError(f"{name} '{getattr(self, name)}': unknown; expected one of {', '.join(choices)}")

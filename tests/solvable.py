@@ -11,6 +11,10 @@ from srn_core import SRN, Tracker
 class LooksAtTheNose(Tracker):
     """A victim that errs where the pixels in the middle of the face are noisy: the best policy is to go there and stay."""
 
+    def __init__(self, model: SRN, device: str) -> None:
+        super().__init__(model, device)
+        self.key = "looks-at-the-nose"
+
     def step(self, frames, boxes, state, shape=None, steps=None):
         centre = ((boxes[:, :2] + boxes[:, 2:]) / 2).long()
         around = torch.stack(

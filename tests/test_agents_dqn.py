@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import agents.dqn
 from agents.dqn import DQNArgs, epsilon_at, train
@@ -117,6 +118,14 @@ def test_resumed_training_equals_uninterrupted(clip_spec, tiny_checkpoint, tmp_p
     first, second = (load_tensors(folder / "state.safetensors") for folder in (whole, parts))
     assert first[0].keys() == second[0].keys()
     assert first[1]["generators"] == second[1]["generators"]
+    logged = [
+        [
+            (event.step, round(event.value, 5))
+            for event in EventAccumulator(str(folder)).Reload().Scalars("play/episodic_return")
+        ]
+        for folder in (whole, parts)
+    ]
+    assert logged[0] == logged[1] and len(logged[0]) > 20
     replays = [tensors.pop("replay.data").numpy().view(TRANSITION) for tensors, _ in (first, second)]
     for name in ("clip", "frame", "landmark", "action", "steps", "next_landmark", "terminated"):
         assert np.array_equal(replays[0][name], replays[1][name]), name
@@ -139,7 +148,7 @@ def test_a_saved_policy_plays_and_a_second_run_does_not_overwrite_it(clip_spec, 
         train(args)
     with pytest.raises(UserError, match="nothing to resume"):
         train(small_args(clip_spec, tiny_checkpoint, tmp_path / "nothing", resume=True))
-    with pytest.raises(UserError, match="--mode detect, --lr"):
+    with pytest.raises(UserError, match="begun with mode detect, lr"):
         train(dataclasses.replace(args, resume=True, mode="track", lr=0.5, total_steps=90))
 
 

@@ -220,7 +220,7 @@ def test_what_cannot_be_used_is_refused(clip_spec, tiny_checkpoint, tmp_path):
     finetune(small_args(clip_spec, tiny_checkpoint, tmp_path / "used", steps=1, policy="none"))
     with pytest.raises(UserError, match="--resume"):
         finetune(small_args(clip_spec, tiny_checkpoint, tmp_path / "used"))
-    with pytest.raises(UserError, match="begun with --lr 0.0001, --policy none; resume it with the same"):
+    with pytest.raises(UserError, match="begun with policy none, lr 0.0001; resume it with the same"):
         finetune(small_args(clip_spec, tiny_checkpoint, tmp_path / "used", steps=1, policy="greedy", lr=5.0, resume=True))
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shlex
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import tyro
 from conftest import TINY, stopped_at_its_first_save
 
 from benchmarks import ablation as ablation_module
-from benchmarks.ablation import AblationArgs, ablation, count_parameters, training_args
+from benchmarks.ablation import AblationArgs, Variant, ablation, count_parameters, training_args
 from benchmarks.ablation_report import difference, summarise
 from benchmarks.runs import option_words
 from srn_core.checkpoint import load_pretrained
@@ -108,9 +109,9 @@ def test_commands_are_those_that_were_run(clip_spec, tmp_path):
 
 
 def test_every_variant_is_another_network_and_defaults_are_left_out_of_commands():
-    args = AblationArgs(config_override=OVERRIDES)
+    args = AblationArgs(get_args(Variant), config_override=OVERRIDES)
     trainings = [training_args(args, variant, 0) for variant in args.variants]
-    assert len({(training.config_override, training.loss) for training in trainings}) == len(args.variants) == 18
+    assert len({(training.config_override, training.loss) for training in trainings}) == len(args.variants) == 19
     assert all(count_parameters(args, variant) > 0 for variant in args.variants)
     assert option_words(AblationArgs()) == []
 

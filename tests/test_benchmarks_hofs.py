@@ -14,7 +14,7 @@ import tyro
 from benchmarks import hofs as hofs_module
 from benchmarks.hofs import HofsArgs, base_tracker, hofs
 from benchmarks.hofs_measure import SETS, clip_jitter
-from benchmarks.hofs_report import page, summarise
+from benchmarks.hofs_report import comparable, page, summarise
 from srn_core.checkpoint import load_card, load_pretrained
 from srn_core.data import load_clips
 from srn_core.errors import UserError
@@ -57,7 +57,9 @@ def test_arms_are_measured_once_and_reported(clip_spec, tiny_checkpoint, tmp_pat
     assert done == [1, 1]
     # What an earlier call has finished is in the table of a later one.
     written = json.loads((folder / "hofs.json").read_text())
-    assert {row["arm"]: row["seeds"] for row in written["figures"]} == {"none": 2, "rsf": 2, "hofs": 1}
+    found = [(row["arm"], row["seeds"]) for row in written["figures"] if row["set"] == "worst"]
+    assert found == [("none", [0, 1]), ("rsf", [0, 1]), ("none", [0]), ("rsf", [0]), ("hofs", [0])]
+    assert (folder / "hofs.md").read_text().count("## Seeds") == 2
     assert [words[words.index("--arms") + 1 :][:2] for words in map(shlex.split, written["commands"])] == [
         ["none", "rsf"], ["hofs", "--seeds"],
     ]  # fmt: skip
@@ -105,8 +107,21 @@ def test_differences_are_paired_by_clip_and_seed():
     assert rsf["vs_none"]["relative"] == pytest.approx(-100 / 50.5)
     assert none["vs_rsf"]["mean"] == pytest.approx(1)
     hard = summarise([*rows, *({**row, "arm": "hofs", "value": 0.9 * row["value"]} for row in rows if row["arm"] == "rsf")])
-    *_, line = page(hard, "title", ["command"]).splitlines()
+    *_, line = page([hard], "title", ["command"]).splitlines()
     assert line.startswith("| NME, clean, d | 3 | 50.50 | 49.50 | 44.55 | -11.8 [") and " | -10.0 [" in line
+
+
+def test_arms_are_compared_on_the_seeds_that_they_share():
+    rows = [
+        {"arm": arm, "seed": seed, "set": "clean", "data": "d", "clip": "a", "value": 10.0 * seed + 5 + better}
+        for arm, seeds, better in (("none", (0, 1, 2), 0), ("hofs", (0, 1, 2), -1), ("greedy", (0,), -2), ("rsf", (5,), 0))
+        for seed in seeds
+    ]
+    parts = [summarise(part) for part in comparable(rows)]
+    assert [[(row["arm"], row["mean"]) for row in part] for part in parts] == [
+        [("none", 15), ("hofs", 14)], [("none", 5), ("hofs", 4), ("greedy", 3)], [("rsf", 55)],
+    ]  # fmt: skip
+    assert parts[1][2]["vs_none"]["mean"] == -2 and parts[1][2]["vs_rsf"] is None
 
 
 def test_jitter_is_zero_for_a_constant_error_and_leaves_cuts_out(clip_spec, tiny_checkpoint):

@@ -112,6 +112,15 @@ def test_training_lowers_the_error(tiny_checkpoint, tmp_path):
     assert load_pretrained(tmp_path / "run").config == TINY
 
 
+def test_a_run_trains_with_the_occluders_and_the_start_that_it_is_asked_for(clip_spec, tiny_checkpoint, tmp_path):
+    options = {"plain": {}, "masklike": {"occlusion": "masklike"}, "previous": {"start": "previous"}}
+    for name, changes in options.items():
+        train(small_args(clip_spec, tiny_checkpoint, tmp_path / name, sequence_every=1, steps=2, val_every=2, **changes))
+    weights = {name: load_tensors(tmp_path / name / "model.safetensors")[0]["hsrm.global_shape.weight"] for name in options}
+    assert not torch.equal(weights["plain"], weights["masklike"])
+    assert not torch.equal(weights["plain"], weights["previous"])
+
+
 @pytest.mark.parametrize("muon_lr", [0.0, 1e-2])
 def test_resumed_training_equals_uninterrupted_bit_for_bit(clip_spec, tiny_checkpoint, tmp_path, monkeypatch, muon_lr):
     train(small_args(clip_spec, tiny_checkpoint, tmp_path / "whole", muon_lr=muon_lr))
@@ -171,7 +180,7 @@ def test_a_run_is_not_overwritten_and_nothing_is_not_resumed(clip_spec, tiny_che
         train(args)
     with pytest.raises(UserError, match="nothing to resume"):
         train(small_args(clip_spec, tiny_checkpoint, tmp_path / "nothing", resume=True))
-    with pytest.raises(UserError, match="begun with --muon-lr 0.0, --loss l2; resume it with the same"):
+    with pytest.raises(UserError, match="begun with muon-lr 0.0, loss l2; resume it with the same"):
         train(dataclasses.replace(args, muon_lr=0.1, loss="wing", steps=2, resume=True))
     with pytest.raises(UserError, match="multiple"):
         train(small_args(clip_spec, tiny_checkpoint, tmp_path / "odd", batch=7))

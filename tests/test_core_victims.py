@@ -204,7 +204,8 @@ def test_ones_own_victim_plugs_in_by_name(clip_spec):
     assert type(game.tracker).__name__ == "LooksAtTheNose"
     assert game.nme_table(0).max() > 2 * game.nme_table(0).min()
     for unusable, message in (
-        ("solvable:nobody", "has no attribute 'nobody'; expected MODULE:FUNCTION"),
+        ("solvable:nobody", "solvable has no function 'nobody'; expected MODULE:FUNCTION"),
+        ("os:name", "os has no function 'name'"),
         ("no_such_module:victim", "No module named 'no_such_module'; expected MODULE:FUNCTION"),
         ("solvable:incomplete", "has no scheme, crop, patch_size, device, key, start, step"),
     ):

@@ -50,7 +50,7 @@ def _photo(name: str) -> str:
     That number has a digit or two; LFPW's photos, a face each, are named ``image_0001`` and so on.
     """
     stem, _, number = name.rpartition("_")
-    return stem if stem and number.isdecimal() and len(number) < 4 else name
+    return stem if stem and number.isdecimal() and len(number) < 3 else name
 
 
 def _clip(root: Path, name: str, boxed: bool) -> Clip:

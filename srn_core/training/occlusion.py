@@ -60,8 +60,8 @@ def varied_occluders(images: Tensor, points: Tensor, generator: torch.Generator,
 def masklike_occluders(images: Tensor, points: Tensor, generator: torch.Generator) -> Tensor:
     """:func:`varied_occluders`, and on half of the faces a polygon from the jaw line to the nose, as masks and scarves lie.
 
-    Its corners are shaken and its filling is one of theirs, black, or a blur of what is below. Arguments as
-    :func:`square_occluder`; of the 68 points.
+    Its corners are shaken and its filling is one of theirs, black, or a blur of what is below. Arguments as those of
+    :func:`square_occluder` but ``on``; of the 68 points.
     """
     images = varied_occluders(images, points, generator)
     inside = _lower_faces(points, images.shape[-1], generator)[:, :, None] & _chance(images, 0.5, generator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from collections.abc import Sequence
 
@@ -74,6 +75,7 @@ def _read_crops(clips: Sequence[Clip], spec: CropSpec, device: torch.device) -> 
     if large:
         # The file has no name; its map stays when it is closed, and it is gone with that.
         with tempfile.TemporaryFile() as file:
+            _reserve(file.fileno(), math.prod(shape))
             crops: np.ndarray = np.memmap(file, np.uint8, "w+", shape=shape)
     else:
         crops = np.empty(shape, np.uint8)
@@ -82,6 +84,17 @@ def _read_crops(clips: Sequence[Clip], spec: CropSpec, device: torch.device) -> 
         crops[first : first + len(clip)] = clip.crops(spec)
         first += len(clip)
     return torch.from_numpy(crops) if large else torch.from_numpy(crops).to(device)
+
+
+def _reserve(file: int, size: int) -> None:
+    # A hole in a file that the disk has no room for ends the process when it is written to.
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(file, 0, size)
+    except OSError as error:
+        folder = tempfile.gettempdir()
+        raise UserError(f"{folder}: {error.strerror}; expected room for {size >> 30} GB of faces, or set TMPDIR") from None
 
 
 def _run_lengths(cuts: np.ndarray) -> np.ndarray:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from srn_core.checkpoint import load_tensors, save_tensors
+from srn_core.checkpoint import load_tensors, plain, plain_defaults, save_tensors
 from srn_core.errors import UserError, check_resumed
 from srn_core.training.optimiser import Optimisers
 
 STATE = "state.safetensors"
 # Arguments that may change when a run goes on; steps sets how far, and the rate falls to zero there.
-FREE = {"steps", "out", "val_every", "device", "resume", "allow_masked"}
+FREE = {"steps", "out", "val_every", "device", "resume", "allow_masked", "rounds", "save"}
 
 
 class AveragedModel:
@@ -39,7 +38,7 @@ def save_state(
 ) -> None:
     """Write everything that the next step depends on; the draw of a batch depends on (seed, step) alone.
 
-    ``metadata`` holds the run's ``arguments``, which :func:`load_state` compares.
+    ``metadata`` holds the command's ``arguments``, which :func:`load_state` compares.
     """
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.tensors.items()}
@@ -49,16 +48,15 @@ def save_state(
     save_tensors(folder / STATE, tensors, {**metadata, "updates": average.updates})
 
 
-def load_state(
-    folder: Path, model: nn.Module, average: AveragedModel, optimisers: Optimisers, arguments: Mapping[str, Any]
-) -> dict[str, Any]:
+def load_state(folder: Path, model: nn.Module, average: AveragedModel, optimisers: Optimisers, settings: Any) -> dict[str, Any]:
     """Restore what :func:`save_state` wrote into the same objects; returns its metadata.
 
     Raises:
-        UserError: the state is damaged, or of a run of other ``arguments``.
+        UserError: the state is damaged, or of a run of other ``settings``, the dataclass of a command's arguments.
     """
     tensors, metadata = load_tensors(folder / STATE)
-    check_resumed(folder, metadata.get("arguments", {}), arguments, FREE)
+    if "arguments" in metadata:
+        check_resumed(folder, plain_defaults(type(settings)) | metadata["arguments"], plain(settings), FREE)
     try:
         model.load_state_dict(_under("model.", tensors))
     except RuntimeError:

@@ -73,7 +73,7 @@ class TrainArgs:
     """Where the cascade starts on a sequence. mean: on each frame at the model's own initial shape; previous: from the second
     frame on near the landmarks found before, for a tracker that is used with --start previous."""
     lr: float = 1e-3
-    """Peak learning rate of Adam; linear warm-up, then a cosine to zero. The paper (METHOD 1.9) has 5e-4, times 0.95 every
+    """Peak learning rate of Adam; linear warm-up, then a cosine to zero. The paper has 5e-4, times 0.95 every
     1,000 of 100,000 steps, and averages with 0.9999."""
     muon_lr: float = 0.0
     """Peak learning rate of Muon, which trains the large weight matrices; 0: Adam trains all. 1e-2, with --lr 2e-3, is
@@ -146,7 +146,7 @@ class TrainingRun:
         self.metadata: dict[str, Any] = {}
         self._faces: dict[str, Faces] = {}
         if args.resume:
-            self.metadata = load_state(args.out, self.model, self.average, self.optimisers, self.arguments())
+            self.metadata = load_state(args.out, self.model, self.average, self.optimisers, self.settings)
             self.step, self.best = self.metadata["step"], self.metadata["best"] or math.inf
             self.started -= self.metadata.get("seconds", 0)
         self.writer = SummaryWriter(str(args.out), purge_step=self.step)
@@ -184,12 +184,13 @@ class TrainingRun:
 
     def save(self, metadata: dict[str, Any]) -> None:
         """Write the resumable state, with ``metadata``."""
-        metadata |= {"arguments": self.arguments(), "seconds": time.time() - self.started}
+        metadata |= {"arguments": plain(self.settings), "seconds": time.time() - self.started}
         save_state(self.args.out, self.model, self.average, self.optimisers, metadata)
 
-    def arguments(self) -> dict[str, Any]:
-        """All that the run follows from, by which a resumed one must be the same."""
-        return plain(self.args)
+    @property
+    def settings(self) -> Any:
+        """The command's arguments, from which all that the run does follows: those of a resumed run must be the same."""
+        return self.args
 
     def averaged(self) -> SRN:
         """The model with the averaged weights."""
