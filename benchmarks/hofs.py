@@ -125,7 +125,10 @@ def hofs(args: HofsArgs) -> list[dict[str, Any]]:
     folder, commands = args.out / args.occluder, command_lines(args, rows)
     record = {"commands": commands, "settings": plain(args), "base": origin, "figures": figures, "rows": rows}
     write_json(folder / "hofs.json", record)
-    write_text(folder / "hofs.md", page([found for found, _ in parts], title, [origin, *commands]))
+    write_text(
+        folder / "hofs.md",
+        page([found for found, _ in parts], title, ["# the tracker that all arms start from", origin, "# the arms", *commands]),
+    )
     plot_figures(*parts[0], title, folder / "hofs.png")
     return figures
 
@@ -192,9 +195,9 @@ def finish(args: HofsArgs, base: str, arm: Arm, seed: int) -> None:
         found = measure(tracker, args.test, args.covered, args.video, args.mode, args.episodes)
         key = {"arm": arm, "seed": seed, "occluder": "none" if arm == "none" else args.occluder}
         write_json(file, [{**key, **row} for row in found])
-        # The optimiser's state is four times the tracker; the logs stay.
-        for tensors in (folder / "round-1").glob("*.safetensors"):
-            tensors.unlink()
+    # The optimiser's state is four times the tracker; the logs stay.
+    for tensors in (folder / "round-1").glob("*.safetensors"):
+        tensors.unlink()
 
 
 def _dqn(args: HofsArgs, base: str, seed: int) -> str:

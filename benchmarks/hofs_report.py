@@ -27,8 +27,8 @@ HOW = (
     "against the tracker that all arms start from, with the noise square, whatever lies on their places in "
     "training; a DQN was trained on the first --clips. Each arm's weights are those that did best on --val under "
     "noise squares at random places, among those within 1 % of the clean error there; the worst case, too, is that "
-    "of a noise square. On a still the optimum has one move, so optimal and greedy are the same there, as in its "
-    "occluded stills: each is played 16 times from where the last move led."
+    "of a noise square. A policy plays a still 16 times, each time from where the last move led; with one move at a "
+    "time greedy and optimal do the same there."
 )
 Rows = Sequence[Mapping[str, Any]]
 
@@ -36,16 +36,16 @@ Rows = Sequence[Mapping[str, Any]]
 def comparable(rows: Rows) -> list[list[Mapping[str, Any]]]:
     """The rows in parts inside which all arms have the same seeds, that of the most seeds first.
 
-    A part has the seeds of one of the arms, and all arms that have them.
+    A part has the seeds of one of the arms, and all arms that have them; an arm stands alone only where none shares its seeds.
     """
     seeds: dict[str, set[int]] = {}
     for row in rows:
         seeds.setdefault(row["arm"], set()).add(row["seed"])
-    parts = []
-    for alike in sorted({tuple(sorted(found)) for found in seeds.values()}, key=lambda found: (-len(found), found)):
-        arms = [arm for arm, found in seeds.items() if found.issuperset(alike)]
-        parts.append([row for row in rows if row["arm"] in arms and row["seed"] in alike])
-    return parts
+    choices = sorted({tuple(sorted(found)) for found in seeds.values()}, key=lambda found: (-len(found), found))
+    arms = {alike: {arm for arm, found in seeds.items() if found.issuperset(alike)} for alike in choices}
+    paired = set().union(*(alike for alike in arms.values() if len(alike) > 1))
+    kept = [alike for alike in choices if len(arms[alike]) > 1 or not arms[alike] <= paired]
+    return [[row for row in rows if row["arm"] in arms[alike] and row["seed"] in alike] for alike in kept]
 
 
 def summarise(rows: Rows) -> list[dict[str, Any]]:

@@ -114,7 +114,7 @@ def test_differences_are_paired_by_clip_and_seed():
 def test_arms_are_compared_on_the_seeds_that_they_share():
     rows = [
         {"arm": arm, "seed": seed, "set": "clean", "data": "d", "clip": "a", "value": 10.0 * seed + 5 + better}
-        for arm, seeds, better in (("none", (0, 1, 2), 0), ("hofs", (0, 1, 2), -1), ("greedy", (0,), -2), ("rsf", (5,), 0))
+        for arm, seeds, better in (("none", (0, 1, 2, 3), 0), ("hofs", (0, 1, 2), -1), ("greedy", (0,), -2), ("rsf", (5,), 0))
         for seed in seeds
     ]
     parts = [summarise(part) for part in comparable(rows)]
