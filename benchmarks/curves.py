@@ -49,7 +49,11 @@ def read_curve(run: Path) -> Curve | None:
         returns = np.append(returns, logged[:, 2])
     if not len(steps):
         return None
-    return Curve(steps, seconds, running_mean(returns, LAST) if tag == EACH_EPISODE else returns)
+    if tag == EACH_EPISODE:
+        # A mean of few episodes is noise; of a short run that is all there is.
+        first = LAST - 1 if len(returns) >= 2 * LAST else 0
+        steps, seconds, returns = steps[first:], seconds[first:], running_mean(returns, LAST)[first:]
+    return Curve(steps, seconds, returns)
 
 
 def running_mean(values: np.ndarray, window: int) -> np.ndarray:
