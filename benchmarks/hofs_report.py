@@ -34,18 +34,23 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def comparable(rows: Rows) -> list[list[Mapping[str, Any]]]:
-    """The rows in parts inside which all arms have the same seeds, that of the most seeds first.
+    """The rows in parts inside which all arms have the same seeds, the largest first.
 
-    A part has the seeds of one of the arms, and all arms that have them; an arm stands alone only where none shares its seeds.
+    A part has the seeds of one of the arms, and all arms that have them; it is there if it shows an arm that no part before
+    it shows.
     """
     seeds: dict[str, set[int]] = {}
     for row in rows:
         seeds.setdefault(row["arm"], set()).add(row["seed"])
-    choices = sorted({tuple(sorted(found)) for found in seeds.values()}, key=lambda found: (-len(found), found))
+    choices = {tuple(sorted(found)) for found in seeds.values()}
     arms = {alike: {arm for arm, found in seeds.items() if found.issuperset(alike)} for alike in choices}
-    paired = set().union(*(alike for alike in arms.values() if len(alike) > 1))
-    kept = [alike for alike in choices if len(arms[alike]) > 1 or not arms[alike] <= paired]
-    return [[row for row in rows if row["arm"] in arms[alike] and row["seed"] in alike] for alike in kept]
+    shown: set[str] = set()
+    parts = []
+    for alike in sorted(choices, key=lambda alike: (len(arms[alike]) == 1, -len(arms[alike]) * len(alike), alike)):
+        if not arms[alike] <= shown:
+            shown |= arms[alike]
+            parts.append([row for row in rows if row["arm"] in arms[alike] and row["seed"] in alike])
+    return parts
 
 
 def summarise(rows: Rows) -> list[dict[str, Any]]:
