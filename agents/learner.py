@@ -40,8 +40,6 @@ class Learner:
         # Rewards are NMEs of a few percent: standardised by those seen before learning starts. Episodes have a fixed
         # length, so an affine change of the reward leaves the order of policies as it is.
         self.reward_count, self.reward_mean, self.reward_square = 0, 0.0, 0.0
-        # 1 + gamma + ... of 1 to n steps.
-        self._discounts = torch.tensor(np.cumsum(args.gamma ** np.arange(args.n_step)), dtype=torch.float32, device=game.device)
 
     def _parameter_groups(self) -> list[dict[str, object]]:
         groups: list[dict[str, object]] = [{"params": self.online.head.parameters()}]
@@ -114,4 +112,6 @@ class Learner:
     def _standardised(self, reward: Tensor, steps: Tensor) -> Tensor:
         """n-step sums of rewards as n-step sums of standardised rewards."""
         deviation = max(self.reward_square - self.reward_mean**2, 1e-12) ** 0.5
-        return (reward - self.reward_mean * self._discounts[steps - 1]) / deviation
+        gamma = self.args.gamma
+        weights = steps if gamma == 1 else (1 - gamma**steps) / (1 - gamma)
+        return (reward - self.reward_mean * weights) / deviation
