@@ -126,8 +126,10 @@ def test_a_tracker_is_trained_exported_and_measured(tmp_path, monkeypatch):
     # A second call finds the training finished, and one with other settings is refused.
     monkeypatch.setattr(on_gpu_module.TrainingRun, "update", None)
     on_gpu(dataclasses.replace(args, parts=("train",)))
-    with pytest.raises(UserError, match="another command"):
+    with pytest.raises(UserError, match="begun with seed 0"):
         on_gpu(dataclasses.replace(args, parts=("train",), seed=1))
+    with pytest.raises(UserError, match="another command"):
+        on_gpu(dataclasses.replace(args, parts=("train",), steps=7))
 
 
 def test_parts_come_in_the_order_asked_for_and_parity_of_what_was_trained_can_follow(tmp_path, monkeypatch):

@@ -147,7 +147,9 @@ def test_weights_and_states_of_another_architecture_are_refused(
     train(tmp_path / "first")
     train(tmp_path / "frame", "memory=frame", options=("--init", str(tmp_path / "first")))
     assert load_pretrained(tmp_path / "frame").config.memory == "frame"
-    for out, options in (("maps", ("--init", str(tmp_path / "first"))), ("first", ("--resume",))):
+    for out, named, *options in (
+        ("maps", "architecture", "--init", str(tmp_path / "first")), ("first", "begun with config-override", "--resume"),
+    ):  # fmt: skip
         with pytest.raises(SystemExit) as stopped:
-            train(tmp_path / out, "maps=off", options=options)
-        assert stopped.value.code == 2 and "architecture" in capsys.readouterr().err
+            train(tmp_path / out, "maps=off", options=tuple(options))
+        assert stopped.value.code == 2 and named in capsys.readouterr().err
