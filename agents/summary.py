@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.rollout import Rollout
+from srn_core.landmarks import Scheme
 from srn_core.metrics import bootstrap_interval
 from srn_gym.dynamics import OcclusionGame
 
@@ -51,6 +52,18 @@ def summarise(rollouts: Mapping[str, Rollout], seed: int = 0) -> list[dict[str, 
             )
         rows.append(row)
     return rows
+
+
+def landmark_shares(rollout: Rollout, num_landmarks: int) -> np.ndarray:
+    """On what share of the frames each landmark was the covered one: ``(L,)``; zeros where nothing was covered."""
+    played = ~np.isnan(rollout.nme)
+    covered = rollout.targets[played & (rollout.targets >= 0)]
+    return np.bincount(covered, minlength=num_landmarks) / played.sum()
+
+
+def component_shares(shares: np.ndarray, scheme: Scheme) -> dict[str, float]:
+    """:func:`landmark_shares` summed over each facial component."""
+    return {name: round(float(shares[list(points)].sum()), 4) for name, points in scheme.groups.items()}
 
 
 def episode_rows(game: OcclusionGame, name: str, rollout: Rollout) -> list[dict[str, Any]]:

@@ -25,14 +25,23 @@ from tqdm import tqdm
 from agents.dqn import DQNArgs
 from agents.evaluate import EvaluateArgs, evaluate, sibling_split
 from agents.policies import NAMES
-from agents.summary import CEILING, OPTIMUM, REFERENCE, episode_rows, print_summary, summarise
+from agents.summary import (
+    CEILING,
+    OPTIMUM,
+    REFERENCE,
+    component_shares,
+    episode_rows,
+    landmark_shares,
+    print_summary,
+    summarise,
+)
 from benchmarks.compare_measure import HELD_OUT, Measurement, joined
 from benchmarks.compare_report import THRESHOLDS, Results, print_learners, profiles, summarise_learners
 from benchmarks.curves import read_curve
 from benchmarks.jobs import require_ray, run_jobs
 from benchmarks.learner_specs import LearnerSpec, read_learners
 from benchmarks.learners import job_defaults, job_settings, make_jobs, run_job
-from benchmarks.plots import plot_curves, plot_improvement, plot_policies, plot_profiles
+from benchmarks.plots import plot_curves, plot_improvement, plot_places, plot_policies, plot_profiles
 from benchmarks.runs import check_settings, option_words
 from srn_core.checkpoint import plain, write_json
 from srn_core.data import spec_label
@@ -59,8 +68,8 @@ class CompareArgs(GameRules):
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/compare")
-    """Folder for policies.json (figures and a row an episode) and policies.png; with learners also for learners.json (a row a
-    seed, split and clip), three plots and the runs. What is finished there is not done again."""
+    """Folder for policies.json (figures and a row an episode), policies.png and places.png (where each was); with learners also
+    for learners.json (a row a seed, split and clip), three plots and the runs. What is finished there is not done again."""
     learners: tuple[str, ...] = ()
     """What to train and compare: dqn, sb3-dqn, sb3-ppo, sb3-qrdqn, or regression (the true rewards of the training clips,
     regressed: a ceiling). NAME:field=value,field=value changes its arguments; ...@N takes the first N training seeds alone."""
@@ -96,6 +105,10 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
         played.append(rollouts)
     rollouts = {name: joined([by_name[name] for by_name in played]) for name in names}
     rows = summarise(rollouts)
+    scheme = game.tracker.scheme
+    for row in rows:
+        shares = landmark_shares(rollouts[str(row["policy"])], scheme.num_landmarks)
+        row["covered"] = component_shares(shares, scheme)
     count = f"{len(args.seeds)} seeds x {args.episodes} episodes"
     title = f"{spec_label(args.clips)}, tracker {args.tracker}, mode {args.mode}, {count}"
     print_summary(rows, title, args.mode == "track")
@@ -114,6 +127,7 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
         },
     )
     plot_policies(rows, rollouts, title, args.out / "policies.png")
+    plot_places(rollouts, scheme, title, args.out / "places.png")
     if learners:
         compare_learners(args, learners, Measurement(options, args.seeds, game.tracker.key, reward))
     return rows
@@ -131,10 +145,11 @@ def compare_learners(args: CompareArgs, learners: Sequence[LearnerSpec], how: Me
     first = learners[0].label
     figures = summarise_learners(rows, first)
     trained = f"trained {args.total_steps} steps on {spec_label(how.options.train_clips or '')}"
-    title = f"{spec_label(args.clips)}, {trained}, tracker {args.tracker}"
+    title = f"{spec_label(args.clips)}, {trained}, tracker {args.tracker}, mode {args.mode}"
     print_learners(figures, first, title)
     settings = plain(args) | {"tracker_key": how.tracker_key}
-    record = {"command": command_line(args), "settings": settings, "figures": figures, "rows": rows}
+    optimum = OPTIMUM[args.mode]
+    record = {"command": command_line(args), "settings": settings, "optimum": optimum, "figures": figures, "rows": rows}
     write_json(args.out / "learners.json", record)
     plot_profiles(profiles(Results(rows, HELD_OUT)), THRESHOLDS, title, args.out / "profiles.png")
     plot_improvement(figures, title, args.out / "improvement.png")

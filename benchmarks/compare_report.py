@@ -134,8 +134,9 @@ def _difference(results: Results, name: str, first: str) -> dict[str, Any]:
 def print_learners(figures: Sequence[Mapping[str, Any]], first: str, title: str) -> None:
     """The figures as a table on the screen."""
     caption = (
-        f"share of the optimum: IQM over runs x clips; P: probability of a higher share than {first}'s; [95 % over runs], the "
-        f"NME's difference [95 % over runs and clips]; none below {MIN_RUNS} runs"
+        "share (0: random-walk, 1: the policy optimal): IQM over runs x clips; "
+        f"P: probability of a higher share than {first}'s; [95 % over runs], "
+        f"the NME's difference [95 % over runs and clips]; none below {MIN_RUNS} runs"
     )
     table = Table(title=title, caption=caption)
     headings = ("policy", "runs", "NME %", "against the first", "share", "P", "share on train", "r2")

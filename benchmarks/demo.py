@@ -52,7 +52,7 @@ def demo(args: DemoArgs) -> None:
     print("3/3 filming an episode of the trained policy")
     game, rollouts = evaluate(EvaluateArgs(str(run_dir), episodes=1), [str(run_dir)])
     write_episode(game, rollouts[str(run_dir)], 0, args.out / "episode.mp4")
-    print(f"done in {time.time() - began:.0f} s: {args.out}/policies.png, policies.json, episode.mp4")
+    print(f"done in {time.time() - began:.0f} s: {args.out}/policies.png, places.png, policies.json, episode.mp4")
 
 
 @command

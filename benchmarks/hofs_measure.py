@@ -11,8 +11,7 @@ from agents.policies import named_policy
 from agents.rollout import play
 from benchmarks.clip_nme import clean_and_masked, clip_rows
 from srn_core.data import ClipSet, load_clips
-from srn_core.evaluate import Evaluation, evaluate
-from srn_core.metrics import jitter, normaliser_length
+from srn_core.evaluate import evaluate
 from srn_core.tracker import Tracker
 from srn_gym.dynamics import OcclusionGame
 from srn_gym.rules import Mode
@@ -51,18 +50,9 @@ def measure(
             rows += clip_rows(name, spec, clip_set, values)
     for spec in video:
         found = evaluate(tracker, load_clips(spec), "track", progress=True)
-        rows += clip_rows("jitter", spec, found.clip_set, clip_jitter(found))
+        shaking = [steps.mean() if len(steps) else np.nan for steps in found.clip_jitter()]
+        rows += clip_rows("jitter", spec, found.clip_set, np.array(shaking))
     return rows
-
-
-def clip_jitter(found: Evaluation) -> np.ndarray:
-    """Each clip's mean jitter: ``(C,)`` fractions; a step across a cut does not count, nan where no step is left."""
-    values = []
-    for i, clip in enumerate(found.clip_set.clips):
-        length = normaliser_length(clip.landmarks, clip.scheme)
-        steps = jitter(found.predictions[found.clip_index == i], clip.landmarks, length)[~clip.cuts[1:]]
-        values.append(steps.mean() if len(steps) else np.nan)
-    return np.array(values)
 
 
 def _occluded(tracker: Tracker, clip_set: ClipSet, episodes: int) -> Iterator[tuple[str, np.ndarray]]:

@@ -16,8 +16,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from agents.rollout import Rollout
+from agents.summary import component_shares, landmark_shares
 from benchmarks.curves import Curve, on_one_axis
 from srn_core.checkpoint import write_atomically
+from srn_core.landmarks import Scheme
+from srn_core.model.mean_shape import MEAN_SHAPES
+
+# Of the plot of places: the area of a dot, in square points, for a policy that never leaves its landmark; panels a row.
+WHOLE_DOT, MOST_COLUMNS = 6000, 5
 
 
 def plot_policies(rows: Sequence[Mapping[str, Any]], rollouts: Mapping[str, Rollout], title: str, path: Path) -> None:
@@ -51,6 +57,28 @@ def plot_policies(rows: Sequence[Mapping[str, Any]], rollouts: Mapping[str, Roll
     plt.close(figure)
 
 
+def plot_places(rollouts: Mapping[str, Rollout], scheme: Scheme, title: str, path: Path) -> None:
+    """A mean face for each policy: a dot's area is the share of frames on which its landmark was the covered one."""
+    points = np.array(MEAN_SHAPES[scheme.name])
+    columns = min(len(rollouts), MOST_COLUMNS)
+    rows = -(-len(rollouts) // columns)
+    figure, panels = plt.subplots(rows, columns, figsize=(2.4 * columns, 2.8 * rows), squeeze=False, layout="constrained")
+    for panel in panels.flat:
+        panel.axis("off")
+    for panel, (name, rollout) in zip(panels.flat, rollouts.items(), strict=False):
+        shares = landmark_shares(rollout, len(points))
+        panel.plot(*points.T, ".", color="0.6", markersize=2)
+        panel.scatter(*points.T, s=WHOLE_DOT * shares, alpha=0.5, linewidths=0)
+        most = sorted(component_shares(shares, scheme).items(), key=lambda item: -item[1])[:2]
+        panel.set_title(
+            f"{name}\n" + ", ".join(f"{part.replace('_', ' ')} {share:.0%}" for part, share in most if share), fontsize=8
+        )
+        panel.set(xlim=(-0.7, 0.7), ylim=(0.75, -0.7), aspect="equal")
+    figure.suptitle(f"where the occluder was, {title}", fontsize=9)
+    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
+    plt.close(figure)
+
+
 def plot_profiles(
     profiles: Mapping[str, tuple[np.ndarray, np.ndarray | None]], thresholds: np.ndarray, title: str, path: Path
 ) -> None:
@@ -61,7 +89,7 @@ def plot_profiles(
         axes.step(thresholds, profile, style, where="post", color=f"C{i}", label=_wrapped(name))
         if band is not None:
             axes.fill_between(thresholds, band[0], band[1], step="post", color=f"C{i}", alpha=0.2, linewidth=0)
-    axes.set_xlabel("share of the optimum (0: random walk, 1: optimal)")
+    axes.set_xlabel("share (0: random-walk, 1: the policy optimal)")
     axes.set_ylabel("runs x clips above it (bands: 95 % over runs)")
     _save(figure, title, path, legend=axes)
 

@@ -92,18 +92,22 @@ class Evaluation:
             "nme_groups": self._group_errors(),
         }
 
+    def clip_jitter(self) -> list[np.ndarray]:
+        """Jitter of each clip, ``(T - 1,)`` fractions; empty for a still and where there is a cut inside."""
+        found = []
+        for i, clip in enumerate(self.clip_set.clips):
+            length = normaliser_length(clip.landmarks, clip.scheme, self.normaliser)
+            continuous = len(clip) > 1 and not clip.cuts[1:].any()
+            found.append(jitter(self.predictions[self.clip_index == i], clip.landmarks, length) if continuous else np.empty(0))
+        return found
+
     def stability(self) -> dict[str, float | None]:
         """``jitter`` in percent, over all landmarks, and ``time_to_failure`` in frames, the mean over clips.
 
         Clips of one frame or with a cut inside do not count; both figures are None where no other is left.
         """
-        shaking, lasting = [], []
-        for i, clip in enumerate(self.clip_set.clips):
-            if len(clip) > 1 and not clip.cuts[1:].any():
-                here = self.clip_index == i
-                length = normaliser_length(clip.landmarks, clip.scheme, self.normaliser)
-                shaking.append(jitter(self.predictions[here], clip.landmarks, length))
-                lasting.append(time_to_failure(self.nme[here], FAILURE))
+        shaking = self.clip_jitter()
+        lasting = [time_to_failure(self.nme[self.clip_index == i], FAILURE) for i, steps in enumerate(shaking) if len(steps)]
         if not lasting:
             return {"jitter": None, "time_to_failure": None}
         return {"jitter": 100 * float(np.concatenate(shaking).mean()), "time_to_failure": float(np.mean(lasting))}

@@ -43,6 +43,7 @@ def test_train_then_evaluate_then_compare(clip_spec, tiny_checkpoint, tmp_path):
     assert compared.returncode == 0, compared.stderr
     assert "greedy" in compared.stdout
     assert (tmp_path / "policies.png").stat().st_size > 10_000
+    assert (tmp_path / "places.png").stat().st_size > 10_000
     rows = json.loads((tmp_path / "policies.json").read_text())["policies"]
     assert [row["policy"] for row in rows] == ["random-walk", "static", "greedy", run]
     assert all(row["episodes"] == 10 for row in rows)

@@ -10,9 +10,10 @@ import torch
 
 from agents.planning import best_path, values_to_go
 from agents.policies import NAMES, mean_excess, named_policy
-from agents.rollout import play
-from agents.summary import summarise
+from agents.rollout import Rollout, play
+from agents.summary import component_shares, landmark_shares, summarise
 from srn_core.errors import UserError
+from srn_core.landmarks import IBUG68
 from srn_gym.games import load_game
 
 
@@ -110,3 +111,13 @@ def test_targets_are_ignored_behind_a_clips_end(rollouts, game):
     behind = np.arange(rollouts["greedy"].targets.shape[1]) >= lengths[:, None]
     assert (rollouts["greedy"].targets[behind] == -1).all()
     assert torch.tensor(lengths).max() == rollouts["greedy"].nme.shape[1]
+
+
+def test_shares_of_places_count_frames_that_were_played():
+    targets = np.array([[0, 36, -1, 37], [48, 48, -1, -1]])
+    nme = np.array([[0.1, 0.1, 0.1, 0.1], [0.1, 0.1, np.nan, np.nan]])
+    shares = landmark_shares(Rollout(np.arange(2), np.zeros(2, int), targets, nme), 68)
+    np.testing.assert_allclose(shares[[0, 36, 37, 48, 1]], np.array([1, 1, 1, 2, 0]) / 6)
+    components = component_shares(shares, IBUG68)
+    assert sum(components.values()) == pytest.approx(5 / 6, abs=1e-3)  # on one frame of six nothing was covered
+    assert components["mouth"] == pytest.approx(1 / 3, abs=1e-3)
