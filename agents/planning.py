@@ -25,11 +25,24 @@ def values_to_go(rewards: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
     return values
 
 
+def reachable(neighbours: np.ndarray, first: np.ndarray, frames: int) -> np.ndarray:
+    """Which landmarks can be covered on each frame by players who start round the landmarks ``first``: ``(T, L)`` bool.
+
+    >>> reachable(np.array([[3, 0, 1], [0, 1, 2], [1, 2, 3], [2, 3, 0]]), np.array([0]), 2).astype(int).tolist()
+    [[1, 1, 0, 1], [1, 1, 1, 1]]
+    """
+    found = np.zeros((frames, len(neighbours)), bool)
+    for t in range(frames):
+        first = np.unique(neighbours[first])
+        found[t, first] = True
+    return found
+
+
 def best_path(rewards: np.ndarray, neighbours: np.ndarray, first: int) -> np.ndarray:
     """The landmarks ``(T,)`` that an optimal player covers who starts round landmark ``first``; ties go to the lowest action.
 
     Args:
-        rewards: ``(T, L)``.
+        rewards: ``(T, L)``; those that cannot be reached from ``first`` are not looked at.
         neighbours: ``(L, A)`` int64, what the actions cover.
         first: the landmark covered before the first frame.
     """

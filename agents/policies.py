@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.planning import best_path
+from agents.planning import best_path, reachable
 from srn_core.errors import UserError
 from srn_gym.dynamics import NO_OCCLUDER, OcclusionGame
 
@@ -92,20 +92,20 @@ class Greedy:
 
 
 class Planned:
-    """A path fixed at the start: ``plan`` gives each clip's rewards ``(T, L)``, and the best path through them is taken.
+    """A path fixed at the start: ``plan`` gives a clip's rewards ``(T, L)``, and the best path through them is taken.
 
     With the true rewards of the clip this is ``optimal``; with each landmark's mean excess error on training clips, the same
-    on every frame, it is ``prior``.
+    on every frame, it is ``prior``. ``plan`` is told which rewards a path can meet, ``(T, L)`` bool: only they must be known.
     """
 
-    def __init__(self, plan: Callable[[OcclusionGame, int], np.ndarray]) -> None:
+    def __init__(self, plan: Callable[[OcclusionGame, int, np.ndarray], np.ndarray]) -> None:
         self.plan = plan
 
     def begin(self, game: OcclusionGame, clip: Tensor, landmark: Tensor, rngs: Sequence[np.random.Generator]) -> None:
-        rewards = {c: self.plan(game, c) for c in clip.unique().tolist()}
-        neighbours = game.neighbours.cpu().numpy()
-        starts = zip(clip.tolist(), landmark.tolist(), strict=True)
-        paths = [torch.from_numpy(best_path(rewards[c], neighbours, first)) for c, first in starts]
+        clips, starts, neighbours = clip.cpu().numpy(), landmark.cpu().numpy(), game.neighbours.cpu().numpy()
+        met = {c: reachable(neighbours, starts[clips == c], len(game.clips[c])) for c in np.unique(clips).tolist()}
+        rewards = {c: self.plan(game, c, entries) for c, entries in met.items()}
+        paths = [torch.from_numpy(best_path(rewards[c], neighbours, first)) for c, first in zip(clips, starts, strict=True)]
         self.paths = torch.nn.utils.rnn.pad_sequence(paths, batch_first=True).to(landmark.device)
 
     def targets(self, position: Position, running: Tensor) -> Tensor:
@@ -154,9 +154,9 @@ class BeamSearch:
         return torch.tensor(kept[: self.width], device=total.device)
 
 
-def true_rewards(game: OcclusionGame, clip: int) -> np.ndarray:
-    """Each landmark's reward on each frame of a clip ``(T, L)``; ``detect`` mode only."""
-    return game.nme_table(clip)[:, :-1].numpy()
+def true_rewards(game: OcclusionGame, clip: int, wanted: np.ndarray) -> np.ndarray:
+    """Each landmark's reward on each frame of a clip ``(T, L)``, nan where it is not ``wanted``; ``detect`` mode only."""
+    return game.nme_table(clip, wanted=torch.from_numpy(wanted))[:, :-1].numpy()
 
 
 def mean_excess(training: OcclusionGame) -> np.ndarray:
@@ -180,7 +180,7 @@ def _clip_excess(game: OcclusionGame, clip: int) -> np.ndarray:
 def prior(training: OcclusionGame) -> Planned:
     """``prior``: looks at no image; see :class:`Planned`."""
     excess = mean_excess(training)
-    return Planned(lambda game, clip: np.tile(excess, (len(game.clips[clip]), 1)))
+    return Planned(lambda game, clip, _: np.tile(excess, (len(game.clips[clip]), 1)))
 
 
 NAMES: Mapping[str, str] = {

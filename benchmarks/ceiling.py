@@ -125,7 +125,8 @@ class RewardModel:
     def policies(self, label: str) -> dict[str, Policy]:
         """``LABEL`` takes the candidate of the highest prediction; ``LABEL-planned`` the best path through the predictions."""
         arguments = {"tracker": self.args.tracker, "encoder": self.args.encoder, "trunk": "frozen"}
-        return {label: LearnedPolicy(self.network.state_dict(), arguments), f"{label}-planned": Planned(self.predicted)}
+        planned = Planned(lambda game, clip, _: self.predicted(game, clip))
+        return {label: LearnedPolicy(self.network.state_dict(), arguments), f"{label}-planned": planned}
 
     def _features(self, game: OcclusionGame) -> FrozenFeatures:
         return shared_features(game, self.args.tracker, self.args.encoder)

@@ -9,7 +9,7 @@ Index tensors are ``(B,)`` int64 on :attr:`OcclusionGame.device`; points are ``(
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -151,29 +151,27 @@ class OcclusionGame:
             reward = reward.clamp(max=self.rules.reward_cap)
         return Response(reward, error, prediction, after)
 
-    def nme_table(self, clip: int, progress: Callable[[int, int], None] | None = None) -> Tensor:
+    def nme_table(self, clip: int, wanted: Tensor | None = None) -> Tensor:
         """The NME of every landmark on every frame of a clip: ``(T, L + 1)`` float32 on the CPU, last column: no occluder.
 
         Args:
             clip: the clip's number.
-            progress: called with the numbers of finished and of all entries.
+            wanted: ``(T, L)`` or ``(T, L + 1)`` bool, the only entries to compute, nan for the others; all where not given.
 
         Raises:
             UserError: in ``track`` mode, where an error depends on all frames before.
         """
         if self.mode != "detect":
             raise UserError("mode 'track': errors depend on the past, so there is no table of them; use mode 'detect'")
-        length, width = len(self.clips[clip]), self.num_landmarks + 1
-        entries = torch.arange(length * width, device=self.device)
-        table = torch.empty(length * width)
-        for part in entries.split(batch_size(self.device)):
-            frame, column = part // width, part % width
+        table = torch.full((len(self.clips[clip]), self.num_landmarks + 1), torch.nan)
+        frames, columns = (torch.ones_like(table) if wanted is None else wanted).nonzero(as_tuple=True)
+        size = batch_size(self.device)
+        for frame, column in zip(frames.split(size), columns.split(size), strict=True):
             target = torch.where(column == self.num_landmarks, NO_OCCLUDER, column)
-            which = torch.full_like(part, clip)
-            table[part.cpu()] = self._nme(which, frame, self._memo.lookup(which, frame, target)).cpu()
-            if progress is not None:
-                progress(int(part[-1]) + 1, len(entries))
-        return table.view(length, width)
+            entries = (torch.full_like(frame, clip), frame, target)
+            which, when, covered = (values.to(self.device) for values in entries)
+            table[frame, column] = self._nme(which, when, self._memo.lookup(which, when, covered)).cpu()
+        return table
 
     def to_frame_pixels(self, clip: Tensor, frame: Tensor, points: Tensor) -> np.ndarray:
         """``(B, L, 2)`` crop pixels -> pixels of the original frames, float32."""

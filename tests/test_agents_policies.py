@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.planning import best_path, values_to_go
+from agents.planning import best_path, reachable, values_to_go
 from agents.policies import NAMES, mean_excess, named_policy
 from agents.rollout import Rollout, play
 from agents.summary import component_shares, landmark_shares, summarise
@@ -42,6 +42,9 @@ def test_planning_equals_trying_every_path(order):
         path = best_path(rewards, neighbours, first)
         assert np.isclose(rewards[np.arange(5), path].sum(), best)
         assert np.isclose(values_to_go(rewards, neighbours)[0, first], best)
+        met = reachable(neighbours, np.array([first]), 5)
+        assert met.sum(1).tolist() == [3, 5, 7, 7, 7]
+        assert np.array_equal(best_path(np.where(met, rewards, np.nan), neighbours, first), path)
 
 
 def test_all_policies_play_the_same_episodes(rollouts):
