@@ -109,9 +109,9 @@ def evaluate_run(args: EvaluateArgs, reward: Reward) -> None:
         args: whose policy is the run's folder.
         reward: the one trained with: that game has met most of what prior asks for, if it is the same game.
     """
-    _, rollouts = evaluate(args, ["none", "random-walk", "prior", args.policy, "greedy", "optimal"], reward)
+    game, rollouts = evaluate(args, ["none", "random-walk", "prior", args.policy, "greedy", "optimal"], reward)
     rows = summarise(rollouts)
-    print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}", args.mode == "track")
+    print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}", game)
     record = {"clips": args.clips, "tracker": args.tracker, **rules_of(args), "optimum": OPTIMUM[args.mode], "policies": rows}
     write_json(Path(args.policy) / "evaluation.json", record)
 
@@ -122,7 +122,7 @@ def main() -> None:
     policies = [args.policy, *(name for name in (REFERENCE, CEILING) if args.optimal and name != args.policy)]
     game, rollouts = evaluate(args, policies)
     rows = summarise(rollouts)
-    print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}, seed {args.seed}", args.mode == "track")
+    print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}, seed {args.seed}", game)
     if args.json:
         record = {"clips": args.clips, "tracker": args.tracker, **rules_of(args), "optimum": OPTIMUM[args.mode]}
         record |= {"seed": args.seed, **rows[0]}

@@ -28,7 +28,7 @@ def optimal_share(returns: Returns, reference: Returns, ceiling: Returns) -> Ret
 def summarise(rollouts: Mapping[str, Rollout], seed: int = 0) -> list[dict[str, Any]]:
     """One row a policy, in the order given; all rollouts must have played the same episodes.
 
-    ``nme_mean`` and ``gain`` (over the random walk) are percent of the inter-ocular distance, means over episodes;
+    ``nme_mean`` and ``gain`` (over the random walk) are percent of the scheme's normaliser, means over episodes;
     ``gain_ci95`` resamples clips with their episodes; ``optimal_share`` is None without both ends of its scale.
     """
     reference, ceiling = rollouts.get(REFERENCE), rollouts.get(CEILING)
@@ -87,9 +87,10 @@ def episode_rows(game: OcclusionGame, name: str, rollout: Rollout) -> list[dict[
     return rows
 
 
-def print_summary(rows: list[dict[str, Any]], title: str, bound: bool = False) -> None:
-    """The rows as a table on the screen; ``bound``: the optimum is the best that a beam search found, as in ``track`` mode."""
-    caption = "NME: % of the inter-ocular distance; gain: over random-walk, paired, 95 % over clips"
+def print_summary(rows: list[dict[str, Any]], title: str, game: OcclusionGame) -> None:
+    """The rows as a table on the screen; in the game's mode ``track`` the optimum is the best that a beam search found."""
+    bound = game.mode == "track"
+    caption = f"NME: % of the {game.tracker.scheme.normaliser} distance; gain: over random-walk, paired, 95 % over clips"
     caption += f"; {CEILING}: the best that a beam search found, a lower bound of the optimum" if bound else ""
     table = Table(title=title, caption=caption)
     share_of = "share of bound" if bound else "share of optimum"

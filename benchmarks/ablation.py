@@ -1,6 +1,7 @@
 """The paper's Tables 7 and 8: the network without each of its parts, and SRN+HG, all trained and measured alike.
 
-On request also with another K, crop or loss.
+On request also with another K, crop, loss, start of the cascade or occluders in training. With --mode track the jitter on
+continuous clips is measured too.
 
 python benchmarks/ablation.py                                                        # on the clips that ship
 python benchmarks/ablation.py --data "300w:DIR?split=train" --test "300w:DIR?split=common" --test "300w:DIR?split=challenging"
@@ -13,10 +14,10 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, get_args
 
 if __package__ in (None, ""):
     # Run as a file, the folder above is not on the path unless the package is installed.
@@ -26,15 +27,14 @@ import tyro
 from tqdm import tqdm
 
 from benchmarks.ablation_report import plot_figures, print_figures, summarise
-from benchmarks.clip_nme import clean_and_masked
+from benchmarks.clip_nme import clean_and_masked, jitter
 from benchmarks.runs import check_settings, option_words, training_command
 from srn_core.checkpoint import load_pretrained, plain, plain_defaults, read_json, write_json
 from srn_core.errors import UserError, command
 from srn_core.model import SRN
 from srn_core.run_clips import Mode
-from srn_core.tracker import Tracker
+from srn_core.tracker import Start, Tracker
 from srn_core.training.augment import Occlusion
-from srn_core.training.losses import Loss
 from srn_core.training.optimiser import SHORT_LR, SHORT_MUON_LR
 from srn_core.training.start import starting_model
 from srn_core.training.state import STATE
@@ -46,9 +46,11 @@ Part = Literal[
 ]  # fmt: skip
 Setting = Literal[
     "steps=1", "steps=2", "crop_factor=1.2", "crop_factor=1.4", "crop_factor=1.6", "loss=wing", "loss=smooth-l1",
-    "loss=adaptive-wing",
+    "loss=adaptive-wing", "start=previous", "occlusion=none", "occlusion=square", "occlusion=masklike",
 ]  # fmt: skip
 Variant = Literal[Part, Setting]
+# Variants of the training; the others are of the architecture.
+TRAINING_FIELDS = ("loss", "start", "occlusion")
 # What may change between calls that share a folder; all else must stay as it was.
 FREE = ("variants", "seeds", "out", "device")
 
@@ -58,8 +60,8 @@ class AblationArgs:
     """Train every variant of the network from nothing, with the same data, steps and seeds, and measure each."""
 
     variants: tuple[Variant, ...] = get_args(Part)
-    """full, or the one field of SRNConfig, or the loss, in which the variant differs from it. Where none is given the parts of
-    the network, not K, crop and loss."""
+    """full, or the one field of SRNConfig or of the training in which the variant differs from it. Where none is given: the
+    parts of the network, not K, crop, loss, start and occlusion. After occlusion=masklike masks are none of the unseen."""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """Each seed is a training of every variant; with one seed, all see the same batches."""
     data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -67,7 +69,7 @@ class AblationArgs:
     test: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Held-out data spec to measure on, clean and masked; repeat for several. demo?split=val where none is given."""
     mode: Mode = "detect"
-    """How variants are measured. detect: every frame alone; track: the memory runs."""
+    """How variants are measured. detect: every frame alone; track: the memory runs, and videos have a jitter."""
     preset: Literal["small", "paper"] = "small"
     """Architecture of full."""
     config_override: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -117,17 +119,21 @@ def ablation(args: AblationArgs) -> list[dict[str, Any]]:
 
 def training_args(args: AblationArgs, variant: Variant, seed: int) -> TrainArgs:
     """What ``srn train`` is called with; nothing is validated on, so the last weights are kept."""
-    loss = variant.removeprefix("loss=") if variant.startswith("loss=") else TrainArgs.loss
-    return TrainArgs(
+    training = TrainArgs(
         args.data, args.out / variant / f"seed-{seed}", preset=args.preset, config_override=_overrides(args, variant),
-        steps=args.steps, batch=args.batch, warmup=min(TrainArgs.warmup, max(args.steps // 10, 1)), loss=cast(Loss, loss),
-        occlusion=args.occlusion, lr=SHORT_LR, muon_lr=SHORT_MUON_LR, precision=args.precision, device=args.device, seed=seed,
-        val_every=args.save_every,
+        steps=args.steps, batch=args.batch, warmup=min(TrainArgs.warmup, max(args.steps // 10, 1)), occlusion=args.occlusion,
+        lr=SHORT_LR, muon_lr=SHORT_MUON_LR, precision=args.precision, device=args.device, seed=seed, val_every=args.save_every,
     )  # fmt: skip
+    return dataclasses.replace(training, **_training_changes(variant))
+
+
+def _training_changes(variant: Variant) -> dict[str, Any]:
+    field, _, value = variant.partition("=")
+    return {field: value} if field in TRAINING_FIELDS else {}
 
 
 def _overrides(args: AblationArgs, variant: Variant) -> tuple[str, ...]:
-    return args.config_override + (() if variant == "full" or variant.startswith("loss=") else (variant,))
+    return args.config_override + (() if variant == "full" or _training_changes(variant) else (variant,))
 
 
 def finished_rows(args: AblationArgs, variant: Variant, seed: int) -> list[dict[str, Any]]:
@@ -138,10 +144,17 @@ def finished_rows(args: AblationArgs, variant: Variant, seed: int) -> list[dict[
         train(dataclasses.replace(training, resume=state.is_file()))
         tracker = Tracker(load_pretrained(training.out), args.device)
         key: Mapping[str, Any] = {"variant": variant, "seed": seed}
-        write_json(file, [{**key, **row} for spec in args.test for row in clean_and_masked(tracker, spec, args.mode)])
+        write_json(file, [{**key, **row} for spec in args.test for row in measured(tracker, spec, args.mode, training.start)])
     # The optimisers' state is four times the tracker, and nothing will go on from it.
     state.unlink(missing_ok=True)
     return list(read_json(file))
+
+
+def measured(tracker: Tracker, spec: str, mode: Mode, start: Start) -> Iterator[dict[str, Any]]:
+    """The rows of a test set; jitter is that of the clean clips."""
+    yield from clean_and_masked(tracker, spec, mode, start)
+    if mode == "track":
+        yield from jitter(tracker, spec, start)
 
 
 def count_parameters(args: AblationArgs, variant: Variant) -> int:
@@ -153,6 +166,8 @@ def count_parameters(args: AblationArgs, variant: Variant) -> int:
 def _filled_in(args: AblationArgs) -> AblationArgs:
     if not args.variants or not args.seeds:
         raise UserError("--variants or --seeds: none given; expected at least one of each")
+    if "start=previous" in args.variants and args.mode != "track":
+        raise UserError(f"--variants start=previous with --mode {args.mode}: it follows the frame before; use --mode track")
     data, test = args.data or ("demo?split=train",), args.test or ("demo?split=val",)
     refuse_masked(data)
     refuse_masked(test, "every --test spec is measured with and without masks; leave masked=1 out")

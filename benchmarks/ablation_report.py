@@ -26,14 +26,15 @@ REFERENCE = "full"
 BOOTSTRAP_SEED = 0
 Rows = Sequence[Mapping[str, Any]]
 TestSet = tuple[str, str]
-"""Data spec, and ``clean`` or ``masked``."""
+"""Data spec, and ``clean``, ``masked`` or ``jitter``."""
 Value = TypeVar("Value")
 
 
 def summarise(rows: Rows, parameters: Mapping[str, int]) -> list[dict[str, Any]]:
     """One row a test set and variant, in the order in which they appear.
 
-    ``mean`` is the NME over clips and seeds, in percent of the inter-ocular distance, a clip's frames averaged first.
+    ``mean`` is the NME, or the jitter, over clips and seeds, in percent of the inter-ocular distance; a clip's is the mean of
+    its frames'.
     ``vs_full`` is the paired difference ``{"mean", "ci95", "relative"}`` (``relative``: percent of full's mean), None for
     full itself or where it was not run.
 
@@ -87,7 +88,7 @@ def print_figures(figures: Rows, title: str) -> None:
         caption = f"% of the inter-ocular distance over {chosen[0]['n_clips']} clips; paired, [95 % interval over seeds, clips]"
         table = Table(title=f"{data}, {name} ({title})", caption=caption)
         table.add_column("variant")
-        for heading in ("parameters", "NME", f"against {REFERENCE}"):
+        for heading in ("parameters", figure_name(name), f"against {REFERENCE}"):
             table.add_column(heading, justify="right")
         for figure in chosen:
             text = difference_text(figure["vs_full"])
@@ -110,6 +111,11 @@ def plot_figures(figures: Rows, rows: Rows, title: str, path: Path) -> None:
     plt.close(figure)
 
 
+def figure_name(test_set: str) -> str:
+    """What is measured on a set of that name."""
+    return "jitter" if test_set == "jitter" else "NME"
+
+
 def _draw_panel(panel: Axes, figures: Rows, rows: Rows) -> None:
     for place, figure in enumerate(figures):
         seeds = score_table(rows, (figure["data"], figure["set"]), figure["variant"]).mean(1)
@@ -124,7 +130,7 @@ def _draw_panel(panel: Axes, figures: Rows, rows: Rows) -> None:
         low, high = figure["vs_full"]["ci95"]
         panel.hlines(place, full + low, full + high, color=f"C{place}", linewidth=5, alpha=0.4)
     panel.set_title(f"{figures[0]['data']}\n{figures[0]['set']}", fontsize=8)
-    panel.set_xlabel("NME, %")
+    panel.set_xlabel(f"{figure_name(figures[0]['set'])}, %")
 
 
 def _distinct(values: Iterable[Value]) -> list[Value]:

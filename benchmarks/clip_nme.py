@@ -1,4 +1,4 @@
-"""The NME of each clip, with bare and with masked faces, as rows of a benchmark."""
+"""The NME of each clip, with bare and with masked faces, and its jitter, as rows of a benchmark."""
 
 from __future__ import annotations
 
@@ -10,14 +10,24 @@ import numpy as np
 from srn_core.data import ClipSet, load_clips
 from srn_core.evaluate import Evaluation, evaluate
 from srn_core.run_clips import Mode
-from srn_core.tracker import Tracker
+from srn_core.tracker import Start, Tracker
 
 
-def clean_and_masked(tracker: Tracker, spec: str, mode: Mode) -> Iterator[dict[str, Any]]:
+def clean_and_masked(tracker: Tracker, spec: str, mode: Mode, start: Start = "mean") -> Iterator[dict[str, Any]]:
     """The rows of ``clean`` and ``masked``, see :func:`clip_rows`: each clip's mean NME over its frames."""
     for name, wanted in (("clean", spec), ("masked", masked_spec(spec))):
-        found = evaluate(tracker, load_clips(wanted), mode, progress=True)
+        found = evaluate(tracker, load_clips(wanted), mode, start=start, progress=True)
         yield from clip_rows(name, spec, found.clip_set, clip_means(found))
+
+
+def jitter(tracker: Tracker, spec: str, start: Start = "mean") -> list[dict[str, Any]]:
+    """The rows of ``jitter``, see :func:`clip_rows`: each continuous clip's mean over its steps, the memory running."""
+    clip_set = load_clips(spec)
+    if not any(clip.is_video for clip in clip_set.clips):
+        return []
+    found = evaluate(tracker, clip_set, "track", start=start, progress=True)
+    shaking = [steps.mean() if len(steps) else np.nan for steps in found.clip_jitter()]
+    return clip_rows("jitter", spec, clip_set, np.array(shaking))
 
 
 def masked_spec(spec: str) -> str:

@@ -111,7 +111,7 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
         row["covered"] = component_shares(shares, scheme)
     count = f"{len(args.seeds)} seeds x {args.episodes} episodes"
     title = f"{spec_label(args.clips)}, tracker {args.tracker}, mode {args.mode}, {count}"
-    print_summary(rows, title, args.mode == "track")
+    print_summary(rows, title, game)
     episodes = [row for name, rollout in rollouts.items() for row in episode_rows(game, name, rollout)]
     write_json(
         args.out / "policies.json",

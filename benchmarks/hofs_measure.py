@@ -9,9 +9,8 @@ import numpy as np
 
 from agents.policies import named_policy
 from agents.rollout import play
-from benchmarks.clip_nme import clean_and_masked, clip_rows
+from benchmarks.clip_nme import clean_and_masked, clip_rows, jitter
 from srn_core.data import ClipSet, load_clips
-from srn_core.evaluate import evaluate
 from srn_core.tracker import Tracker
 from srn_gym.dynamics import OcclusionGame
 from srn_gym.rules import Mode
@@ -49,9 +48,7 @@ def measure(
         for name, values in _occluded(tracker, clip_set, episodes):
             rows += clip_rows(name, spec, clip_set, values)
     for spec in video:
-        found = evaluate(tracker, load_clips(spec), "track", progress=True)
-        shaking = [steps.mean() if len(steps) else np.nan for steps in found.clip_jitter()]
-        rows += clip_rows("jitter", spec, found.clip_set, np.array(shaking))
+        rows += jitter(tracker, spec)
     return rows
 
 

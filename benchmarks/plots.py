@@ -43,7 +43,7 @@ def plot_policies(rows: Sequence[Mapping[str, Any]], rollouts: Mapping[str, Roll
     bars.set_yticks(places, names)
     bars.invert_yaxis()
     bars.axvline(0, color="k", linewidth=0.8)
-    bars.set_xlabel("NME over the random walk's, % of inter-ocular distance (dots: clips; bars: 95 %)")
+    bars.set_xlabel("NME over the random walk's, points of % (dots: clips; bars: 95 %)")
     for name, colour in zip(names, colours, strict=True):
         running = 100 * np.nanmean(rollouts[name].nme, 0)
         width = min(9, len(running))

@@ -97,8 +97,8 @@ class Evaluation:
         found = []
         for i, clip in enumerate(self.clip_set.clips):
             length = normaliser_length(clip.landmarks, clip.scheme, self.normaliser)
-            continuous = len(clip) > 1 and not clip.cuts[1:].any()
-            found.append(jitter(self.predictions[self.clip_index == i], clip.landmarks, length) if continuous else np.empty(0))
+            steps = jitter(self.predictions[self.clip_index == i], clip.landmarks, length) if clip.is_video else np.empty(0)
+            found.append(steps)
         return found
 
     def stability(self) -> dict[str, float | None]:

@@ -38,7 +38,7 @@ class Response(NamedTuple):
 
     Attributes:
         reward: ``(B,)`` float32 fraction, as the rules say.
-        nme: ``(B,)`` float32 fraction of the inter-ocular distance (eq. 10).
+        nme: ``(B,)`` float32 fraction of the scheme's normaliser, 68 points: the inter-ocular distance (eq. 10).
         prediction: ``(B, L, 2)`` landmarks, crop pixels.
         state: ``(B, D)`` the tracker's memory after the frame; in ``detect`` mode the one that came in.
     """

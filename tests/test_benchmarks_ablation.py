@@ -16,6 +16,7 @@ from conftest import TINY, stopped_at_its_first_save
 from benchmarks import ablation as ablation_module
 from benchmarks.ablation import AblationArgs, Variant, ablation, count_parameters, training_args
 from benchmarks.ablation_report import difference, summarise
+from benchmarks.clip_nme import clip_means
 from benchmarks.runs import option_words
 from srn_core.checkpoint import load_pretrained
 from srn_core.data import load_clips
@@ -37,7 +38,8 @@ SOME = ("full", "maps=off", "initial_shape=hourglass")
 def tiny_args(clip_spec: str, out: Path, **changes: object) -> AblationArgs:
     options = {"variants": SOME, "seeds": (0, 1), "steps": 2, "batch": 8, "save_every": 1, "device": "cpu"}
     spec = (f"{clip_spec}?limit=3",)
-    return AblationArgs(data=spec, test=spec, config_override=OVERRIDES, out=out, **{**options, **changes})
+    options |= {"data": spec, "test": spec, "config_override": OVERRIDES, "out": out}
+    return AblationArgs(**{**options, **changes})
 
 
 def test_variants_are_trained_once_measured_and_reported(clip_spec, tmp_path, capsys, monkeypatch):
@@ -83,6 +85,22 @@ def test_rows_are_what_evaluation_says_of_the_saved_tracker(clip_spec, tmp_path)
         assert row["vs_full"] is None
 
 
+def test_with_the_memory_running_videos_have_a_jitter(clip_spec, tmp_path):
+    clips = (f"{clip_spec}?limit=4",)
+    args = tiny_args(clip_spec, tmp_path, variants=("full", "start=previous"), seeds=(0,), mode="track", test=clips)
+    figures = {(row["set"], row["variant"]): row["mean"] for row in ablation(args)}
+    assert {name for name, _ in figures} == {"clean", "masked", "jitter"}
+    for variant, start in (("full", "mean"), ("start=previous", "previous")):
+        tracker = Tracker(load_pretrained(tmp_path / variant / "seed-0"), "cpu")
+        found = evaluate(tracker, load_clips(args.test[0]), "track", start=start)
+        assert figures["clean", variant] == pytest.approx(100 * clip_means(found).mean(), abs=1e-4)
+        shaking = [steps.mean() for steps in found.clip_jitter() if len(steps)]
+        assert 0 < len(shaking) < len(found.clip_set.clips)  # one of them is a still
+        assert figures["jitter", variant] == pytest.approx(100 * np.mean(shaking), abs=1e-4)
+    with pytest.raises(UserError, match="start=previous.*use --mode track"):
+        ablation(dataclasses.replace(args, mode="detect"))
+
+
 def test_a_training_that_was_stopped_goes_on(clip_spec, tmp_path, monkeypatch):
     args = tiny_args(clip_spec, tmp_path / "parts", variants=("full",), seeds=(0,))
     with stopped_at_its_first_save(monkeypatch):
@@ -110,8 +128,9 @@ def test_commands_are_those_that_were_run(clip_spec, tmp_path):
 
 def test_every_variant_is_another_network_and_defaults_are_left_out_of_commands():
     args = AblationArgs(get_args(Variant), config_override=OVERRIDES)
-    trainings = [training_args(args, variant, 0) for variant in args.variants]
-    assert len({(training.config_override, training.loss) for training in trainings}) == len(args.variants) == 19
+    trainings = [dataclasses.replace(training_args(args, variant, 0), out=Path()) for variant in args.variants]
+    same = {"occlusion=varied", "loss=l2"}  # what full has
+    assert len(set(trainings)) == len(args.variants) == 23 and not same & set(args.variants)
     assert all(count_parameters(args, variant) > 0 for variant in args.variants)
     assert option_words(AblationArgs()) == []
 

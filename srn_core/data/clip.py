@@ -47,6 +47,11 @@ class Clip:
     def __len__(self) -> int:
         return len(self.landmarks)
 
+    @property
+    def is_video(self) -> bool:
+        """Whether it has several frames and no cut inside."""
+        return len(self) > 1 and not self.cuts[1:].any()
+
     def frame(self, t: int) -> np.ndarray:
         """Frame ``t`` as ``(H, W, 3)`` uint8 RGB."""
         return self.source(t)
