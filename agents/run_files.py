@@ -94,28 +94,36 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
 
 
 class LearnedPolicy:
-    """A trained Q-network as a policy: the candidate of the highest value."""
+    """A trained Q-network as a policy: the candidate of the highest value.
+
+    Attributes:
+        features: what it sees of the game being played; None before the first.
+        network: the :class:`QNet`, once a game has begun.
+    """
 
     def __init__(self, tensors: Mapping[str, Tensor], arguments: Mapping[str, Any]) -> None:
         """``tensors`` of a :class:`QNet` that was trained with ``arguments``."""
         self.tensors, self.arguments = tensors, arguments
-        self._features: FrozenFeatures | None = None
+        self.features: FrozenFeatures | None = None
 
     def begin(self, game: OcclusionGame, clip: Tensor, landmark: Tensor, rngs: Sequence[np.random.Generator]) -> None:
-        if self._features is None or self._features.game is not game:
-            self._features = shared_features(game, self.arguments["tracker"], self.arguments["encoder"])
+        if self.features is None or self.features.game is not game:
+            self.features = shared_features(game, self.arguments["tracker"], self.arguments["encoder"])
             tuned, blind = self.arguments["trunk"] == "tuned", self.arguments.get("blind", False)
-            self.network = QNet(self._features, tuned, blind).to(game.device).eval()
+            self.network = QNet(self.features, tuned, blind).to(game.device).eval()
             self.network.load_state_dict(self.tensors)
+            if self.network.encoder is not None:
+                # A tuned trunk learns no more: its answers are shared and remembered as those of a frozen one.
+                self.features, self.network.encoder = FrozenFeatures(game, self.network.encoder), None
 
     @torch.no_grad()
     def targets(self, position: Position, running: Tensor) -> Tensor:
-        assert self._features is not None
+        assert self.features is not None
         targets = position.landmark.clone()
         live = running.nonzero()[:, 0]
         landmark = position.landmark[live]
-        values = self.network.candidate_values(self._features, position.clip[live], position.frame[live], landmark)
-        candidates = self._features.game.candidates(landmark)
+        values = self.network.candidate_values(self.features, position.clip[live], position.frame[live], landmark)
+        candidates = self.features.game.candidates(landmark)
         targets[live] = candidates.gather(1, values.argmax(1, keepdim=True))[:, 0]
         return targets
 

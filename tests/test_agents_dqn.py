@@ -15,6 +15,7 @@ from agents.dqn import DQNArgs, epsilon_at, train
 from agents.features import FrozenFeatures
 from agents.learner import Learner
 from agents.policies import named_policy
+from agents.qnet import QNet
 from agents.replay import TRANSITION
 from agents.rollout import play
 from agents.run_files import load_policy
@@ -182,7 +183,15 @@ def test_a_tuned_trunk_starts_as_the_frozen_one_and_learns(game, clip_spec, tiny
     for name, value in before.items():
         same = torch.equal(value, learnt[f"encoder.{name}"])
         assert same == (not name.startswith("trunk.")), name
-    assert play(game, load_policy(run), 2, 0).returns.min() > 0
+    policy = load_policy(run)
+    assert play(game, policy, 2, 0).returns.min() > 0
+    plain = QNet(learner.features, tuned=True)
+    plain.load_state_dict(learnt)
+    with torch.no_grad():
+        values = policy.network.candidate_values(policy.features, clip, frame, landmark)
+        torch.testing.assert_close(
+            values, plain.candidate_values(learner.features, clip, frame, landmark), atol=1e-4, rtol=1e-4
+        )
 
 
 def test_epsilon_falls_from_one_to_its_end():
