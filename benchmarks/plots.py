@@ -23,7 +23,7 @@ from srn_core.landmarks import Scheme
 from srn_core.model.mean_shape import MEAN_SHAPES
 
 # Of the plot of places: the area of a dot, in square points, for a policy that never leaves its landmark; panels a row.
-WHOLE_DOT, MOST_COLUMNS = 3000, 5
+WHOLE_DOT, MOST_COLUMNS = 3000, 6
 
 
 def plot_policies(rows: Sequence[Mapping[str, Any]], rollouts: Mapping[str, Rollout], title: str, path: Path) -> None:
