@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -27,13 +27,13 @@ import tyro
 from tqdm import tqdm
 
 from benchmarks.ablation_report import plot_figures, print_figures, summarise
-from benchmarks.clip_nme import clean_and_masked, jitter
+from benchmarks.clip_nme import clean_and_masked
 from benchmarks.runs import check_settings, option_words, training_command
 from srn_core.checkpoint import load_pretrained, plain, plain_defaults, read_json, write_json
 from srn_core.errors import UserError, command
 from srn_core.model import SRN
 from srn_core.run_clips import Mode
-from srn_core.tracker import Start, Tracker
+from srn_core.tracker import Tracker
 from srn_core.training.augment import Occlusion
 from srn_core.training.optimiser import SHORT_LR, SHORT_MUON_LR
 from srn_core.training.start import starting_model
@@ -144,17 +144,14 @@ def finished_rows(args: AblationArgs, variant: Variant, seed: int) -> list[dict[
         train(dataclasses.replace(training, resume=state.is_file()))
         tracker = Tracker(load_pretrained(training.out), args.device)
         key: Mapping[str, Any] = {"variant": variant, "seed": seed}
-        write_json(file, [{**key, **row} for spec in args.test for row in measured(tracker, spec, args.mode, training.start)])
+        rows = (
+            row for spec in args.test
+            for row in clean_and_masked(tracker, spec, args.mode, training.start, with_jitter=args.mode == "track")
+        )  # fmt: skip
+        write_json(file, [{**key, **row} for row in rows])
     # The optimisers' state is four times the tracker, and nothing will go on from it.
     state.unlink(missing_ok=True)
     return list(read_json(file))
-
-
-def measured(tracker: Tracker, spec: str, mode: Mode, start: Start) -> Iterator[dict[str, Any]]:
-    """The rows of a test set; jitter is that of the clean clips."""
-    yield from clean_and_masked(tracker, spec, mode, start)
-    if mode == "track":
-        yield from jitter(tracker, spec, start)
 
 
 def count_parameters(args: AblationArgs, variant: Variant) -> int:

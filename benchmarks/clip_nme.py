@@ -13,21 +13,33 @@ from srn_core.run_clips import Mode
 from srn_core.tracker import Start, Tracker
 
 
-def clean_and_masked(tracker: Tracker, spec: str, mode: Mode, start: Start = "mean") -> Iterator[dict[str, Any]]:
-    """The rows of ``clean`` and ``masked``, see :func:`clip_rows`: each clip's mean NME over its frames."""
+def clean_and_masked(
+    tracker: Tracker, spec: str, mode: Mode, start: Start = "mean", with_jitter: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The rows of ``clean`` and ``masked``, see :func:`clip_rows`: each clip's mean NME over its frames.
+
+    Args:
+        with_jitter: also the rows of ``jitter``, of the clean clips as they were just tracked.
+    """
     for name, wanted in (("clean", spec), ("masked", masked_spec(spec))):
         found = evaluate(tracker, load_clips(wanted), mode, start=start, progress=True)
         yield from clip_rows(name, spec, found.clip_set, clip_means(found))
+        if with_jitter and name == "clean":
+            yield from jitter_rows(spec, found)
 
 
-def jitter(tracker: Tracker, spec: str, start: Start = "mean") -> list[dict[str, Any]]:
-    """The rows of ``jitter``, see :func:`clip_rows`: each continuous clip's mean over its steps, the memory running."""
+def jitter(tracker: Tracker, spec: str) -> list[dict[str, Any]]:
+    """The rows of :func:`jitter_rows`, the memory running; stills are not looked at."""
     clip_set = load_clips(spec)
     if not any(clip.is_video for clip in clip_set.clips):
         return []
-    found = evaluate(tracker, clip_set, "track", start=start, progress=True)
+    return jitter_rows(spec, evaluate(tracker, clip_set, "track", progress=True))
+
+
+def jitter_rows(spec: str, found: Evaluation) -> list[dict[str, Any]]:
+    """The rows of ``jitter``, see :func:`clip_rows`: each continuous clip's mean over its steps."""
     shaking = [steps.mean() if len(steps) else np.nan for steps in found.clip_jitter()]
-    return clip_rows("jitter", spec, clip_set, np.array(shaking))
+    return clip_rows("jitter", spec, found.clip_set, np.array(shaking))
 
 
 def masked_spec(spec: str) -> str:
