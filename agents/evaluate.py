@@ -7,10 +7,10 @@ python agents/evaluate.py --policy runs/dqn-1 --clips "300vw:DIR?split=val" --op
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if __package__ in (None, ""):
     # Run as a file, the folder above is not on the path unless the package is installed.
@@ -22,9 +22,10 @@ from agents.policies import NAMES, Policy, named_policy
 from agents.rollout import Rollout, play
 from agents.run_files import load_policy
 from agents.summary import CEILING, OPTIMUM, REFERENCE, episode_rows, print_summary, summarise
-from agents.video import write_episode
-from srn_core.checkpoint import write_json
-from srn_core.errors import UserError, command
+from agents.video import check_ending, write_episode
+from srn_core.checkpoint import check_writable, write_json
+from srn_core.data import load_clips
+from srn_core.errors import COUNT, NOT_NEGATIVE, check_numbers, command
 from srn_gym.dynamics import OcclusionGame
 from srn_gym.games import load_game
 from srn_gym.rules import GameRules, Reward, rules_of
@@ -59,6 +60,10 @@ class EvaluateArgs(GameRules):
     video: Path | None = None
     """Write the first episode as an .mp4 here."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, {"episodes": COUNT, "seed": NOT_NEGATIVE})
+
 
 def sibling_split(spec: str, split: str) -> str:
     """The same data spec with another split.
@@ -81,8 +86,6 @@ def evaluate(args: EvaluateArgs, policies: list[str], reward: Reward = "nme") ->
 
     All figures are NMEs; ``reward`` only says which of the games that are loaded already serves again.
     """
-    if args.episodes < 1:
-        raise UserError(f"--episodes {args.episodes}: expected at least 1")
     train_clips = args.train_clips or sibling_split(args.clips, "train")
     rules = {**rules_of(args), "reward": reward}
 
@@ -109,25 +112,46 @@ def evaluate_run(args: EvaluateArgs, reward: Reward) -> None:
         args: whose policy is the run's folder.
         reward: the one trained with: that game has met most of what prior asks for, if it is the same game.
     """
-    game, rollouts = evaluate(args, ["none", "random-walk", "prior", args.policy, "greedy", "optimal"], reward)
+    names = ["none", REFERENCE, "prior", args.policy, "greedy", CEILING]
+    game, rollouts = evaluate(args, names, loaded_reward(args, reward))
     rows = summarise(rollouts)
     print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}", game)
-    record = {"clips": args.clips, "tracker": args.tracker, **rules_of(args), "optimum": OPTIMUM[args.mode], "policies": rows}
-    write_json(Path(args.policy) / "evaluation.json", record)
+    write_json(Path(args.policy) / "evaluation.json", {**_settings(args), "policies": rows, "rows": _rows(game, rollouts)})
+
+
+def loaded_reward(args: GameRules, reward: Reward) -> Reward:
+    """Which reward to load a game with that shall be the one of a training with ``reward``; in ``track`` mode none is shared,
+    and a reward other than the NME costs the tracker's answer twice."""
+    return reward if args.mode == "detect" else "nme"
+
+
+def check_evaluation(args: DQNArgs | SB3Args) -> None:
+    """Refuse, before anything is trained, validation clips that cannot be read."""
+    if args.eval_episodes:
+        load_clips(args.val_clips or sibling_split(args.clips, "val"))
+
+
+def _settings(args: EvaluateArgs) -> dict[str, Any]:
+    return {"clips": args.clips, "tracker": args.tracker, **rules_of(args), "optimum": OPTIMUM[args.mode], "seed": args.seed}
+
+
+def _rows(game: OcclusionGame, rollouts: Mapping[str, Rollout]) -> list[dict[str, Any]]:
+    return [row for name, rollout in rollouts.items() for row in episode_rows(game, name, rollout)]
 
 
 @command
 def main() -> None:
     args = tyro.cli(EvaluateArgs, description=__doc__)
+    for path in filter(None, (args.json, args.video)):
+        check_writable(path)
+    if args.video:
+        check_ending(args.video)
     policies = [args.policy, *(name for name in (REFERENCE, CEILING) if args.optimal and name != args.policy)]
     game, rollouts = evaluate(args, policies)
     rows = summarise(rollouts)
     print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}, seed {args.seed}", game)
     if args.json:
-        record = {"clips": args.clips, "tracker": args.tracker, **rules_of(args), "optimum": OPTIMUM[args.mode]}
-        record |= {"seed": args.seed, **rows[0]}
-        episodes = [row for name, rollout in rollouts.items() for row in episode_rows(game, name, rollout)]
-        write_json(args.json, {**record, "rows": episodes})
+        write_json(args.json, {**_settings(args), **rows[0], "rows": _rows(game, rollouts)})
     if args.video:
         write_episode(game, rollouts[args.policy], 0, args.video)
 

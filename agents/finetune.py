@@ -26,6 +26,7 @@ from agents.dqn import DQNArgs
 from agents.evaluate import sibling_split
 from agents.synthesize import PlacedOcclusion, Placement, derived_seed, placements, save_clips, trained_dqn
 from srn_core.checkpoint import CARD, load_card, load_pretrained, save_pretrained
+from srn_core.data import load_clips
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
 from srn_core.geometry import crop_map
 from srn_core.occluders import add_square, noise_keys
@@ -33,7 +34,7 @@ from srn_core.tracker import Tracker
 from srn_core.training.augment import PlacedOccluders, TrainingBatch, draw_batch
 from srn_core.training.occlusion import SQUARE_SHARE
 from srn_core.training.state import STATE
-from srn_core.training.train import Faces, TrainArgs, TrainingRun, detection_nme, refuse_masked, run_to_end
+from srn_core.training.train import Faces, TrainArgs, TrainingRun, check_batch, detection_nme, refuse_masked, run_to_end
 from srn_gym.rules import Mode
 
 # Fine-tuned weights may lose this share of the clean accuracy before they are turned down.
@@ -131,6 +132,10 @@ def checked(args: FinetuneArgs) -> FinetuneArgs:
     val = args.val or tuple(sibling_split(spec, "val") for spec in clips)
     refuse_masked((*clips, *val))
     check_numbers(args, LIMITS)
+    check_batch(args.batch, args.sequence)
+    # A DQN that is trained first takes its time.
+    for spec in (*clips, *val):
+        load_clips(spec)
     there = (args.out / CARD).is_file() or (args.out / "round-1").is_dir()
     if there and not args.resume:
         raise UserError(f"{args.out}: holds a run already; add --resume to go on with it, or give another --out")
@@ -146,7 +151,7 @@ def _policy(args: FinetuneArgs, tracker: str, folder: Path, number: int) -> str:
         return args.policy
     dqn = DQNArgs(
         args.clips[0], tracker=tracker, mode=args.mode, seed=derived_seed(args.seed, number), total_steps=args.dqn_steps,
-        learning_starts=min(DQNArgs.learning_starts, -(-args.dqn_steps // 2)), device=args.device, run_dir=folder / "dqn",
+        device=args.device, run_dir=folder / "dqn",
     )  # fmt: skip
     return str(trained_dqn(dqn))
 
@@ -200,7 +205,7 @@ class FinetuningRun(TrainingRun):
         """
         averaged = self.averaged()
         tracker = Tracker(averaged, str(self.device))
-        errors = {spec: detection_nme(tracker, self.faces(spec)) for spec in self.validation}
+        errors = {spec: detection_nme(tracker, faces) for spec, faces in self.faces.items()}
         clean, covered = float(np.mean(list(errors.values()))), detection_nme(tracker, self.covered_faces())
         self.writer.add_scalar("val/nme_percent/clean", clean, step)
         self.writer.add_scalar("val/nme_percent/covered", covered, step)
@@ -221,7 +226,7 @@ class FinetuningRun(TrainingRun):
     def covered_faces(self) -> Faces:
         """The validation faces, each with the noise square on a random landmark, the same at every validation."""
         if self._covered is None:
-            crops, boxes, truth = (np.concatenate(part) for part in zip(*map(self.faces, self.validation), strict=True))
+            crops, boxes, truth = (np.concatenate(part) for part in zip(*self.faces.values(), strict=True))
             chosen = np.random.default_rng(VALIDATION_SEED).integers(truth.shape[1], size=len(truth))
             centres = crop_map(boxes, self.config.crop).to_crop(truth)[np.arange(len(truth)), chosen]
             number = torch.arange(len(truth))

@@ -61,7 +61,7 @@ class Learner:
 
     def observe_rewards(self, reward: np.ndarray) -> None:
         """Take rewards ``(B,)`` into the mean and deviation, until the first update."""
-        if self.reward_count < self.args.learning_starts:
+        if self.reward_count < self.args.first_update:
             self.reward_count += len(reward)
             self.reward_mean += float((reward - self.reward_mean).sum()) / self.reward_count
             self.reward_square += float((reward**2 - self.reward_square).sum()) / self.reward_count

@@ -22,11 +22,11 @@ if __package__ in (None, ""):
 
 import tyro
 
-from agents.evaluate import evaluate_run, evaluation_of
+from agents.evaluate import check_evaluation, evaluate_run, evaluation_of
 from agents.run_files import start_run_dir
 from agents.sb3_extra import find_algorithm, require
 from agents.sb3_hparams import SHIPPED, Hparams, read_hparams
-from srn_core.errors import UserError, command
+from srn_core.errors import COUNT, NOT_NEGATIVE, check_numbers, command
 from srn_gym.rules import Observation, TrainingRules
 
 
@@ -63,6 +63,17 @@ class SB3Args(TrainingRules):
     run_dir: Path | None = None
     """Folder for logs and the model; runs/sb3-ALGO-SEED where not given."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, LIMITS)
+
+
+LIMITS = {
+    "seed": (0, 2**32 - 1),
+    "eval_episodes": NOT_NEGATIVE,
+    **dict.fromkeys(("total_steps", "num_envs"), COUNT),
+}
+
 
 def train(args: SB3Args) -> Path:
     """Train, save and return the run's folder.
@@ -79,8 +90,8 @@ def train(args: SB3Args) -> Path:
     from agents.sb3_policy import save_sb3_run
 
     hparams = chosen_hparams(args)
-    run_dir = start_run_dir(args.run_dir or Path("runs") / f"sb3-{args.algo}-{args.seed}", resume=False)
     envs = build_envs(args, hparams)
+    run_dir = start_run_dir(args.run_dir or Path("runs") / f"sb3-{args.algo}-{args.seed}", resume=False)
     model = build_model(args, hparams, envs)
     model.set_logger(configure(str(run_dir), ["tensorboard"]))
     text = dataclasses.asdict(args) | {"hparams": dataclasses.asdict(hparams)}
@@ -95,9 +106,6 @@ def train(args: SB3Args) -> Path:
 def chosen_hparams(args: SB3Args) -> Hparams:
     """The file's hyper-parameters, with what the command line says instead."""
     hparams = read_hparams(args.hparams or SHIPPED / f"{args.algo}.yml", args.observation)
-    for name, value in (("total-steps", args.total_steps), ("num-envs", args.num_envs)):
-        if value is not None and value < 1:
-            raise UserError(f"--{name} {value}: expected a whole number of at least 1")
     return dataclasses.replace(
         hparams, n_timesteps=args.total_steps or hparams.n_timesteps, n_envs=args.num_envs or hparams.n_envs
     )
@@ -106,6 +114,7 @@ def chosen_hparams(args: SB3Args) -> Hparams:
 @command
 def main() -> None:
     args = tyro.cli(SB3Args, description=__doc__)
+    check_evaluation(args)
     run_dir = train(args)
     if args.eval_episodes:
         evaluate_run(evaluation_of(run_dir, args), args.reward)

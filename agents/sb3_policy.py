@@ -30,6 +30,7 @@ from agents.sb3_model import build_network
 from srn_core.checkpoint import CARD, read_json, write_atomically, write_json
 from srn_core.errors import UserError
 from srn_gym.dynamics import NUM_ACTIONS, OcclusionGame
+from srn_gym.env import observation_box
 from srn_gym.features import FrozenFeatures, encode_groups, groups_size
 
 
@@ -78,6 +79,11 @@ class SB3Policy:
     def begin(self, game: OcclusionGame, clip: Tensor, landmark: Tensor, rngs: Sequence[np.random.Generator]) -> None:
         self.game = game
         self.network.to(game.device)
+        trained, shape = self.network.observation_space.shape, (game.num_landmarks, 3, game.patch_size, game.patch_size)
+        if self.arguments["observation"] == "patches" and trained is not None and trained[1:] != shape:
+            raise UserError(
+                f"policy for patches {trained[1:]}, but the game's are {shape}; choose one that was trained on such"
+            )
         # The features are those of the tracker that it was trained against, whichever this game is played against.
         if self.arguments["observation"] == "features" and (self._features is None or self._features.game is not game):
             encoder = load_encoder(self.arguments["tracker"]).to(game.device)
@@ -103,7 +109,4 @@ class SB3Policy:
 
 
 def _observation_space(card: Mapping[str, Any]) -> Box:
-    shape = tuple(card["observation_shape"])
-    if card["arguments"]["observation"] == "features":
-        return Box(0, np.inf, shape, np.float16)
-    return Box(0, 255, shape, np.uint8)
+    return observation_box(card["arguments"]["observation"], tuple(card["observation_shape"]))

@@ -29,7 +29,8 @@ def summarise(rollouts: Mapping[str, Rollout], seed: int = 0) -> list[dict[str, 
     """One row a policy, in the order given; all rollouts must have played the same episodes.
 
     ``nme_mean`` and ``gain`` (over the random walk) are percent of the scheme's normaliser, means over episodes;
-    ``gain_ci95`` resamples clips with their episodes; ``optimal_share`` is None without both ends of its scale.
+    ``gain_ci95`` resamples clips with their episodes; ``optimal_share`` is None without both ends of its scale, or where the
+    optimum is no better than the random walk.
     """
     reference, ceiling = rollouts.get(REFERENCE), rollouts.get(CEILING)
     rows = []
@@ -47,9 +48,8 @@ def summarise(rollouts: Mapping[str, Rollout], seed: int = 0) -> list[dict[str, 
             row["gain"] = float(gain.mean())
             row["gain_ci95"] = bootstrap_interval(gain, rollout.clip, np.random.default_rng(seed))
         if reference is not None and ceiling is not None:
-            row["optimal_share"] = optimal_share(
-                row["return_mean"], float(reference.returns.mean()), float(ceiling.returns.mean())
-            )
+            low, high = (float(end.returns.mean()) for end in (reference, ceiling))
+            row["optimal_share"] = optimal_share(row["return_mean"], low, high) if high > low else None
         rows.append(row)
     return rows
 

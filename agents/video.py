@@ -31,10 +31,15 @@ def episode_pictures(game: OcclusionGame, rollout: Rollout, episode: int) -> lis
     return pictures
 
 
-def write_episode(game: OcclusionGame, rollout: Rollout, episode: int, path: Path) -> None:
-    """Write an episode as ``.mp4``, atomically."""
+def check_ending(path: Path) -> None:
+    """Raise a :class:`UserError` where a video cannot have this name."""
     if path.suffix != ".mp4":
         raise UserError(f"--video {path}: expected a file name that ends in .mp4")
+
+
+def write_episode(game: OcclusionGame, rollout: Rollout, episode: int, path: Path) -> None:
+    """Write an episode as ``.mp4``, atomically."""
+    check_ending(path)
     pictures = episode_pictures(game, rollout, episode)
     height, width = pictures[0].shape[:2]
 

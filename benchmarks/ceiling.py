@@ -16,6 +16,7 @@ from agents.features import FrozenFeatures, shared_features
 from agents.policies import Planned, Policy
 from agents.qnet import QNet
 from agents.run_files import LearnedPolicy
+from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, check_numbers
 from srn_gym.dynamics import OcclusionGame
 
 # Entries that set mean and deviation of the network's inputs, and entries to predict at once.
@@ -42,6 +43,9 @@ class RegressionArgs:
     """Learning rate of Adam."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
+
+    def __post_init__(self) -> None:
+        check_numbers(self, {"seed": NOT_NEGATIVE, "steps": COUNT, "batch_size": COUNT, "lr": POSITIVE})
 
 
 def excess_table(game: OcclusionGame, clip: int) -> np.ndarray:

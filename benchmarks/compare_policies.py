@@ -2,7 +2,7 @@
 
 python benchmarks/compare_policies.py --clips demo?split=val --policies random-walk prior greedy optimal runs/dqn-1
 python benchmarks/compare_policies.py --learners dqn dqn:single_queue=true sb3-dqn sb3-ppo@5 regression --train-seeds 0 1 2 3 4
-python benchmarks/compare_policies.py ... # again: what is finished is not done again, a DQN that was stopped goes on
+python benchmarks/compare_policies.py ... # again: a training that is finished is not done again, a DQN that was stopped goes on
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import tyro
 from tqdm import tqdm
 
 from agents.dqn import DQNArgs
-from agents.evaluate import EvaluateArgs, evaluate, sibling_split
+from agents.evaluate import EvaluateArgs, evaluate, loaded_reward, sibling_split
 from agents.policies import NAMES
 from agents.summary import (
     CEILING,
@@ -45,8 +45,8 @@ from benchmarks.plots import plot_curves, plot_improvement, plot_places, plot_po
 from benchmarks.runs import check_settings, option_words
 from srn_core.checkpoint import plain, write_json
 from srn_core.data import spec_label
-from srn_core.errors import UserError, command
-from srn_gym.rules import GameRules, Reward, rules_of
+from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
+from srn_gym.rules import GameRules, rules_of
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class CompareArgs(GameRules):
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/compare")
     """Folder for policies.json (figures and a row an episode), policies.png and places.png (where each was); with learners also
-    for learners.json (a row a seed, split and clip), three plots and the runs. What is finished there is not done again."""
+    for learners.json (a row a seed, split and clip), three plots and the runs. Trainings that are finished there are not done
+    again."""
     learners: tuple[str, ...] = ()
     """What to train and compare: dqn, sb3-dqn, sb3-ppo, sb3-qrdqn, or regression (the true rewards of the training clips,
     regressed: a ceiling). NAME:field=value,field=value changes its arguments; ...@N takes the first N training seeds alone."""
@@ -86,6 +87,11 @@ class CompareArgs(GameRules):
     ray_gpus: float = 0
     """GPUs a training on the cluster; a fraction shares one."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        counts, seeds = dict.fromkeys(("episodes", "total_steps"), COUNT), dict.fromkeys(("seeds", "train_seeds"), NOT_NEGATIVE)
+        check_numbers(self, counts | seeds | {"ray_gpus": NOT_NEGATIVE})
+
 
 def compare(args: CompareArgs) -> list[dict[str, object]]:
     """Play, print, plot and write; returns the figures, one row a policy."""
@@ -97,8 +103,8 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
         "", args.clips, args.train_clips or sibling_split(args.clips, "train"), args.tracker, args.episodes,
         device=args.device, **rules_of(args),
     )  # fmt: skip
-    # The game that learners train on: its table serves again. In track mode it costs twice.
-    reward: Reward = DQNArgs.reward if args.mode == "detect" else "nme"
+    # The game that learners train on: its table serves again.
+    reward = loaded_reward(args, DQNArgs.reward)
     played = []
     for seed in tqdm(args.seeds, desc="seeds"):
         game, rollouts = evaluate(dataclasses.replace(options, seed=seed), names, reward)

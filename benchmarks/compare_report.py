@@ -19,6 +19,7 @@ from benchmarks.stats import (
     probability_of_improvement,
     resample_runs,
 )
+from srn_core.errors import UserError
 
 BOOTSTRAP_SEED = 0
 # With fewer runs a nominal 95 % interval covers 80 % or less.
@@ -37,7 +38,11 @@ class Results:
     """
 
     def __init__(self, rows: Sequence[Row], split: str) -> None:
-        """Take the rows of one split; those of the random walk and the optimum must be among them."""
+        """Take the rows of one split; those of the random walk and the optimum must be among them.
+
+        Raises:
+            UserError: the optimum is nowhere better than the random walk.
+        """
         chosen = [row for row in rows if row["split"] == split]
         self.policies = list(dict.fromkeys(row["policy"] for row in chosen))
         self.trained = {row["policy"]: row["seed"] is not None for row in chosen}
@@ -45,6 +50,10 @@ class Results:
         walk, optimum = returns[REFERENCE][0], returns[CEILING][0]
         # On a clip where no policy can do better than chance there is nothing to have a share of.
         scaled = optimum > walk
+        if not scaled.any():
+            raise UserError(
+                f"{split} clips: on none is {CEILING} above {REFERENCE}, so there is no share; take another tracker"
+            )
         self.shares = {
             name: optimal_share(values[:, scaled], walk[scaled], optimum[scaled]) for name, values in returns.items()
         }

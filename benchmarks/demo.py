@@ -22,7 +22,7 @@ from agents.dqn import DQNArgs, train
 from agents.evaluate import EvaluateArgs, evaluate
 from agents.video import write_episode
 from benchmarks.compare_policies import CompareArgs, compare
-from srn_core.errors import command
+from srn_core.errors import COUNT, NOT_NEGATIVE, check_numbers, command
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class DemoArgs:
     """Episodes a seed of the comparison on the four held-out heads."""
     seed: int = 1
     """Seed of the training."""
+
+    def __post_init__(self) -> None:
+        check_numbers(self, {"total_steps": COUNT, "episodes": COUNT, "seed": NOT_NEGATIVE})
 
 
 def demo(args: DemoArgs) -> None:

@@ -28,7 +28,7 @@ from agents.finetune import FinetuneArgs, finetune
 from agents.synthesize import PlacedOcclusion, trained_dqn
 from benchmarks.hofs_measure import measure
 from benchmarks.hofs_report import comparable, page, plot_figures, print_figures, summarise
-from benchmarks.runs import check_settings, option_words, training_command
+from benchmarks.runs import check_settings, compare_settings, option_words, training_command
 from srn_core.checkpoint import (
     load_card,
     load_pretrained,
@@ -39,7 +39,7 @@ from srn_core.checkpoint import (
     write_json,
     write_text,
 )
-from srn_core.errors import UserError, command
+from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
 from srn_core.tracker import Tracker
 from srn_core.training.state import STATE
 from srn_core.training.train import TrainArgs, refuse_masked, train
@@ -106,13 +106,22 @@ class HofsArgs:
     """Folder for trackers, rows, hofs.json, hofs.md and hofs.png; what is finished there is not done again."""
 
 
+LIMITS = {
+    **dict.fromkeys(("base_steps", "steps", "batch", "refresh", "val_every", "dqn_steps", "episodes"), COUNT),
+    "seeds": NOT_NEGATIVE,
+    "lr": POSITIVE,
+    "occluded_share": SHARE,
+}
+
+
 def hofs(args: HofsArgs) -> list[dict[str, Any]]:
     """Train, fine-tune, measure, print, plot and write; returns the figures, one row an arm, test set and choice of seeds."""
     args = _filled_in(args)
+    settings, defaults = {name: value for name, value in plain(args).items() if name not in FREE}, plain_defaults(HofsArgs)
+    compare_settings(args.out, settings, defaults)
     base, origin = base_tracker(args)
-    settings = {name: value for name, value in plain(args).items() if name not in FREE}
     key = Tracker(load_pretrained(base), "cpu").key
-    check_settings(args.out, settings | {"base_key": key}, plain_defaults(HofsArgs))
+    check_settings(args.out, settings | {"base_key": key}, defaults)
     jobs = [(arm, seed) for seed in args.seeds for arm in args.arms]
     for arm, seed in tqdm(jobs, desc="arms x seeds"):
         finish(args, base, arm, seed)
@@ -173,8 +182,13 @@ def command_lines(args: HofsArgs, rows: Sequence[Mapping[str, Any]]) -> list[str
 
 
 def _arm_folder(args: HofsArgs, arm: Arm) -> Path:
-    # Clean faces are the same whatever the occluder.
+    # Both occluders' tables share the arm without any.
     return args.out / ("clean" if arm == "none" else args.occluder)
+
+
+def _occluder(args: HofsArgs, arm: Arm) -> PlacedOcclusion:
+    # Even one that is nowhere to be seen draws from a batch's generator.
+    return "square" if arm == "none" else args.occluder
 
 
 def finish(args: HofsArgs, base: str, arm: Arm, seed: int) -> None:
@@ -186,7 +200,7 @@ def finish(args: HofsArgs, base: str, arm: Arm, seed: int) -> None:
         finetune(
             FinetuneArgs(
                 policy, folder, args.clips, base, args.val, args.steps, args.batch, lr=args.lr,
-                occluded_share=args.occluded_share, random_share=0.5 if arm == "mixed" else 0.0, occlusion=args.occluder,
+                occluded_share=args.occluded_share, random_share=0.5 if arm == "mixed" else 0.0, occlusion=_occluder(args, arm),
                 refresh=args.refresh, val_every=args.val_every, precision=args.precision, device=args.device, seed=seed,
                 resume=(folder / "round-1").is_dir(),
             )
@@ -205,7 +219,6 @@ def _dqn(args: HofsArgs, base: str, seed: int) -> str:
         trained_dqn(
             DQNArgs(
                 args.clips[0], tracker=base, seed=seed, total_steps=args.dqn_steps, device=args.device,
-                learning_starts=min(DQNArgs.learning_starts, -(-args.dqn_steps // 2)),
                 run_dir=args.out / "dqn" / f"seed-{seed}",
             )
         )
@@ -215,6 +228,7 @@ def _dqn(args: HofsArgs, base: str, seed: int) -> str:
 def _filled_in(args: HofsArgs) -> HofsArgs:
     if not args.arms or not args.seeds:
         raise UserError("--arms or --seeds: none given; expected at least one of each")
+    check_numbers(args, LIMITS)
     clips, test = args.clips or ("demo?split=train",), args.test or ("demo?split=val",)
     val, covered, video = args.val or clips, args.covered or test, args.video or test
     refuse_masked((*clips, *val))

@@ -28,14 +28,14 @@ def run_jobs(run: Callable[[Job], Result], jobs: Sequence[Job], address: str | N
         gpus: GPUs a task, may be a fraction. Every task has one core.
 
     Raises:
-        UserError: Ray is not installed, or a job raised one.
+        UserError: Ray is not installed, there is no such cluster, or a job raised one.
     """
     if address is None:
         return [run(job) for job in tqdm(jobs, desc="jobs")]
     ray = require_ray()
     owned = not ray.is_initialized()
     if owned:
-        ray.init(address, log_to_driver=False)
+        _connect(ray, address)
     try:
         # A process a task, as a job's wall-clock time must not profit from what an earlier one has left in memory.
         task = ray.remote(num_cpus=1, num_gpus=gpus, max_calls=1)(_run_in)
@@ -62,6 +62,15 @@ def require_ray() -> ModuleType:
         return importlib.import_module("ray")
     except ImportError as error:
         raise UserError(f"ray: cannot be imported ({error}); --ray needs the extra 'ray': pip install '.[ray]'") from None
+
+
+def _connect(ray: ModuleType, address: str) -> None:
+    try:
+        ray.init(address, log_to_driver=False)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"--ray {address}: no cluster answers ({error}); expected local, auto where one runs, or ray://HOST:PORT"
+        ) from None
 
 
 def _run_in(run: Callable[[Job], Result], folder: Path, job: Job) -> Result:

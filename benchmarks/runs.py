@@ -14,6 +14,8 @@ from srn_core.checkpoint import read_json, write_json
 from srn_core.errors import UserError
 from srn_core.training.train import TrainArgs
 
+SETTINGS = "settings.json"
+
 
 def check_settings(folder: Path, settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     """Write ``settings.json`` into a benchmark's folder; rows of other settings must not get into its table.
@@ -26,11 +28,17 @@ def check_settings(folder: Path, settings: Mapping[str, Any], defaults: Mapping[
     Raises:
         UserError: the folder holds runs of other settings.
     """
-    file = folder / "settings.json"
-    if file.is_file() and (before := {**defaults, **read_json(file)}) != {**defaults, **settings}:
-        changed = ", ".join(name for name in settings if before.get(name) != settings[name])
+    compare_settings(folder, settings, defaults)
+    write_json(folder / SETTINGS, settings)
+
+
+def compare_settings(folder: Path, settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """The check of :func:`check_settings`, for settings that are not all known yet; nothing is written."""
+    if not (folder / SETTINGS).is_file():
+        return
+    before, now = {**defaults, **read_json(folder / SETTINGS)}, {**defaults, **settings}
+    if changed := ", ".join(name for name in now if before.get(name) != now[name]):
         raise UserError(f"{folder}: holds runs of other settings ({changed}); give another --out, or the same settings")
-    write_json(file, settings)
 
 
 def option_words(args: Any, leave_out: Collection[str] = ()) -> list[str]:

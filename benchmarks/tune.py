@@ -13,7 +13,7 @@ import itertools
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,16 +29,17 @@ from rich.table import Table
 
 from agents.dqn import DQNArgs
 from agents.evaluate import EvaluateArgs, sibling_split
-from agents.sb3_hparams import SHIPPED, shipped_with
+from agents.sb3 import SB3Args
+from agents.sb3_hparams import SHIPPED, read_hparams, shipped_with
 from agents.summary import CEILING, REFERENCE
 from benchmarks.compare_measure import HELD_OUT, Measurement
 from benchmarks.compare_report import Results
 from benchmarks.jobs import run_jobs
-from benchmarks.learner_specs import SB3_PREFIX, read_learner
+from benchmarks.learner_specs import ARGUMENTS, SB3_PREFIX, read_learner
 from benchmarks.learners import job_defaults, job_settings, make_jobs, run_job
 from benchmarks.runs import check_settings, option_words
 from srn_core.checkpoint import plain, read_json, write_json
-from srn_core.errors import UserError, command
+from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
 from srn_gym.games import load_game
 from srn_gym.rules import GameRules, rules_of
 
@@ -54,7 +55,7 @@ class TuneArgs(GameRules):
     space: Path = SPACE
     """JSON: for each learner, its hyper-parameters' values to draw from. Those of sb3-* are keys of agents/hparams/*.yml."""
     draws: int = 8
-    """Draws a learner, the default hyper-parameters included: the budget, the same for all."""
+    """Draws a learner, the shipped hyper-parameters included: the budget, the same for all."""
     train_seeds: tuple[int, ...] = (101, 102)
     """Trainings of each draw."""
     total_steps: int = 60_000
@@ -73,6 +74,13 @@ class TuneArgs(GameRules):
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/tune")
     """Folder for tuning.json, the runs and the YAML files of the draws. What is finished there is not done again."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.learners or not self.train_seeds:
+            raise UserError("--learners or --train-seeds: none given; expected at least one of each")
+        counts = dict.fromkeys(("draws", "total_steps", "episodes"), COUNT)
+        check_numbers(self, counts | {"seed": NOT_NEGATIVE, "train_seeds": NOT_NEGATIVE})
 
 
 def tune(args: TuneArgs) -> list[dict[str, Any]]:
@@ -107,28 +115,34 @@ def read_space(path: Path, learner: str) -> dict[str, list[Any]]:
     Raises:
         UserError: no such file or learner.
     """
-    try:
-        spaces = read_json(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"--space {path}: cannot be read ({error}); expected JSON as in {SPACE}") from None
+    spaces = read_json(path)
     if learner not in spaces:
         raise UserError(f"--learners {learner}: not in {path}; expected one of {', '.join(spaces)}")
     return dict(spaces[learner])
 
 
 def draws(learner: str, space: Mapping[str, list[Any]], count: int, seed: int) -> Iterator[dict[str, Any]]:
-    """``count`` different points of the space: the defaults first, as ``{}``, then at random."""
-    grid = list(itertools.product(*space.values()))
+    """``count`` different points of the space: the shipped values first, inside the space or not, then at random."""
+    grid = [dict(zip(space, point, strict=True)) for point in itertools.product(*space.values())]
+    first = shipped(learner, space)
     if not 1 <= count <= len(grid):
         raise UserError(f"--draws {count}: expected 1 to {len(grid)}, the points of the space of {learner}")
-    yield {}
-    for place in np.random.default_rng(seed).permutation(len(grid))[: count - 1]:
-        yield dict(zip(space, grid[place], strict=True))
+    places = np.random.default_rng(seed).permutation(len(grid))
+    others = (grid[place] for place in places if grid[place] != first)
+    yield from itertools.islice(itertools.chain([first], others), count)
+
+
+def shipped(learner: str, space: Iterable[str]) -> dict[str, Any]:
+    """The values that a learner has where nothing is said; None for what its file leaves to SB3."""
+    if not learner.startswith(SB3_PREFIX):
+        return {name: getattr(ARGUMENTS[learner], name) for name in space}
+    values = read_hparams(SHIPPED / f"{learner.removeprefix(SB3_PREFIX)}.yml", SB3Args.observation).algorithm
+    return {name: values.get(name) for name in space}
 
 
 def _text(out: Path, name: str, draw: int, values: Mapping[str, Any]) -> str:
-    """The learner's text; of SB3's algorithms with a YAML file that is written here."""
-    if not values:
+    """The learner's text; of SB3's algorithms with a YAML file that is written here. The first draw is what ships."""
+    if draw == 0:
         return name
     if not name.startswith(SB3_PREFIX):
         return f"{name}:" + ",".join(f"{key}={json.dumps(value)}" for key, value in values.items())
@@ -145,9 +159,10 @@ def print_rows(rows: list[dict[str, Any]], title: str) -> None:
     for name in dict.fromkeys(row["learner"] for row in rows):
         chosen = sorted((row for row in rows if row["learner"] == name), key=lambda row: -row["share"])
         for row in chosen:
-            values = ", ".join(f"{key} {value}" for key, value in row["hyper_parameters"].items()) or "as shipped"
+            values = ", ".join(f"{key} {value}" for key, value in row["hyper_parameters"].items())
             shares = " ".join(f"{share:.2f}" for share in row["shares"])
-            table.add_row(name, f"{row['share']:.3f}", shares, values, end_section=row is chosen[-1])
+            ships = " (as shipped)" if row["draw"] == 0 else ""
+            table.add_row(name, f"{row['share']:.3f}", shares, values + ships, end_section=row is chosen[-1])
     Console(width=150).print(table)
 
 

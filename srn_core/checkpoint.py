@@ -24,13 +24,24 @@ WEIGHTS, CARD = "model.safetensors", "card.json"
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary neighbour of ``path``, then rename it: readers see the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         write(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Make the folder that a file shall lie in.
+
+    Raises:
+        UserError: there is a folder of the file's own name.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; expected the name of a file to write")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -140,7 +151,9 @@ def pick_device(device: str) -> torch.device:
     try:
         picked = torch.device(device)
     except RuntimeError:
-        raise UserError(f"device '{device}': unknown; expected auto, cpu, cuda or cuda:N") from None
-    if picked.type == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"device '{device}': no CUDA device is available here; use --device cpu or auto")
+        picked = torch.device("meta")
+    if picked.type not in ("cpu", "cuda"):
+        raise UserError(f"device '{device}': unknown; expected auto, cpu, cuda or cuda:N")
+    if picked.type == "cuda" and (picked.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"device '{device}': no such CUDA device is available here; use --device cpu or auto")
     return picked

@@ -45,6 +45,8 @@ def _yunet(path: Path) -> Detector:
         raise UserError(f"detector 'yunet:{path}': no such file; expected the ONNX file of YuNet")
     try:
         model = cv2.FaceDetectorYN.create(str(path), "", (320, 320))
+        # Another network may load, and fails when it is run.
+        model.detect(np.zeros((320, 320, 3), np.uint8))
     except cv2.error:
         raise UserError(f"{path}: OpenCV cannot load it; expected the ONNX file of YuNet") from None
 

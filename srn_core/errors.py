@@ -25,18 +25,19 @@ def check_numbers(args: object, limits: Mapping[str, Limits]) -> None:
     """Refuse a command's arguments that lie outside their limits, ends included, or are nan; None is left out.
 
     Args:
-        args: has an attribute of each name.
+        args: has an attribute of each name, a number or a tuple of numbers.
         limits: name -> the smallest and the largest value.
 
     Raises:
         UserError: names the option, its value and what was expected.
     """
     for name, (low, high) in limits.items():
-        value = getattr(args, name)
-        if value is None or (low <= value <= high and value != math.inf):
-            continue
-        expected = f"from {low:g} to {high:g}" if high < math.inf else "above 0" if 0 < low < 1 else f"of at least {low:g}"
-        raise UserError(f"--{name.replace('_', '-')} {value}: expected a number {expected}")
+        given = getattr(args, name)
+        for value in given if isinstance(given, tuple) else (given,):
+            if value is None or (low <= value <= high and value != math.inf):
+                continue
+            expected = f"from {low:g} to {high:g}" if high < math.inf else "above 0" if 0 < low < 1 else f"of at least {low:g}"
+            raise UserError(f"--{name.replace('_', '-')} {value}: expected a number {expected}")
 
 
 def check_resumed(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], free: Collection[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from srn_core.checkpoint import load_pretrained, write_json
+from srn_core.checkpoint import check_writable, load_pretrained, write_json
 from srn_core.data import load_clips, parse_spec
 from srn_core.errors import UserError
 from srn_core.evaluate import Evaluation, Points, evaluate, evaluate_predictions
@@ -120,7 +120,7 @@ def _check(args: EvaluateArgs) -> None:
     if args.plot and args.plot.suffix.lower() not in PLOT_ENDINGS:
         raise UserError(f"--plot {args.plot}: unknown ending; expected one of {', '.join(PLOT_ENDINGS)}")
     for path in filter(None, (args.json, args.plot, args.rows)):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        check_writable(path)
 
 
 def _check_predictions(args: EvaluateArgs, run: RunOptions) -> None:

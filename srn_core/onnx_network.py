@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from srn_core.landmarks import SCHEMES
 Network = Callable[[np.ndarray], np.ndarray]
 """``(1, 3, n, n)`` or ``(1, n, n, 3)`` float32 -> the numbers of one output, float32 ``(1, ...)``."""
 
+LARGEST = 4096
 CHOICES = {
     "rgb": ("1", "0"),
     "layout": ("nchw", "nhwc"),
@@ -103,11 +105,15 @@ def _read(name: str, key: str, text: str) -> Any:
         values = tuple(float(part) for part in text.split(","))
     except ValueError:
         values = ()
-    several = key in ("scale", "mean")
-    if len(values) not in ((1, 3) if several else (1,)) or (key in ("size", "crop") and not 0 < values[0] < np.inf):
-        wanted = "a number, or three with commas" if several else "a number above 0"
+    wanted = {"size": f"a whole number of 1 to {LARGEST}", "crop": "a number above 0"}.get(
+        key, "a number, or three with commas"
+    )
+    fits = len(values) in ((1,) if key in ("size", "crop") else (1, 3)) and all(map(math.isfinite, values))
+    if fits and key == "size":
+        fits = values[0].is_integer() and 1 <= values[0] <= LARGEST
+    if not fits or (key == "crop" and values[0] <= 0):
         raise UserError(f"victim '{name}': {key}={text}; expected {wanted}")
-    return values if several else int(values[0]) if key == "size" else values[0]
+    return int(values[0]) if key == "size" else values[0] if key == "crop" else values
 
 
 def _opencv(name: str, path: Path, blob: str) -> Network:

@@ -72,17 +72,23 @@ def main() -> None:
     print(f"{SHIPPED / args.name}: weights and {CARD}")
 
 
-def _stages(run: Path) -> list[dict[str, Any]]:
+def _stages(run: Path | str) -> list[dict[str, Any]]:
     """The run's card, behind those of the runs that it started from."""
     card = {key: value for key, value in load_card(run).items() if key != "config"}
+    if "stages" in card:
+        return list(card["stages"])
     earlier = card["arguments"]["init"]
-    return [*(_stages(Path(earlier)) if earlier else []), card]
+    return [*(_stages(earlier) if earlier else []), card]
 
 
 def _portable(value: Any, data_root: str) -> Any:
-    """The same JSON without the paths of the machine that it was made on: DATA for the data, runs/NAME for runs."""
+    """The same JSON without paths of the machine that it was made on: DATA for the data, runs/NAME for runs; not what ships."""
     if isinstance(value, dict):
-        runs = {key: f"runs/{Path(part).name}" for key, part in value.items() if key in ("out", "init") and part}
+        runs = {
+            key: f"runs/{Path(part).name}"
+            for key, part in value.items()
+            if key in ("out", "init") and part and not (SHIPPED / part).is_dir()
+        }
         return {_portable(key, data_root): runs.get(key, _portable(part, data_root)) for key, part in value.items()}
     if isinstance(value, list):
         return [_portable(part, data_root) for part in value]

@@ -234,7 +234,3 @@ def _check_clips(clips: Sequence[Clip], tracker: Victim) -> None:
                 f"clip '{clip.name}': landmark scheme '{clip.scheme.name}', but the tracker's is '{tracker.scheme.name}'; "
                 "choose clips and a tracker of one scheme"
             )
-        if not (normaliser_length(clip.landmarks, clip.scheme) > 0).all():
-            raise UserError(
-                f"clip '{clip.name}': eye corners that coincide in a frame; the NME needs a distance; mend the file"
-            )

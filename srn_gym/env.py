@@ -15,6 +15,7 @@ from srn_gym.dynamics import NUM_ACTIONS, OcclusionGame
 from srn_gym.episodes import Episodes, Step
 from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER, load_game
 from srn_gym.render import TITLE, close_window, draw_env, show
+from srn_gym.rules import Observation
 
 RENDER_MODES = ("human", "rgb_array")
 RENDER_FPS = 10
@@ -52,8 +53,8 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     `noise_seed`, clip and frame (and for `"blur"` of what it covers) alone, so an observation can be rebuilt from (clip,
     frame, landmark): `env.unwrapped.game.observe`.
 
-    With `observation="features"` `Box(0, inf, (3, F), float16)`: for each action the six component-group vectors (eq. 6) that
-    the tracker, an SRN, makes of these patches, side by side; F is 768 for `srn-small`.
+    With `observation="features"` `Box(-65504, 65504, (3, F), float16)`: for each action the six component-group vectors
+    (eq. 6) that the tracker, an SRN, makes of these patches, side by side; F is 768 for `srn-small`.
 
     ## Rewards
 
@@ -203,9 +204,15 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
 
 def observation_space(game: OcclusionGame) -> Box:
     """The space of one env's observations."""
-    if game.rules.observation == "features":
-        return Box(0, np.inf, game.observation_shape, np.float16)
-    return Box(0, 255, game.observation_shape, np.uint8)
+    return observation_box(game.rules.observation, game.observation_shape)
+
+
+def observation_box(observation: Observation, shape: tuple[int, ...]) -> Box:
+    """The space of a kind of observation: pixels, or vectors that are bounded by their type alone."""
+    if observation == "features":
+        limits = np.finfo(np.float16)
+        return Box(limits.min, limits.max, shape, np.float16)
+    return Box(0, 255, shape, np.uint8)
 
 
 def reset_info(episodes: Episodes) -> dict[str, np.ndarray]:

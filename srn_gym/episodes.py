@@ -25,7 +25,7 @@ class Step(NamedTuple):
     Attributes:
         reward: ``(B,)`` float32, the response's.
         terminated: ``(B,)`` bool, the clip has ended.
-        truncated: ``(B,)`` bool, the window has ended before the clip.
+        truncated: ``(B,)`` bool, the window has ended before the clip, or the most steps are made.
         response: the tracker's.
         clip: ``(B,)`` int64.
         frame: ``(B,)`` int64, the frame that was covered.
@@ -47,7 +47,8 @@ class Episodes:
     Attributes:
         game: the rules.
         num_envs: B.
-        window: steps after which an episode is truncated; None plays clips to their end.
+        window: frames that an episode sees of a longer clip, from a random one on; None plays clips to their end.
+        max_steps: steps after which an episode is truncated wherever it began, as ``gymnasium.wrappers.TimeLimit`` does it.
         clip: ``(B,)`` int64 clip of each env.
         frame: ``(B,)`` int64 frame that is shown and will be covered next.
         landmark: ``(B,)`` int64 landmark covered last, at first a random one.
@@ -58,16 +59,16 @@ class Episodes:
         played: ``(B,)`` bool, whether the env has made a step since its reset, so that ``last`` belongs to its episode.
     """
 
-    def __init__(self, game: OcclusionGame, num_envs: int, window: int | None = None) -> None:
+    def __init__(self, game: OcclusionGame, num_envs: int, window: int | None = None, max_steps: int | None = None) -> None:
         """Call :meth:`reset` on all envs before anything else.
 
         Raises:
-            UserError: ``num_envs`` or ``window`` is below 1.
+            UserError: ``num_envs``, ``window`` or ``max_steps`` is below 1.
         """
-        for name, value in (("num_envs", num_envs), ("window", window)):
+        for name, value in (("num_envs", num_envs), ("window", window), ("max_episode_steps", max_steps)):
             if value is not None and (not isinstance(value, Integral) or isinstance(value, bool) or value < 1):
                 raise UserError(f"{name} {value}: expected a whole number of at least 1")
-        self.game, self.num_envs, self.window = game, num_envs, window
+        self.game, self.num_envs, self.window, self.max_steps = game, num_envs, window, max_steps
         self.clip, self.frame, self.landmark, self.start = torch.zeros(4, num_envs, dtype=torch.int64, device=game.device)
         self.state = game.tracker.start(num_envs)
         self.returns = torch.zeros(num_envs, dtype=torch.float64, device=game.device)
@@ -113,8 +114,11 @@ class Episodes:
         response = self.game.respond(self.clip, self.frame, targets, self.state)
         terminated = self.frame == self.game.lengths[self.clip] - 1
         truncated = torch.zeros_like(terminated)
+        steps = self.frame - self.start + 1
         if self.window is not None:
-            truncated = ~terminated & (self.frame - self.start + 1 >= self.window)
+            truncated = ~terminated & (steps >= self.window)
+        if self.max_steps is not None:
+            truncated = truncated | (steps >= self.max_steps)
         self.last = Step(response.reward, terminated, truncated, response, self.clip, self.frame, targets)
         self.frame = self.frame + (~terminated).long()
         self.landmark = torch.where(targets == NO_OCCLUDER, self.landmark, targets)

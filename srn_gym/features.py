@@ -28,8 +28,7 @@ Encode = Callable[[SRN, Tensor], Tensor]
 
 def component_groups(model: SRN, x: Tensor) -> dict[str, Tensor]:
     """The six vectors of eq. 6 from X ``(B, L, C, S * S)``, the memory being that of a clip's start."""
-    memory = model.hsrm.remember(x.flatten(2), model.start(len(x)))
-    return model.hsrm.component_groups(model.relate(x).flatten(2), memory)
+    return model.component_groups(x, model.start(len(x)))[0]
 
 
 def encode_groups(model: SRN, x: Tensor) -> Tensor:

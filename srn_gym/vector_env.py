@@ -56,7 +56,7 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
             tracker: see the single env.
             device: see the single env.
             window: see the single env.
-            max_episode_steps: what ``make_vec`` passes on; the shorter of it and ``window`` is the window.
+            max_episode_steps: what ``make_vec`` passes on: episodes are truncated after as many, as by ``TimeLimit``.
             autoreset_mode: ``SameStep``, ``NextStep`` (Gymnasium's default) or ``Disabled``.
             render_mode: ``rgb_array`` or None.
             rules: the fields of :class:`srn_gym.rules.Rules`.
@@ -69,8 +69,7 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
         self.render_mode = check_render_mode(render_mode, ("rgb_array",))
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": RENDER_FPS, "autoreset_mode": self.autoreset_mode}
         self.game = load_game(clips, tracker, device, **rules)
-        limits = [limit for limit in (window, max_episode_steps) if limit is not None]
-        self.episodes = Episodes(self.game, num_envs, min(limits, default=None))
+        self.episodes = Episodes(self.game, num_envs, window, max_episode_steps)
         self.single_observation_space, self.single_action_space = observation_space(self.game), Discrete(NUM_ACTIONS)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)

@@ -57,8 +57,23 @@ def test_bad_input_is_one_line_and_status_2(clip_spec, tiny_checkpoint, tmp_path
             ["agents/dqn.py", "--clips", clip_spec, "--tracker", str(tmp_path / "none"), "--run-dir", str(tmp_path / "r")],
             "none",
         ),
+        (["agents/dqn.py", "--val-clips", "300vw:/no/such", "--run-dir", str(tmp_path / "r")], "/no/such"),
+        (["agents/evaluate.py", "--policy", "static", "--video", "film.avi"], "film.avi"),
+        (["agents/evaluate.py", "--policy", "static", "--seed", "-1"], "--seed -1"),
+        (["benchmarks/compare_policies.py", "--seeds", "0", "-2"], "--seeds -2"),
+        (["benchmarks/tune.py", "--train-seeds", "-1"], "--train-seeds -1"),
+        (["benchmarks/demo.py", "--episodes", "0"], "--episodes 0"),
     ):
         failed = call(*arguments)
         assert failed.returncode == 2
         assert word in failed.stderr
         assert len(failed.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_where_the_occluder_changes_nothing_there_is_no_share(clip_spec, tmp_path):
+    out = tmp_path / "figures.json"
+    shared = ["--clips", clip_spec, "--tracker", "constant", "--episodes", "3"]
+    evaluated = call("agents/evaluate.py", "--policy", "static", "--optimal", "--json", str(out), *shared)
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert json.loads(out.read_text())["optimal_share"] is None

@@ -102,6 +102,16 @@ def test_numbers_out_of_range_are_named(clip_spec, tiny_checkpoint, tmp_path, ch
         small_args(clip_spec, tiny_checkpoint, tmp_path, **changes)
 
 
+@pytest.mark.parametrize("changes", [{"total_steps": 64, "learning_starts": 2000}, {"n_step": 8, "learning_starts": 8}])
+def test_a_short_training_learns_and_waits_until_there_is_something_to_learn_from(
+    clip_spec, tiny_checkpoint, tmp_path, changes
+):
+    args = small_args(clip_spec, tiny_checkpoint, tmp_path / "run", **{"total_steps": 96, **changes})
+    untrained = Learner(args, load_game(clip_spec, tiny_checkpoint, "cpu")).online.state_dict()
+    found = load_tensors(train(args) / "policy.safetensors")[0]
+    assert any(not torch.equal(found[name], untrained[name]) for name in found if name in untrained)
+
+
 def test_resumed_training_equals_uninterrupted(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
     whole = train(small_args(clip_spec, tiny_checkpoint, tmp_path / "whole"))
     args = small_args(clip_spec, tiny_checkpoint, tmp_path / "parts")

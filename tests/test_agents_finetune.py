@@ -216,6 +216,9 @@ def test_what_cannot_be_used_is_refused(clip_spec, tiny_checkpoint, tmp_path):
     refused("random-share", random_share=-0.1)
     refused("steps", steps=0)
     refused("policy 'clever'", policy="clever")
+    refused("--batch 8 --sequence 3", policy="dqn", batch=8, sequence=3)
+    refused("/no/such", policy="dqn", clips="300w:/no/such")
+    assert not (tmp_path / "run/round-1/dqn").exists()
     assert not (tmp_path / "run/model.safetensors").exists()
     finetune(small_args(clip_spec, tiny_checkpoint, tmp_path / "used", steps=1, policy="none"))
     with pytest.raises(UserError, match="--resume"):

@@ -238,6 +238,20 @@ def test_commands_train_evaluate_and_compare(small_args, clip_spec, tiny_checkpo
             again()
 
 
+def test_a_policy_of_other_patches_is_refused(small_args, clip_spec):
+    policy = load_policy(train(small_args("ppo", observation="patches")))
+    game = load_game(clip_spec, "srn-small", "cpu")
+    with pytest.raises(UserError, match=r"patches \(68, 3, 10, 10\), but the game's are \(68, 3, 18, 18\)"):
+        play(game, policy, 1, 0)
+
+
+@pytest.mark.parametrize("changes", [{"seed": -1}, {"seed": 2**32}, {"total_steps": 0}, {"num_envs": 0}])
+def test_numbers_out_of_range_are_named(small_args, changes):
+    [(name, value)] = changes.items()
+    with pytest.raises(UserError, match=f"--{name.replace('_', '-')} {value}: expected"):
+        small_args("ppo", **changes)
+
+
 def test_a_damaged_run_is_named(small_args):
     run = train(small_args("dqn"))
     (run / "model.zip").write_bytes(b"no zip")

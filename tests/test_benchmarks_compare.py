@@ -23,8 +23,9 @@ from agents.qnet import QNet
 from agents.run_files import STATE
 from benchmarks import learners as learners_module
 from benchmarks.ceiling import RegressionArgs, RewardModel, excess_table, explained_share, fit, predicted
+from benchmarks.compare_measure import HELD_OUT
 from benchmarks.compare_policies import CompareArgs, command_line, compare
-from benchmarks.compare_report import summarise_learners
+from benchmarks.compare_report import Results, summarise_learners
 from benchmarks.curves import EACH_EPISODE, Curve, on_one_axis, read_curve
 from benchmarks.jobs import run_jobs
 from benchmarks.learner_specs import read_learner
@@ -259,6 +260,19 @@ def test_jobs_without_ray_say_which_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match="extra 'ray'"):
         run_jobs(abs, [2], "local")
+
+
+def test_a_cluster_that_is_not_there_is_named():
+    pytest.importorskip("ray")
+    for address in ("auto", "nonsense"):
+        with pytest.raises(UserError, match=f"--ray {address}: no cluster answers"):
+            run_jobs(abs, [1], address)
+
+
+def test_where_no_policy_beats_chance_there_is_no_share():
+    common = {"split": HELD_OUT, "clip": "a", "seed": None, "return": 1.0, "nme_percent": 3.0}
+    with pytest.raises(UserError, match="held.out.*there is no share"):
+        Results([{**common, "policy": name} for name in ("random-walk", "optimal")], HELD_OUT)
 
 
 @pytest.mark.slow

@@ -86,6 +86,26 @@ def test_masked_clips_and_empty_lists_are_refused(clip_spec, tiny_checkpoint, tm
         hofs(dataclasses.replace(args, seeds=()))
 
 
+def test_what_cannot_be_used_is_refused_before_a_base_is_trained(clip_spec, tmp_path, monkeypatch):
+    args = tiny_args(clip_spec, None, tmp_path)
+    monkeypatch.setattr(hofs_module, "train", None)
+    for name, value in (("episodes", 0), ("lr", 0.0), ("occluded_share", 2.0), ("dqn_steps", 0), ("seeds", (0, -1))):
+        with pytest.raises(UserError, match=f"--{name.replace('_', '-')} .*expected"):
+            hofs(dataclasses.replace(args, **{name: value}))
+    (tmp_path / "settings.json").write_text(json.dumps({"steps": 77, "base_key": "of another base"}))
+    with pytest.raises(UserError, match=r"other settings \(.*steps"):
+        hofs(args)
+
+
+def test_the_arm_without_occluders_is_the_same_for_both_tables(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(hofs_module, "finetune", lambda args: asked.append(args) or (_ for _ in ()).throw(KeyboardInterrupt))
+    for occluder in ("square", "varied"):
+        with pytest.raises(KeyboardInterrupt):
+            hofs(tiny_args(clip_spec, tiny_checkpoint, tmp_path, arms=("none",), occluder=occluder))
+    assert asked[0] == asked[1]
+
+
 def test_differences_are_paired_by_clip_and_seed():
     """Clips differ by far more than arms do: only pairing shows that rsf is better by 1 everywhere."""
     level = {"a": 10.0, "b": 50.0, "c": 90.0}

@@ -10,7 +10,7 @@ import pytest
 from agents.sb3_extra import ALGORITHMS
 from agents.sb3_hparams import SHIPPED, read_hparams
 from benchmarks.learner_specs import read_learner
-from benchmarks.tune import SPACE, TuneArgs, draws, read_space, tune
+from benchmarks.tune import SPACE, TuneArgs, draws, read_space, shipped, tune
 from srn_core.errors import UserError
 
 
@@ -33,8 +33,8 @@ def test_each_learner_gets_the_same_number_of_draws_and_finished_ones_stay(
     assert all(len(row["shares"]) == 2 for row in rows)
     assert json.loads((args.out / "tuning.json").read_text())["rows"] == rows
     ppo = rows[-1]
-    shipped, drawn = (read_hparams(path, "features") for path in (SHIPPED / "ppo.yml", args.out / "hparams/sb3-ppo-2.yml"))
-    assert drawn.algorithm == shipped.algorithm | ppo["hyper_parameters"] and drawn != shipped
+    ships, drawn = (read_hparams(path, "features") for path in (SHIPPED / "ppo.yml", args.out / "hparams/sb3-ppo-2.yml"))
+    assert drawn.algorithm == ships.algorithm | ppo["hyper_parameters"] and drawn != ships
     best = max(row["share"] for row in rows if row["learner"] == "dqn")
     shown = capsys.readouterr().out
     assert f"{best:.3f}" in shown and "as shipped" in shown
@@ -55,13 +55,23 @@ def test_the_shipped_space_fits_every_learners_arguments():
             assert name.removeprefix("sb3-") in ALGORITHMS
 
 
-def test_draws_differ_begin_with_the_defaults_and_repeat_under_a_seed():
-    space = read_space(SPACE, "dqn")
-    first, again, other = (list(draws("dqn", space, 8, seed)) for seed in (0, 0, 1))
-    assert first == again != other
-    assert first[0] == {} and len({json.dumps(point) for point in first}) == 8
+@pytest.mark.parametrize("learner", ["dqn", "sb3-dqn", "sb3-ppo"])
+def test_draws_differ_begin_with_what_ships_and_repeat_under_a_seed(learner):
+    pytest.importorskip("yaml")
+    space = read_space(SPACE, learner)
+    for seed in range(10):
+        first, again = (list(draws(learner, space, 40, seed)) for _ in range(2))
+        assert first == again != list(draws(learner, space, 40, seed + 1))
+        assert first[0] == shipped(learner, space)
+        assert all(point not in first[:place] for place, point in enumerate(first))
     with pytest.raises(UserError, match="--draws"):
-        list(draws("dqn", space, 10_000, 0))
+        list(draws(learner, space, 10_000, 0))
+
+
+def test_empty_lists_are_refused():
+    for nothing in ({"train_seeds": ()}, {"learners": ()}):
+        with pytest.raises(UserError, match="none given"):
+            TuneArgs(**nothing)
 
 
 def test_an_unknown_learner_or_file_is_refused(tmp_path):

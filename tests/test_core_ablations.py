@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import gymnasium as gym
 import pytest
 import torch
 from conftest import TINY
@@ -107,6 +108,25 @@ def test_the_games_features_fit_every_ablation() -> None:
         model = SRN(TINY.override([switch]))
         x = model.patch_features(torch.zeros(2, 68, 3, 10, 10))
         assert torch.cat([*component_groups(model, x).values()], 1).shape[1] == groups_size(model)
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_the_games_features_are_what_the_network_regresses_from(switch: str) -> None:
+    model = seeded(TINY.override([switch]))
+    x = model.patch_features(torch.rand(2, 68, 3, 10, 10, generator=torch.Generator().manual_seed(0)) - 0.5)
+    update, _ = model.regress(x, model.start(2))
+    assert torch.equal(model.hsrm.shape_update(component_groups(model, x)), update)
+
+
+@pytest.mark.parametrize("switch", ["groups=off", "relation=off"])
+def test_the_space_of_the_features_holds_them(switch: str, train: Train, tmp_path: Path, clip_spec: str) -> None:
+    train(tmp_path / "run", switch)
+    env = gym.make(
+        "OcclusionSynthesis-v0", clips=clip_spec, tracker=str(tmp_path / "run"), device="cpu", observation="features"
+    )
+    observation, _ = env.reset(seed=0)
+    assert env.observation_space.contains(observation)
+    assert (observation.min() < 0) == (switch == "groups=off")
 
 
 def test_a_config_without_the_new_fields_is_todays() -> None:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from srn_core.cli import main
+from srn_core.data.clip import read_image
 from srn_core.errors import UserError
 from srn_core.model.mean_shape import MEAN_SHAPES
 from srn_core.packing import load_to_pack, write_pack
+from srn_core.training.train import TrainArgs, train
 
 FACE = 80 * np.array(MEAN_SHAPES["68"]) + 100
 Complaint = Callable[..., str]
@@ -84,7 +86,7 @@ def photo_set(tmp_path: Path) -> Path:
 def test_bad_specs(evaluate, spec: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     line = evaluate(spec)
-    assert named in line and "expected" in line or "knows" in line or "write" in line
+    assert named in line and ("expected" in line or "knows" in line or "write" in line)
 
 
 def test_pts_with_a_point_missing(evaluate, video_set: Path) -> None:
@@ -93,6 +95,19 @@ def test_pts_with_a_point_missing(evaluate, video_set: Path) -> None:
     path.write_text("".join(lines[:10] + lines[11:]))
     line = evaluate(f"300vw:{video_set}")
     assert str(path) in line and "67 points" in line and "68" in line
+
+
+def test_annotations_without_extent(evaluate, complaint: Complaint, photo_set: Path, tmp_path: Path) -> None:
+    path = photo_set / "afw" / "face.pts"
+    lines = path.read_text().splitlines()
+    lines[3 + 45] = lines[3 + 36]
+    path.write_text("\n".join(lines) + "\n")
+    for line in (
+        evaluate(f"300w:{photo_set}"),
+        complaint("train", "--data", f"300w:{photo_set}", "--out", tmp_path / "run"),
+    ):
+        assert "afw/face" in line and "frame 0" in line and "inter-ocular" in line
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "oops"])
@@ -119,14 +134,39 @@ def test_broken_video(evaluate, complaint: Complaint, tiny_checkpoint: str, vide
     assert not out.exists()
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
-def test_truncated_image(evaluate, complaint: Complaint, photo_set: Path, share: float) -> None:
+@pytest.mark.parametrize(("share", "ending"), [(0.0, ".jpg"), (0.3, ".jpg"), (0.9, ".jpg"), (0.3, ".png"), (0.9, ".png")])
+def test_truncated_image(evaluate, complaint: Complaint, photo_set: Path, share: float, ending: str) -> None:
     path = photo_set / "afw" / "face.jpg"
+    if ending == ".png":
+        cv2.imwrite(str(path.with_suffix(ending)), cv2.imread(str(path)))
+        path.unlink()
+        path = path.with_suffix(ending)
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
     assert str(path) in evaluate(f"300w:{photo_set}")
     assert str(path) in complaint("data", f"300w:{photo_set}", "--sheet", photo_set / "sheet.png")
     assert not list(photo_set.glob("*sheet*"))
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png"])
+def test_bytes_behind_an_image_do_no_harm(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"noise{ending}"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8))
+    image = read_image(path)
+    path.write_bytes(path.read_bytes() + b"\0" * 500)
+    assert np.array_equal(read_image(path), image)
+
+
+def test_a_broken_validation_picture_ends_a_training_before_it_begins(
+    clip_spec: str, photo_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = photo_set / "afw" / "face.jpg"
+    path.write_bytes(path.read_bytes()[:500])
+    run = tmp_path / "run"
+    with pytest.raises(UserError, match=f"{path}: truncated"):
+        train(TrainArgs((clip_spec,), run, val=(f"300w:{photo_set}",)))
+    assert not run.exists()
+    assert f"{photo_set / 'ibug'}: absent" in capsys.readouterr().out
 
 
 def test_a_pack_that_is_missing_cut_short_or_cannot_be_written(evaluate, complaint: Complaint, photo_set: Path) -> None:
@@ -155,6 +195,13 @@ def test_csv_row_that_names_a_missing_file_or_lacks_a_number(evaluate, tmp_path:
     (tmp_path / "keypoints.csv").write_text(row + "\n")
     assert str(tmp_path / "frames" / "clip0000_00.jpg") in evaluate(f"ytf68:{tmp_path}")
     (tmp_path / "keypoints.csv").write_text(row.rpartition(",")[0] + "\n")
+    assert str(tmp_path / "keypoints.csv") in evaluate(f"ytf68:{tmp_path}")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"name," + b"1" * 200_000])
+def test_csv_that_is_none(evaluate, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "keypoints.csv").write_bytes(content)
     assert str(tmp_path / "keypoints.csv") in evaluate(f"ytf68:{tmp_path}")
 
 
@@ -206,7 +253,9 @@ def test_other_options(complaint: Complaint, tiny_checkpoint: str, clip_spec: st
     assert "mirror" in complaint(*evaluate, "--data", clip_spec, "--mirror", "--mode", "track")
     assert "--points all" in complaint(*evaluate, "--data", clip_spec, "--points", "visible")
     assert "neither" in complaint("evaluate", "--data", clip_spec)
-    assert "device 'toaster'" in complaint(*evaluate, "--data", clip_spec, "--device", "toaster")
+    for device in ("toaster", "meta", "mps", "cuda:99"):
+        assert f"device '{device}'" in complaint(*evaluate, "--data", clip_spec, "--device", device)
+    assert f"{tmp_path}: is a folder" in complaint(*evaluate, "--data", clip_spec, "--json", tmp_path)
     assert "sheet.txt" in complaint("data", clip_spec, "--sheet", tmp_path / "sheet.txt")
     assert "no data spec" in complaint("data")
     assert "--most 0" in complaint("data", clip_spec, "--most", 0)

@@ -15,6 +15,7 @@ from scipy.io import savemat
 from srn_core.cli import main
 from srn_core.data import load_clips
 from srn_core.data.predictions import read_predictions
+from srn_core.data.sheet import describe
 from srn_core.errors import UserError
 from srn_core.model.mean_shape import MEAN_SHAPES
 
@@ -73,6 +74,8 @@ def test_faces_are_stills_in_the_order_of_their_numbers(folder: Path) -> None:
     np.testing.assert_array_equal(clip.boxes, [[9, 1, 39, 41]])
     with pytest.raises(UserError, match="without pictures.*--predictions"):
         clip.frame(0)
+    held = describe(clip_set)
+    assert held["clips"] == str(FACES) and held["frame width, px"] == "no pictures" and "px" not in held["box side, px"]
 
 
 def test_predictions_are_matched_by_number_and_divided_by_the_distance_of_the_eye_centres(

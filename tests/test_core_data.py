@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 from pathlib import Path
 
 import cv2
@@ -88,6 +89,21 @@ def test_300vw_layout(clip_spec: str, clip_folder: Path) -> None:
         assert clip.landmarks.shape == (len(clip), 68, 2) and clip.cuts.tolist() == [True] + [False] * (len(clip) - 1)
     first_point = (clip_folder / "001" / "annot" / "000001.pts").read_text().split("{")[1].split()[:2]
     np.testing.assert_allclose(clips[0].landmarks[0, 0], np.array(first_point, float) - 1, atol=1e-3)
+
+
+def test_excluded_frames_are_left_out_and_leave_a_cut(clip_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(clip_folder / "001", tmp_path / "001")
+    (whole,) = load_clips(f"300vw:{tmp_path}").clips
+    (tmp_path / "001" / "excluded.txt").write_text("1\n3\n4\n")
+    (clip,) = load_clips(f"300vw:{tmp_path}").clips
+    kept = [t for t in range(len(whole)) if t not in (0, 2, 3)]
+    assert np.array_equal(clip.landmarks, whole.landmarks[kept]) and np.array_equal(clip.boxes, whole.boxes[kept])
+    assert all(np.array_equal(clip.frame(i), whole.frame(t)) for i, t in enumerate(kept))
+    assert clip.cuts.tolist() == [i == 0 or t - kept[i - 1] > 1 for i, t in enumerate(kept)] and clip.cuts.sum() == 2
+    for text, named in (("7.5", "7.5"), ("0", "'0'"), ("99", "99"), (" ".join(map(str, range(1, len(whole) + 1))), "no frame")):
+        (tmp_path / "001" / "excluded.txt").write_text(text)
+        with pytest.raises(UserError, match=f"excluded.txt.*{named}"):
+            load_clips(f"300vw:{tmp_path}")
 
 
 def test_the_first_frames_alone(clip_spec: str) -> None:

@@ -16,6 +16,7 @@ from agents.rollout import play
 from agents.run_files import load_policy
 from srn_core import SRN, SRNConfig
 from srn_core.checkpoint import save_pretrained
+from srn_core.detectors import load_detector
 from srn_core.errors import UserError
 from srn_core.geometry import from_box_units
 from srn_core.model.mean_shape import MEAN_SHAPES
@@ -222,8 +223,15 @@ def test_keys_tell_networks_and_options_apart(sampler):
     ("query", "message"),
     [
         ("size=9&colour=1", "unknown option 'colour'.*layout"),
-        ("size", "size=; expected a number above 0"),
-        ("size=large", "size=large; expected a number above 0"),
+        ("size", "size=; expected a whole number of 1 to 4096"),
+        ("size=large", "size=large; expected a whole number"),
+        ("size=9.9", "size=9.9; expected a whole number"),
+        ("size=1e9", "size=1e9; expected a whole number"),
+        ("size=nan", "size=nan; expected a whole number"),
+        ("size=9&crop=0", "crop=0; expected a number above 0"),
+        ("size=9&crop=inf", "crop=inf; expected a number above 0"),
+        ("size=9&scale=nan", "scale=nan; expected a number, or three"),
+        ("size=9&mean=0,inf,0", "mean=0,inf,0; expected a number, or three"),
         ("size=9&scale=1,2", "scale=1,2; expected a number, or three"),
         ("size=9&rgb=2", "rgb=2; expected 1 or 0"),
         ("size=9&output=metres", "output=metres; expected unit or pixel"),
@@ -250,6 +258,11 @@ def test_bad_networks_are_named(tmp_path):
     with pytest.raises(UserError, match="blob=; expected the name of an output, one of points0, points1"):
         load_victim(f"onnx:{two}?size={SIDE}", "cpu")
     assert load_victim(f"onnx:{two}?size={SIDE}&blob=points1", "cpu").options.blob == "points1"
+
+
+def test_a_network_that_is_no_face_detector_is_refused(sampler):
+    with pytest.raises(UserError, match="sampler.onnx: OpenCV cannot load it; expected the ONNX file of YuNet"):
+        load_detector(f"yunet:{sampler}")
 
 
 def test_onnxruntime_that_is_absent_names_its_extra(sampler, monkeypatch):

@@ -164,7 +164,6 @@ def test_features_are_the_trackers_component_groups_of_the_patches(arguments, pl
 def test_envs_show_features(arguments):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", message=".*maximum value is infinity")
         check_env(gym.make(ID, observation="features", **arguments).unwrapped, skip_render_check=True)
     envs = gym.make_vec(ID, num_envs=3, observation="features", **arguments)
     observations, _ = envs.reset(seed=0)

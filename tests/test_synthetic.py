@@ -133,3 +133,16 @@ def test_shipped_clips_decode_and_hold_the_face() -> None:
         assert extent[:, 0].min() > 65.0 and extent.max() < 135.0, name
         assert np.ptp(points.mean(1) - points[:, 30], axis=0).max() > 8.0, f"{name} hardly moves"
     assert sum(path.stat().st_size for path in DEMO_FOLDER.iterdir()) < 8e6
+
+
+@needs_head_model
+def test_the_data_spec_renders_what_the_renderer_renders() -> None:
+    from srn_core.data import load_clips
+    from srn_core.synthetic.clips import render_clip
+
+    first, second = load_clips("synthetic?seed=3&limit=2&frames=1").clips
+    assert (first.name, second.name, len(first)) == ("synthetic00003", "synthetic00004", 1)
+    rendered = render_clip(4, 1)
+    assert np.array_equal(second.frame(0), rendered.frames[0]) and np.array_equal(second.landmarks, rendered.landmarks)
+    with pytest.raises(UserError, match="seed=x"):
+        load_clips("synthetic?seed=x")

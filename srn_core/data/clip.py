@@ -12,6 +12,11 @@ import numpy as np
 from srn_core.errors import UserError
 from srn_core.geometry import CropSpec, crop_image
 from srn_core.landmarks import Scheme
+from srn_core.metrics import normaliser_length
+
+# How JPEG and PNG files begin and end. Some programs append a few bytes.
+ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
+TRAILER = 4096
 
 
 class FrameSource(Protocol):
@@ -43,6 +48,19 @@ class Clip:
     cuts: np.ndarray
     scheme: Scheme = field(repr=False)
     visible: np.ndarray | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Raise a :class:`UserError` where a frame's landmarks or box have no extent, which every error is divided by."""
+        extents = {
+            f"eye corners or landmarks that coincide leave no {self.scheme.normaliser} distance": normaliser_length(
+                self.landmarks, self.scheme
+            ),
+            "a face box without area": (self.boxes[:, 2:] - self.boxes[:, :2]).min(1),
+        }
+        for problem, extent in extents.items():
+            flat = ~(extent > 0)
+            if flat.any():
+                raise UserError(f"clip '{self.name}', frame {int(flat.argmax())}: {problem}; mend the annotation")
 
     def __len__(self) -> int:
         return len(self.landmarks)
@@ -102,8 +120,8 @@ def read_image(path: Path) -> np.ndarray:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); expected an image file") from None
-    # OpenCV pads a truncated JPEG with grey and says nothing; a JPEG ends with the marker FF D9.
-    complete = not data.startswith(b"\xff\xd8") or b"\xff\xd9" in data[-64:]
+    # OpenCV pads a truncated JPEG with grey and says nothing, and of a truncated PNG it prints a line of its own.
+    complete = all(end in data[-TRAILER:] for start, end in ENDS.items() if data.startswith(start))
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data and complete else None
     if image is None:
         raise UserError(f"{path}: truncated or not an image; expected a whole JPEG or PNG; restore the file")

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from srn_core.checkpoint import write_atomically
 from srn_core.data.clip import Clip
+from srn_core.data.cofw68 import NoPicture
 from srn_core.data.spec import ClipSet, load_clips
 from srn_core.drawing import TRUTH, draw_box, draw_landmarks
 from srn_core.errors import UserError
@@ -50,8 +51,8 @@ def describe(clip_set: ClipSet, progress: bool = False) -> dict[str, str]:
         UserError: a clip's first frame cannot be read.
     """
     lengths = [len(clip) for clip in clip_set.clips]
-    bar = tqdm(clip_set.clips, "reading", unit="clip", disable=None if progress else True)
-    sizes = [clip.frame(0).shape for clip in bar]
+    pictured = [clip for clip in clip_set.clips if not isinstance(clip.source, NoPicture)]
+    sizes = [clip.frame(0).shape for clip in tqdm(pictured, "reading", unit="clip", disable=None if progress else True)]
     sides = np.concatenate([np.sqrt(np.prod(clip.boxes[:, 2:] - clip.boxes[:, :2], axis=1)) for clip in clip_set.clips])
     return {
         "clips": str(len(clip_set)),
@@ -61,8 +62,8 @@ def describe(clip_set: ClipSet, progress: bool = False) -> dict[str, str]:
         "points": ", ".join(sorted({str(clip.scheme.num_landmarks) for clip in clip_set.clips})),
         "box source": clip_set.box_source,
         "box side, px": _span(np.rint(sides).astype(int).tolist()),
-        "frame width, px": _span([width for _, width, _ in sizes]),
-        "frame height, px": _span([height for height, _, _ in sizes]),
+        "frame width, px": _span([width for _, width, _ in sizes]) if sizes else "no pictures",
+        "frame height, px": _span([height for height, _, _ in sizes]) if sizes else "no pictures",
     }
 
 

@@ -1,6 +1,7 @@
 """300VW and sets in its layout: ``NNN/vid.avi`` and ``NNN/annot/000001.pts`` ...; frames are decoded lazily.
 
-In place of ``vid.avi`` there may be a folder ``NNN/frames`` with an image a frame, ``000001.png`` or ``.jpg`` ...
+In place of ``vid.avi`` there may be a folder ``NNN/frames`` with an image a frame, ``000001.png`` or ``.jpg`` ... A file
+``NNN/excluded.txt`` lists the numbers of frames to leave out, from 1 on, with white space between: put the organisers' there.
 
 The official test categories are known by clip number; every other clip belongs to the training part, from which ``val`` is
 cut by clip. Source: https://ibug.doc.ic.ac.uk/resources/300-VW/.
@@ -8,12 +9,13 @@ cut by clip. Source: https://ibug.doc.ic.ac.uk/resources/300-VW/.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from srn_core.data.boxes import annotation_boxes
-from srn_core.data.clip import Clip, ImageFiles, VideoFrames, continuous
+from srn_core.data.clip import Clip, FrameSource, ImageFiles, VideoFrames, continuous
 from srn_core.data.pts import read_pts
 from srn_core.data.spec import DataSpec, hold_out
 from srn_core.errors import UserError
@@ -30,6 +32,17 @@ OPTIONS = ()
 PATH = "folder"
 VAL_FRACTION = 0.25
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class KeptFrames:
+    """Some of a source's frames."""
+
+    source: FrameSource
+    kept: tuple[int, ...]
+
+    def __call__(self, t: int) -> np.ndarray:
+        return self.source(self.kept[t])
 
 
 def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
@@ -60,9 +73,25 @@ def _clip(folder: Path) -> Clip:
     source, path = _frames(folder)
     if (count := source.count()) != len(files):
         raise UserError(f"{path}: {count} frames, but {len(files)} annotations beside it; expected one a frame")
+    kept = _kept(folder / "excluded.txt", count)
+    files = [files[t] for t in kept]
     points = np.stack([read_pts(file, IBUG68.num_landmarks) for file in files])
     boxes = annotation_boxes(points, [f"{folder.name}/{file.stem}" for file in files])
-    return Clip(folder.name, points, boxes, source, continuous(len(files)), IBUG68)
+    if len(kept) == count:
+        return Clip(folder.name, points, boxes, source, continuous(count), IBUG68)
+    return Clip(folder.name, points, boxes, KeptFrames(source, tuple(kept)), np.diff(kept, prepend=-2) > 1, IBUG68)
+
+
+def _kept(path: Path, count: int) -> list[int]:
+    """The frames, counted from 0, that a list of excluded ones leaves of a clip of ``count``; all where there is no list."""
+    words = path.read_text(encoding="utf-8", errors="replace").split() if path.is_file() else []
+    for word in words:
+        if not word.isdecimal() or not 1 <= int(word) <= count:
+            raise UserError(f"{path}: '{word}' is no frame of the clip; expected whole numbers of 1 to {count}")
+    kept = sorted(set(range(count)) - {int(word) - 1 for word in words})
+    if not kept:
+        raise UserError(f"{path}: leaves no frame of the clip; expected some of the {count} frames only")
+    return kept
 
 
 def _frames(folder: Path) -> tuple[VideoFrames | ImageFiles, Path]:

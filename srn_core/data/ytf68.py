@@ -41,22 +41,26 @@ def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
 def _rows(path: Path) -> list[tuple[str, np.ndarray]]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected a CSV with a file name and 136 coordinates a row")
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            table = list(csv.reader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: no CSV file ({error}); expected a file name and 136 coordinates a row") from None
     rows = []
-    with path.open(newline="", encoding="utf-8") as file:
-        for number, row in enumerate(csv.reader(file), 1):
-            if number == 1 and row and row[0] == "":
-                continue
-            try:
-                points = np.array([float(value) for value in row[1:]], np.float32)
-            except ValueError:
-                raise UserError(
-                    f"{path}: line {number} holds something that is no number; expected a file name and 136 coordinates"
-                ) from None
-            if len(points) != 136 or not np.isfinite(points).all():
-                raise UserError(
-                    f"{path}: line {number} has {len(points)} coordinates or a nan; expected a file name and 136 finite ones"
-                )
-            rows.append((row[0], points.reshape(68, 2)))
+    for number, row in enumerate(table, 1):
+        if number == 1 and row and row[0] == "":
+            continue
+        try:
+            points = np.array([float(value) for value in row[1:]], np.float32)
+        except ValueError:
+            raise UserError(
+                f"{path}: line {number} holds something that is no number; expected a file name and 136 coordinates"
+            ) from None
+        if len(points) != 136 or not np.isfinite(points).all():
+            raise UserError(
+                f"{path}: line {number} has {len(points)} coordinates or a nan; expected a file name and 136 finite ones"
+            )
+        rows.append((row[0], points.reshape(68, 2)))
     return rows
 
 

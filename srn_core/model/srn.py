@@ -71,10 +71,14 @@ class SRN(nn.Module):
 
     def regress(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """One step from patch features: X ``(B, L, C, S * S)``, memory ``(B, H)`` -> ``dS`` ``(B, L, 2)``, new memory."""
+        groups, memory = self.component_groups(x, memory)
+        return self.hsrm.shape_update(groups), memory
+
+    def component_groups(self, x: Tensor, memory: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """The component-group vectors of one step (eq. 3-6), each ``(B, F)``, and the new memory; inputs as :meth:`regress`."""
         memory = self.hsrm.remember(x.flatten(2), memory)
         seen = torch.zeros_like(memory) if self.config.memory == "off" else memory
-        groups = self.hsrm.component_groups(self.relate(x).flatten(2), seen)
-        return self.hsrm.shape_update(groups), memory
+        return self.hsrm.component_groups(self.relate(x).flatten(2), seen), memory
 
     def forward(self, images: Tensor, shape: Tensor, memory: Tensor, steps: int | None = None) -> tuple[Tensor, Tensor]:
         """Run the cascade on one frame (eq. 1, 2), the memory running on (eq. 5, 13).

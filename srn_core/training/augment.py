@@ -17,7 +17,7 @@ from srn_core.training.occlusion import masklike_occluders, square_occluder, var
 from srn_core.training.pool import FacePool
 
 Occlusion = Literal["none", "square", "varied", "masklike"]
-# METHOD 1.8 has 10 degrees for all; here half of the faces turn, by a normal angle of this deviation.
+# Half of the faces turn, by a normal angle of this deviation. METHOD 1.8 has 10; the 2 more were never compared with it.
 ROTATION_DEGREES = 12.0
 # The detector's own spread (a PCA of real boxes, METHOD 1.8) is narrow on easy photos; faces in the wild are boxed worse.
 BOX_SPREAD = 1.3

@@ -25,9 +25,10 @@ from tqdm import tqdm
 
 from srn_core.checkpoint import pick_device, plain, save_pretrained
 from srn_core.data import load_clips, parse_spec, spec_label
+from srn_core.data.clip import Clip
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers
 from srn_core.metrics import normaliser_length, point_errors
-from srn_core.model import SRN
+from srn_core.model import SRN, SRNConfig
 from srn_core.tracker import Start, Tracker
 from srn_core.training.augment import Occlusion, TrainingBatch, draw_batch
 from srn_core.training.losses import Loss, cascade_loss
@@ -112,11 +113,16 @@ def run_to_end(run: TrainingRun) -> None:
     progress = tqdm(range(run.step, args.steps), initial=run.step, total=args.steps, desc="training", unit="step")
     for step in progress:
         loss = run.update(step)
-        if step % 20 == 0:
+        saved = (step + 1) % args.val_every == 0 or step + 1 == args.steps
+        if step % 20 == 0 or saved:
             value = float(loss)
+            if not math.isfinite(value):
+                raise UserError(
+                    f"step {step}: the loss is {value}; expected a number; try a lower --lr, or --precision float32"
+                )
             run.writer.add_scalar("train/loss", value, step)
             progress.set_postfix(loss=f"{value:.3f}", val=f"{run.best:.2f}%")
-        if (step + 1) % args.val_every == 0 or step + 1 == args.steps:
+        if saved:
             run.validate_and_save(step + 1)
     run.writer.close()
 
@@ -129,8 +135,8 @@ class TrainingRun:
         self.args = args
         self.device = pick_device(args.device)
         torch.manual_seed(args.seed)
-        self.clips = [clip for spec in args.data for clip in load_clips(spec).clips]
-        self.validation = {spec: list(load_clips(spec).clips) for spec in args.val}
+        self.clips = [clip for spec in args.data for clip in _load(spec)]
+        self.validation = {spec: _load(spec) for spec in args.val}
         scheme = self.clips[0].scheme.name
         self.model = starting_model(args.preset, args.init, args.config_override, scheme).train().to(self.device)
         self.config = self.model.config
@@ -144,7 +150,8 @@ class TrainingRun:
         self.average = AveragedModel(self.model, args.ema)
         self.step, self.best, self.started = 0, math.inf, time.time()
         self.metadata: dict[str, Any] = {}
-        self._faces: dict[str, Faces] = {}
+        # Read now, so that a broken picture ends the run here and not after its first steps.
+        self.faces = {spec: read_faces(clips, self.config) for spec, clips in self.validation.items()}
         if args.resume:
             self.metadata = load_state(args.out, self.model, self.average, self.optimisers, self.settings)
             self.step, self.best = self.metadata["step"], self.metadata["best"] or math.inf
@@ -172,7 +179,7 @@ class TrainingRun:
         """Measure the averaged weights, keep them if they are the best so far, and write the resumable state."""
         averaged = self.averaged()
         tracker = Tracker(averaged, str(self.device))
-        errors = {spec: detection_nme(tracker, self.faces(spec)) for spec in self.validation}
+        errors = {spec: detection_nme(tracker, faces) for spec, faces in self.faces.items()}
         for spec, error in errors.items():
             self.writer.add_scalar(f"val/nme_percent/{spec_label(spec)}", error, step)
         mean = float(np.mean(list(errors.values()))) if errors else math.inf
@@ -198,13 +205,6 @@ class TrainingRun:
         averaged.load_state_dict(self.average.tensors)
         return averaged
 
-    def faces(self, spec: str) -> Faces:
-        """All faces of a validation spec, read once."""
-        if spec not in self._faces:
-            parts = [(clip.crops(self.config.crop), clip.boxes, clip.landmarks) for clip in self.validation[spec]]
-            self._faces[spec] = Faces(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-        return self._faces[spec]
-
     def card(self, step: int, errors: dict[str, float]) -> dict[str, Any]:
         arguments = {
             key: str(value) if isinstance(value, Path) else value for key, value in dataclasses.asdict(self.args).items()
@@ -225,6 +225,14 @@ def learning_rate_share(step: int, warmup: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
 
 
+def _load(spec: str) -> tuple[Clip, ...]:
+    """The clips of a spec; what is absent is listed."""
+    clip_set = load_clips(spec)
+    for note in clip_set.notes:
+        tqdm.write(note)
+    return clip_set.clips
+
+
 class Faces(NamedTuple):
     """Faces to validate on.
 
@@ -237,6 +245,12 @@ class Faces(NamedTuple):
     crops: np.ndarray
     boxes: np.ndarray
     truth: np.ndarray
+
+
+def read_faces(clips: Iterable[Clip], config: SRNConfig) -> Faces:
+    """All faces of clips, cropped as the model sees them."""
+    parts = [(clip.crops(config.crop), clip.boxes, clip.landmarks) for clip in clips]
+    return Faces(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
 def detection_nme(tracker: Tracker, faces: Faces) -> float:
@@ -256,6 +270,12 @@ def refuse_masked(specs: Iterable[str], remedy: str = "leave masked=1 out") -> N
             raise UserError(f"data spec '{spec}': masked faces are for evaluation; {remedy}")
 
 
+def check_batch(batch: int, sequence: int) -> None:
+    """Raise a :class:`UserError` where sequences do not fill a batch."""
+    if batch % sequence:
+        raise UserError(f"--batch {batch} --sequence {sequence}: the batch must be a multiple of the sequence")
+
+
 def _check(args: TrainArgs) -> None:
     if not args.data:
         raise UserError("no --data; expected at least one data spec, KIND:PATH?key=value")
@@ -264,7 +284,7 @@ def _check(args: TrainArgs) -> None:
     if not args.resume and (args.out / STATE).is_file():
         raise UserError(f"{args.out}: holds a run already; add --resume to go on with it, or give another --out")
     check_numbers(args, LIMITS)
-    if args.sequence_every and args.batch % args.sequence:
-        raise UserError(f"--batch {args.batch} --sequence {args.sequence}: the batch must be a multiple of the sequence")
+    if args.sequence_every:
+        check_batch(args.batch, args.sequence)
     if not args.allow_masked:
         refuse_masked((*args.data, *args.val), "leave masked=1 out, or add --allow-masked")
