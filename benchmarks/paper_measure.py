@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from benchmarks.clip_nme import masked_spec
@@ -19,8 +20,10 @@ from benchmarks.timing import arithmetic, describe_machine, measure
 from srn_core.data import Clip, ClipSet, load_clips
 from srn_core.data.vw300 import CATEGORIES as CLIPS_OF
 from srn_core.evaluate import Evaluation, evaluate, evaluate_predictions
+from srn_core.geometry import from_box_units
 from srn_core.landmarks import Normaliser
 from srn_core.metrics import normaliser_length, point_errors
+from srn_core.model.mean_shape import MEAN_SHAPES
 from srn_core.run_clips import RunOptions, run_clips
 from srn_core.tracker import Start, Tracker
 
@@ -184,8 +187,8 @@ def _errors_and_failures(measured: Evaluation, found: Found) -> dict[str, Cell]:
 
 def _speed_cell(tracker: Tracker, clip: Clip, start: Start, steps: int, seconds: float) -> Cell:
     # Only frames and boxes matter; the landmarks stand for an output of the tracker's scheme.
-    blank = np.zeros((len(clip), tracker.scheme.num_landmarks, 2), np.float32)
-    clips = [dataclasses.replace(clip, landmarks=blank, scheme=tracker.scheme)]
+    points = from_box_units(torch.tensor(MEAN_SHAPES[tracker.scheme.name]), torch.from_numpy(clip.boxes)).numpy()
+    clips = [dataclasses.replace(clip, landmarks=points, scheme=tracker.scheme)]
     options = RunOptions("track", start=start, steps=steps)
     with arithmetic("float32", tracker.device):
         timing = measure(partial(run_clips, tracker, clips, options, 1, tqdm(disable=True)), tracker.device, seconds)
