@@ -21,9 +21,12 @@ from rich.table import Table
 from benchmarks.hofs_report import difference_text
 from benchmarks.stats import DRAWS, interval, resample_both
 from srn_core.checkpoint import write_atomically
+from srn_core.data import spec_label
 
 REFERENCE = "full"
 BOOTSTRAP_SEED = 0
+# Panels side by side.
+COLUMNS = 4
 Rows = Sequence[Mapping[str, Any]]
 TestSet = tuple[str, str]
 """Data spec, and ``clean``, ``masked`` or ``jitter``."""
@@ -100,10 +103,14 @@ def plot_figures(figures: Rows, rows: Rows, title: str, path: Path) -> None:
     """A panel a test set: each variant's seeds as dots, and as a bar the interval of its difference to full."""
     test_sets = _distinct((figure["data"], figure["set"]) for figure in figures)
     variants = _distinct(figure["variant"] for figure in figures)
-    size = (2 + 3.2 * len(test_sets), 1.5 + 0.35 * len(variants))
-    figure, panels = plt.subplots(1, len(test_sets), figsize=size, layout="constrained", squeeze=False, sharey=True)
-    for panel, test_set in zip(panels[0], test_sets, strict=True):
+    columns = min(len(test_sets), COLUMNS)
+    lines = -(-len(test_sets) // columns)
+    size = (2 + 3.2 * columns, 0.5 + lines * (1 + 0.35 * len(variants)))
+    figure, panels = plt.subplots(lines, columns, figsize=size, layout="constrained", squeeze=False, sharey=True)
+    for panel, test_set in zip(panels.flat, test_sets, strict=False):
         _draw_panel(panel, [row for row in figures if (row["data"], row["set"]) == test_set], rows)
+    for panel in panels.flat[len(test_sets) :]:
+        panel.set_visible(False)
     panels[0][0].set_yticks(range(len(variants)), variants)
     panels[0][0].invert_yaxis()
     figure.suptitle(f"{title}\ndots: seeds; bars: 95 % interval of the difference to {REFERENCE} (line)", fontsize=9)
@@ -129,7 +136,7 @@ def _draw_panel(panel: Axes, figures: Rows, rows: Rows) -> None:
         full = figure["mean"] - figure["vs_full"]["mean"]
         low, high = figure["vs_full"]["ci95"]
         panel.hlines(place, full + low, full + high, color=f"C{place}", linewidth=5, alpha=0.4)
-    panel.set_title(f"{figures[0]['data']}\n{figures[0]['set']}", fontsize=8)
+    panel.set_title(f"{spec_label(figures[0]['data'])}\n{figures[0]['set']}", fontsize=8)
     panel.set_xlabel(f"{figure_name(figures[0]['set'])}, %")
 
 
