@@ -87,12 +87,17 @@ def _portable(value: Any, data_root: str) -> Any:
         runs = {
             key: f"runs/{Path(part).name}"
             for key, part in value.items()
-            if key in ("out", "init") and part and not (SHIPPED / part).is_dir()
+            if key in ("out", "init") and part and not _ships(part)
         }
         return {_portable(key, data_root): runs.get(key, _portable(part, data_root)) for key, part in value.items()}
     if isinstance(value, list):
         return [_portable(part, data_root) for part in value]
     return value.replace(f":{data_root.rstrip('/')}/", ":DATA/") if isinstance(value, str) else value
+
+
+def _ships(name: str) -> bool:
+    """Whether a checkpoint's name, which is no path, ships in the package."""
+    return Path(name).name == name and (SHIPPED / name).is_dir()
 
 
 def _command(arguments: dict[str, Any]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srn_core.checkpoint import load_tensors, read_json, save_tensors, write_json
+from srn_core import ship
+from srn_core.checkpoint import load_card, load_tensors, read_json, save_tensors, write_json
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
@@ -35,3 +37,20 @@ def test_tensors_come_back_as_they_were_and_others_may_read_them(tmp_path: Path)
     assert metadata == {"step": 3} and found.keys() == tensors.keys()
     assert all(torch.equal(found[name], tensors[name]) for name in tensors)
     assert (tmp_path / "t.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_a_shipped_card_names_no_folder_of_the_machine_and_keeps_names_that_ship(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    stage = {"arguments": {"out": str(tmp_path / "second"), "init": str(tmp_path / "first"), "data": [f"300w:{tmp_path}/300w"]}}
+    assert ship._portable(stage, str(tmp_path)) == {
+        "arguments": {"out": "runs/second", "init": "runs/first", "data": ["300w:DATA/300w"]}
+    }
+    assert ship._portable({"init": "srn-small"}, str(tmp_path)) == {"init": "srn-small"}
+
+
+def test_the_stages_of_a_run_from_a_shipped_checkpoint_are_all_there(tmp_path: Path) -> None:
+    card = {"arguments": {"init": "srn-small"}, "step": 3}
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    stages = ship._stages(tmp_path)
+    assert stages[-1] == card and stages[:-1] == load_card("srn-small")["stages"]
