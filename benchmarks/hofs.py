@@ -45,8 +45,11 @@ from srn_core.training.state import STATE
 from srn_core.training.train import TrainArgs, refuse_masked, train
 from srn_gym.rules import Mode
 
-Arm = Literal["none", "rsf", "hofs", "mixed", "greedy", "optimal"]
-POLICIES: Mapping[Arm, str] = {"none": "none", "rsf": "random-jump", "greedy": "greedy", "optimal": "optimal"}
+Arm = Literal["none", "rsf", "hofs", "mixed", "rounds", "greedy", "optimal"]
+# Arms that are not here play the DQN that was trained against the tracker that all start from.
+POLICIES: Mapping[Arm, str] = {
+    "none": "none", "rsf": "random-jump", "rounds": "dqn", "greedy": "greedy", "optimal": "optimal",
+}  # fmt: skip
 ROWS = "rows.json"
 # What may change between calls that share a folder; all else must stay as it was.
 FREE = ("arms", "seeds", "occluder", "out", "device")
@@ -58,7 +61,8 @@ class HofsArgs:
 
     arms: tuple[Arm, ...] = ("none", "rsf", "hofs", "greedy", "optimal")
     """none: clean faces only; rsf: occluders at random; hofs: where a DQN puts them; mixed: half of the clips as hofs, half as
-    rsf; greedy, optimal: planned with the true errors."""
+    rsf; rounds: as hofs, in two halves of the steps, the second with a DQN trained against the tracker of the first; greedy,
+    optimal: planned with the true errors."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Each seed is a fine-tuning of every arm, and a DQN."""
     occluder: PlacedOcclusion = "square"
@@ -196,13 +200,13 @@ def finish(args: HofsArgs, base: str, arm: Arm, seed: int) -> None:
     folder = _arm_folder(args, arm) / f"seed-{seed}" / arm
     file = folder / ROWS
     if not file.is_file():
-        policy = POLICIES.get(arm) or _dqn(args, base, seed)
+        policy, rounds = POLICIES.get(arm) or _dqn(args, base, seed), 2 if arm == "rounds" else 1
         finetune(
             FinetuneArgs(
-                policy, folder, args.clips, base, args.val, args.steps, args.batch, lr=args.lr,
+                policy, folder, args.clips, base, args.val, args.steps // rounds, args.batch, lr=args.lr,
                 occluded_share=args.occluded_share, random_share=0.5 if arm == "mixed" else 0.0, occlusion=_occluder(args, arm),
-                refresh=args.refresh, val_every=args.val_every, precision=args.precision, device=args.device, seed=seed,
-                resume=(folder / "round-1").is_dir(),
+                refresh=args.refresh, rounds=rounds, dqn_steps=args.dqn_steps, val_every=args.val_every,
+                precision=args.precision, device=args.device, seed=seed, resume=(folder / "round-1").is_dir(),
             )
         )  # fmt: skip
         tracker = Tracker(load_pretrained(folder), args.device)
@@ -210,7 +214,7 @@ def finish(args: HofsArgs, base: str, arm: Arm, seed: int) -> None:
         key = {"arm": arm, "seed": seed, "occluder": "none" if arm == "none" else args.occluder}
         write_json(file, [{**key, **row} for row in found])
     # The optimiser's state is four times the tracker; the logs stay.
-    for tensors in (folder / "round-1").glob("*.safetensors"):
+    for tensors in folder.glob("round-*/**/*.safetensors"):
         tensors.unlink()
 
 
@@ -231,6 +235,8 @@ def _filled_in(args: HofsArgs) -> HofsArgs:
     check_numbers(args, LIMITS)
     clips, test = args.clips or ("demo?split=train",), args.test or ("demo?split=val",)
     val, covered, video = args.val or clips, args.covered or test, args.video or test
+    if "rounds" in args.arms and args.steps < 2:
+        raise UserError(f"--steps {args.steps} with the arm rounds; expected at least 2, one a round")
     refuse_masked((*clips, *val))
     refuse_masked((*test, *covered, *video), "every --test spec is measured with and without masks; leave masked=1 out")
     return dataclasses.replace(args, clips=clips, val=val, test=test, covered=covered, video=video)

@@ -23,12 +23,12 @@ from srn_core.metrics import bootstrap_interval
 REFERENCES = ("none", "rsf")
 BOOTSTRAP_SEED = 0
 HOW = (
-    "Differences in percent of the reference's mean, paired by clip and seed [95 % over clips]. All policies played "
-    "against the tracker that all arms start from, with the noise square, whatever lies on their places in "
-    "training; a DQN was trained on the first --clips. Each arm's weights are those that did best on --val under "
-    "noise squares at random places, among those within 1 % of the clean error there; the worst case, too, is that "
-    "of a noise square. A policy plays a still 16 times, each time from where the last move led; with one move at a "
-    "time greedy and optimal do the same there."
+    "Differences in percent of the reference's mean, paired by clip and seed [95 % over clips]. All policies played against "
+    "the tracker that all arms start from (in the second half of the arm rounds, against that of the first), with the noise "
+    "square, whatever lies on their places in training; a DQN was trained on the first --clips. Each arm's weights are "
+    "those that did best on --val under noise squares at random places, among those within 1 % of the clean error there; "
+    "the worst case, too, is that of a noise square. A policy plays a still 16 times, each time from where the last move "
+    "led; with one move at a time greedy and optimal do the same there."
 )
 Rows = Sequence[Mapping[str, Any]]
 

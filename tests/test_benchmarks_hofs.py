@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tyro
 
+from agents import finetune as finetune_module
 from benchmarks import hofs as hofs_module
 from benchmarks.hofs import HofsArgs, base_tracker, hofs
 from benchmarks.hofs_measure import SETS
@@ -104,6 +105,22 @@ def test_the_arm_without_occluders_is_the_same_for_both_tables(clip_spec, tiny_c
         with pytest.raises(KeyboardInterrupt):
             hofs(tiny_args(clip_spec, tiny_checkpoint, tmp_path, arms=("none",), occluder=occluder))
     assert asked[0] == asked[1]
+
+
+def test_rounds_take_turns_within_the_steps_of_the_others(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
+    """Two halves of the steps, each with a DQN trained against the tracker as it is then."""
+    victims = []
+    once = finetune_module.trained_dqn
+    monkeypatch.setattr(finetune_module, "trained_dqn", lambda dqn: victims.append(dqn.tracker) or once(dqn))
+    hofs(tiny_args(clip_spec, tiny_checkpoint, tmp_path, arms=("none", "rounds"), steps=4))
+    folder = tmp_path / "square/seed-0/rounds"
+    assert victims == [tiny_checkpoint, str(folder / "round-1")]
+    card = load_card(folder)
+    assert (card["rounds"], card["finetuning"]["steps"]) == (2, "2")
+    # What nothing will go on from is gone: optimiser states, the rounds' trackers, and the replay.
+    assert not list(folder.glob("round-*/**/*.safetensors")) and list(folder.glob("round-2/events.out.tfevents.*"))
+    with pytest.raises(UserError, match="at least 2"):
+        hofs(tiny_args(clip_spec, tiny_checkpoint, tmp_path, arms=("rounds",), steps=1))
 
 
 def test_differences_are_paired_by_clip_and_seed():
