@@ -27,7 +27,7 @@ from srn_core.checkpoint import check_writable, write_json
 from srn_core.data import load_clips
 from srn_core.errors import COUNT, NOT_NEGATIVE, check_numbers, command
 from srn_gym.dynamics import OcclusionGame
-from srn_gym.games import load_game
+from srn_gym.games import NamedGame, load_game
 from srn_gym.rules import GameRules, Reward, rules_of
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def find_policy(name: str, game: OcclusionGame, training: Callable[[], Occlusion
     return named_policy(name, game, training) if name in NAMES else load_policy(Path(name))
 
 
-def evaluate(args: EvaluateArgs, policies: list[str], reward: Reward = "nme") -> tuple[OcclusionGame, dict[str, Rollout]]:
+def evaluate(args: EvaluateArgs, policies: list[str], reward: Reward = "nme") -> tuple[NamedGame, dict[str, Rollout]]:
     """Play the same episodes with each policy.
 
     All figures are NMEs; ``reward`` only says which of the games that are loaded already serves again.

@@ -13,6 +13,7 @@ from agents.rollout import Rollout
 from srn_core.landmarks import Scheme
 from srn_core.metrics import bootstrap_interval
 from srn_gym.dynamics import OcclusionGame
+from srn_gym.games import NamedGame
 
 REFERENCE, CEILING = "random-walk", "optimal"
 # What the policy "optimal" is in each mode, for records.
@@ -87,8 +88,11 @@ def episode_rows(game: OcclusionGame, name: str, rollout: Rollout) -> list[dict[
     return rows
 
 
-def print_summary(rows: list[dict[str, Any]], title: str, game: OcclusionGame) -> None:
-    """The rows as a table on the screen; in the game's mode ``track`` the optimum is the best that a beam search found."""
+def print_summary(rows: list[dict[str, Any]], title: str, game: NamedGame) -> None:
+    """The rows as a table on the screen, and what of the clips is absent.
+
+    In the game's mode ``track`` the optimum is the best that a beam search found.
+    """
     bound = game.mode == "track"
     caption = f"NME: % of the {game.tracker.scheme.normaliser} distance; gain: over random-walk, paired, 95 % over clips"
     caption += f"; {CEILING}: the best that a beam search found, a lower bound of the optimum" if bound else ""
@@ -103,4 +107,7 @@ def print_summary(rows: list[dict[str, Any]], title: str, game: OcclusionGame) -
         table.add_row(
             row["policy"], str(row["episodes"]), f"{row['return_mean']:.3f}", f"{row['nme_mean']:.3f}", gain, interval, share
         )
-    Console(width=110).print(table)
+    console = Console(width=110)
+    console.print(table)
+    for note in game.notes:
+        console.print(f"note: {note}")

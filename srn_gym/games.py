@@ -16,12 +16,18 @@ DEFAULT_CLIPS, DEFAULT_TRACKER = "demo?split=train", "srn-small"
 
 
 class NamedGame(OcclusionGame):
-    """A game that travels to other processes as the names that made it, not as clips and weights."""
+    """A game that travels to other processes as the names that made it, not as clips and weights.
+
+    Attributes:
+        notes: what the clips' reader has to say: one line for each absent subset.
+    """
 
     def __init__(self, clips: str, tracker: str, device: str, rules: Rules) -> None:
         """See :func:`load_game`."""
         self.arguments = (clips, tracker, device, rules)
-        super().__init__(load_clips(clips).clips, load_victim(tracker, device), **dataclasses.asdict(rules))
+        found = load_clips(clips)
+        self.notes = found.notes
+        super().__init__(found.clips, load_victim(tracker, device), **dataclasses.asdict(rules))
 
     def __reduce__(self) -> tuple[Callable[..., NamedGame], tuple[str, str, str, Rules]]:
         return _load, self.arguments

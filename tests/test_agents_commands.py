@@ -49,6 +49,12 @@ def test_train_then_evaluate_then_compare(clip_spec, tiny_checkpoint, tmp_path):
     assert all(row["episodes"] == 10 for row in rows)
 
 
+def test_figures_say_which_part_of_the_clips_is_absent(clip_spec, tiny_checkpoint):
+    played = ["--clips", f"{clip_spec}?split=test", "--tracker", tiny_checkpoint, "--episodes", "2"]
+    shown = call("agents/evaluate.py", "--policy", "static", *played).stdout
+    assert "no clip of category 2 is present" in shown and "category 1" not in shown
+
+
 def test_bad_input_is_one_line_and_status_2(clip_spec, tiny_checkpoint, tmp_path):
     for arguments, word in (
         (["agents/evaluate.py", "--policy", "clever", "--clips", clip_spec, "--tracker", tiny_checkpoint], "clever"),
