@@ -24,8 +24,9 @@ import tyro
 
 from agents.dqn import DQNArgs
 from agents.evaluate import sibling_split
+from agents.run_files import check_tracker
 from agents.synthesize import PlacedOcclusion, Placement, derived_seed, placements, save_clips, trained_dqn
-from srn_core.checkpoint import CARD, load_card, load_pretrained, save_pretrained
+from srn_core.checkpoint import CARD, load_card, load_pretrained, load_tensors, save_pretrained
 from srn_core.data import load_clips
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
 from srn_core.geometry import crop_map
@@ -33,7 +34,7 @@ from srn_core.occluders import add_square, noise_keys
 from srn_core.tracker import Tracker
 from srn_core.training.augment import PlacedOccluders, TrainingBatch, draw_batch
 from srn_core.training.occlusion import SQUARE_SHARE
-from srn_core.training.state import STATE
+from srn_core.training.state import STATE, check_state
 from srn_core.training.train import Faces, TrainArgs, TrainingRun, check_batch, detection_nme, refuse_masked, run_to_end
 from srn_gym.rules import Mode
 
@@ -106,6 +107,9 @@ def finetune(args: FinetuneArgs) -> Path:
     tracker = args.tracker
     for number in range(1, args.rounds + 1):
         folder = args.out / f"round-{number}"
+        if (folder / STATE).is_file():
+            # Before a policy is trained any further.
+            check_state(folder, load_tensors(folder / STATE)[1], args)
         run = FinetuningRun(args, tracker, _policy(args, tracker, folder, number), folder, number)
         if number == args.rounds and args.save is not None and not (args.resume and args.save.exists()):
             card = {"tracker": tracker, "policy": run.policy, "seed": args.seed, "clips_from": args.clips}
@@ -170,6 +174,7 @@ class FinetuningRun(TrainingRun):
         self.finetuning, self.policy = args, policy
         super().__init__(training)
         self.victim = Tracker(load_pretrained(tracker), args.device)
+        check_tracker(folder, self.metadata, self.victim)
         self.start: float = self.metadata.get("start", 0.0)
         self.rank: tuple[bool, float] = tuple(self.metadata.get("rank", (True, float("inf"))))
         self._pass: tuple[int, list[Placement]] | None = None
@@ -216,7 +221,8 @@ class FinetuningRun(TrainingRun):
         if step and rank <= self.rank:
             self.rank, self.best = rank, covered
             save_pretrained(averaged, self.args.out, {**self.card(step, errors), **self._findings(clean, covered)})
-        self.save({"step": step, "best": self.best if step else None, "start": self.start, "rank": list(self.rank)})
+        found = {"step": step, "best": self.best if step else None, "start": self.start, "rank": list(self.rank)}
+        self.save({**found, "tracker_key": self.victim.key})
 
     @property
     def settings(self) -> FinetuneArgs:

@@ -16,6 +16,7 @@ from agents.qnet import QNet
 from agents.sb3_extra import LIBRARY, require
 from srn_core.checkpoint import CARD, load_tensors, plain, plain_defaults, read_json, save_tensors
 from srn_core.errors import UserError, check_resumed
+from srn_core.tracker import Victim
 from srn_gym.dynamics import OcclusionGame
 from srn_gym.rules import GameRules, rules_of
 
@@ -49,7 +50,7 @@ def save_run(
     folder: Path, step: int, learner: Learner, episodes: Episodes, rngs: Sequence[np.random.Generator], n_step: NStep
 ) -> None:
     """Write the policy, then everything that the next step depends on."""
-    card = {"step": step, "arguments": plain(learner.args)}
+    card = {"step": step, "arguments": plain(learner.args), "tracker_key": learner.game.tracker.key}
     save_tensors(folder / POLICY, learner.online.state_dict(), card)
     tensors = _prefixed("online", learner.online.state_dict()) | _prefixed("target", learner.target.state_dict())
     for index, values in learner.optimiser.state_dict()["state"].items():
@@ -70,10 +71,11 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
     """Restore what :func:`save_run` wrote into the same objects; returns the step to go on from.
 
     Raises:
-        UserError: a damaged file, or a run of other arguments.
+        UserError: a damaged file, or a run of other arguments or against other weights.
     """
-    before = plain_defaults(type(learner.args)) | load_tensors(folder / POLICY)[1]["arguments"]
-    check_resumed(folder, before, plain(learner.args), FREE)
+    card = load_tensors(folder / POLICY)[1]
+    check_resumed(folder, plain_defaults(type(learner.args)) | card["arguments"], plain(learner.args), FREE)
+    check_tracker(folder, card, learner.game.tracker)
     tensors, metadata = load_tensors(folder / STATE)
     learner.online.load_state_dict(_under("online", tensors))
     learner.target.load_state_dict(_under("target", tensors))
@@ -91,6 +93,16 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
     for rng, state in zip((learner.rng, *rngs), metadata["generators"], strict=True):
         rng.bit_generator.state = state
     return int(metadata["step"])
+
+
+def check_tracker(folder: Path, before: Mapping[str, Any], tracker: Victim) -> None:
+    """Refuse to go on against other weights of the same name than those that the run's records ``before`` are of.
+
+    Raises:
+        UserError: they are.
+    """
+    if before.get("tracker_key", tracker.key) != tracker.key:
+        raise UserError(f"{folder}: was begun against a tracker whose weights have changed since; give another folder")
 
 
 class LearnedPolicy:

@@ -5,6 +5,7 @@ SB3's heads join the candidates, so they cannot treat them alike as ``agents.qne
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -62,7 +63,8 @@ class CandidatePatches(BaseFeaturesExtractor):
                 f"tracker '{tracker}': patches of {model.config.patch_size} px, but the observation's are of {patch_size} px; "
                 "choose the tracker that the game is played against"
             )
-        self.trunk = model.trunk.requires_grad_(train_trunk)
+        # A copy: a victim of one's own is the very one that the game is played against.
+        self.trunk = copy.deepcopy(model.trunk).requires_grad_(train_trunk)
         self.head = _head(landmarks * model.trunk.channels * model.trunk.side**2, width)
 
     def forward(self, observations: Tensor) -> Tensor:

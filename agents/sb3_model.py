@@ -81,7 +81,7 @@ def build_model(args: SB3Args, hparams: Hparams, envs: VecEnv) -> BaseAlgorithm:
     networks = network_arguments(hparams, args.observation, args.tracker, args.train_trunk)
     try:
         return algorithm(hparams.policy, envs, policy_kwargs=networks, **options)
-    except (TypeError, ValueError, AssertionError) as error:
+    except (TypeError, ValueError, AssertionError, NotImplementedError) as error:
         raise UserError(f"{args.algo} refuses its hyper-parameters: {error}; mend the file of --hparams") from None
 
 

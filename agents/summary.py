@@ -30,8 +30,8 @@ def summarise(rollouts: Mapping[str, Rollout], seed: int = 0) -> list[dict[str, 
     """One row a policy, in the order given; all rollouts must have played the same episodes.
 
     ``nme_mean`` and ``gain`` (over the random walk) are percent of the scheme's normaliser, means over episodes;
-    ``gain_ci95`` resamples clips with their episodes; ``optimal_share`` is None without both ends of its scale, or where the
-    optimum is no better than the random walk.
+    ``gain_ci95`` resamples clips with their episodes and is None for a single clip; ``optimal_share`` is None without both
+    ends of its scale, or where the optimum is no better than the random walk.
     """
     reference, ceiling = rollouts.get(REFERENCE), rollouts.get(CEILING)
     rows = []
@@ -101,7 +101,7 @@ def print_summary(rows: list[dict[str, Any]], title: str, game: NamedGame) -> No
     for heading in ("policy", "episodes", "return", "NME %", "gain", "95 % interval", share_of):
         table.add_column(heading, justify="left" if heading == "policy" else "right")
     for row in rows:
-        interval = "[{:+.3f}, {:+.3f}]".format(*row["gain_ci95"]) if "gain_ci95" in row else ""
+        interval = "[{:+.3f}, {:+.3f}]".format(*row["gain_ci95"]) if row.get("gain_ci95") else ""
         share = "" if row["optimal_share"] is None else f"{row['optimal_share']:.2f}"
         gain = f"{row['gain']:+.3f}" if "gain" in row else ""
         table.add_row(

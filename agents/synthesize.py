@@ -117,9 +117,16 @@ def _played_targets(game: OcclusionGame, policy: Policy, seed: int) -> np.ndarra
 
 
 def trained_dqn(args: DQNArgs) -> Path:
-    """The folder of a DQN's run, which is trained, or trained to its end, if it is not."""
+    """The folder of a DQN's run, which is trained, or trained to its end, if it is not.
+
+    Raises:
+        UserError: a run of more steps is there.
+    """
     assert args.run_dir is not None
-    if (args.run_dir / POLICY).is_file() and load_tensors(args.run_dir / POLICY)[1].get("step", 0) >= args.total_steps:
+    step = load_tensors(args.run_dir / POLICY)[1].get("step", 0) if (args.run_dir / POLICY).is_file() else 0
+    if step >= args.total_steps + args.num_envs:
+        raise UserError(f"{args.run_dir}: a DQN of {step} steps is there, asked for are {args.total_steps}; give another --out")
+    if step >= args.total_steps:
         return args.run_dir
     return train(dataclasses.replace(args, resume=(args.run_dir / STATE).is_file()))
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from srn_core.data import ClipSet, load_clips
+from srn_core.errors import UserError
 from srn_core.evaluate import Evaluation, evaluate
 from srn_core.run_clips import Mode
 from srn_core.tracker import Start, Tracker
+from srn_core.training.train import refuse_masked
+
+MASKED_SCHEME = "68"
 
 
 def clean_and_masked(
@@ -40,6 +44,19 @@ def jitter_rows(spec: str, found: Evaluation) -> list[dict[str, Any]]:
     """The rows of ``jitter``, see :func:`clip_rows`: each continuous clip's mean over its steps."""
     shaking = [steps.mean() if len(steps) else np.nan for steps in found.clip_jitter()]
     return clip_rows("jitter", spec, found.clip_set, np.array(shaking))
+
+
+def check_measurable(specs: Iterable[str]) -> None:
+    """Find out before anything is trained whether specs can be measured bare and masked.
+
+    Raises:
+        UserError: a spec that does not load, is masked already, or has other landmarks than the 68 that masks are drawn on.
+    """
+    for spec in specs:
+        refuse_masked((spec,), "it is measured with and without masks; leave masked=1 out")
+        scheme = load_clips(spec).clips[0].scheme
+        if scheme.name != MASKED_SCHEME:
+            raise UserError(f"data spec '{spec}': {scheme.num_landmarks} points; expected 68, as masks are drawn on them too")
 
 
 def masked_spec(spec: str) -> str:

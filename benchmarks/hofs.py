@@ -26,6 +26,7 @@ from tqdm import tqdm
 from agents.dqn import DQNArgs
 from agents.finetune import FinetuneArgs, finetune
 from agents.synthesize import PlacedOcclusion, trained_dqn
+from benchmarks.clip_nme import check_measurable
 from benchmarks.hofs_measure import measure
 from benchmarks.hofs_report import comparable, page, plot_figures, print_figures, summarise
 from benchmarks.runs import check_settings, compare_settings, option_words, training_command
@@ -238,7 +239,7 @@ def _filled_in(args: HofsArgs) -> HofsArgs:
     if "rounds" in args.arms and args.steps < 2:
         raise UserError(f"--steps {args.steps} with the arm rounds; expected at least 2, one a round")
     refuse_masked((*clips, *val))
-    refuse_masked((*test, *covered, *video), "every --test spec is measured with and without masks; leave masked=1 out")
+    check_measurable(dict.fromkeys((*test, *covered, *video)))
     return dataclasses.replace(args, clips=clips, val=val, test=test, covered=covered, video=video)
 
 

@@ -57,8 +57,8 @@ def summarise(rows: Rows) -> list[dict[str, Any]]:
     """One row a test set, data spec and arm, in the order in which they appear; all arms must have the same seeds.
 
     ``mean`` is over clips and seeds, in percent of the inter-ocular distance. ``vs_none`` and ``vs_rsf`` are paired
-    differences ``{"mean", "ci95", "relative"}`` (``relative``: percent of the reference's mean), resampled over clips; None
-    for the reference itself or where it was not run.
+    differences ``{"mean", "ci95", "relative"}`` (``relative``: percent of the reference's mean; ``ci95``: whole clips
+    resampled, None for a single one); None for the reference itself or where it was not run.
     """
     figures = []
     for name, data in sorted({(row["set"], row["data"]): None for row in rows}, key=lambda key: list(SETS).index(key[0])):
@@ -86,8 +86,8 @@ def _difference(values: Mapping[tuple[int, str], float], reference: Mapping[tupl
     pairs = [key for key in values if key in reference]
     differences = np.array([values[key] - reference[key] for key in pairs])
     interval = bootstrap_interval(differences, np.array([clip for _, clip in pairs]), np.random.default_rng(BOOTSTRAP_SEED))
-    mean = float(differences.mean())
-    return {"mean": mean, "ci95": list(interval), "relative": 100 * mean / float(np.mean([reference[key] for key in pairs]))}
+    mean, whole = float(differences.mean()), float(np.mean([reference[key] for key in pairs]))
+    return {"mean": mean, "ci95": interval and list(interval), "relative": 100 * mean / whole}
 
 
 def print_figures(figures: Rows, title: str) -> None:
@@ -136,8 +136,8 @@ def _table(figures: Rows) -> list[str]:
 
 def _relative_text(difference: Mapping[str, Any]) -> str:
     scale = difference["relative"] / difference["mean"] if difference["mean"] else 0.0
-    low, high = (scale * end for end in difference["ci95"])
-    return f"{difference['relative']:+.1f} [{low:+.1f}, {high:+.1f}]"
+    ends = ", ".join(f"{scale * end:+.1f}" for end in difference["ci95"] or ())
+    return f"{difference['relative']:+.1f}" + (f" [{ends}]" if ends else "")
 
 
 def _part(figure: Mapping[str, Any]) -> tuple[str, str]:
@@ -148,8 +148,8 @@ def difference_text(difference: Mapping[str, Any] | None) -> str:
     """``+0.12 [+0.01, +0.23] (+1.5 %)``; empty for None."""
     if difference is None:
         return ""
-    low, high = difference["ci95"]
-    return f"{difference['mean']:+.3f} [{low:+.3f}, {high:+.3f}] ({difference['relative']:+.1f} %)"
+    ends = ", ".join(f"{end:+.3f}" for end in difference["ci95"] or ())
+    return f"{difference['mean']:+.3f}" + (f" [{ends}]" if ends else "") + f" ({difference['relative']:+.1f} %)"
 
 
 def plot_figures(figures: Rows, rows: Rows, title: str, path: Path) -> None:
@@ -164,7 +164,7 @@ def plot_figures(figures: Rows, rows: Rows, title: str, path: Path) -> None:
         for place, row in enumerate(chosen):
             difference = row["vs_none"]
             spans = [[0], [0]]
-            if difference is not None:
+            if difference is not None and difference["ci95"] is not None:
                 low, high = difference["ci95"]
                 spans = [[difference["mean"] - low], [high - difference["mean"]]]
             panel.bar(place, row["mean"], yerr=spans, capsize=4, alpha=0.6)

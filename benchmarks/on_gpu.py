@@ -22,12 +22,21 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.clip_nme import masked_spec
+from benchmarks.clip_nme import check_measurable, masked_spec
 from benchmarks.runs import training_command
 from benchmarks.speed_tracker import Preset, training_step
 from benchmarks.throughput import GROUPS, Group, ThroughputArgs, throughput
 from benchmarks.timing import describe_machine
-from srn_core.checkpoint import WEIGHTS, load_card, load_pretrained, pick_device, read_json, save_pretrained, write_json
+from srn_core.checkpoint import (
+    WEIGHTS,
+    load_card,
+    load_pretrained,
+    pick_device,
+    read_json,
+    resolve_checkpoint,
+    save_pretrained,
+    write_json,
+)
 from srn_core.data import load_clips
 from srn_core.errors import UserError, command
 from srn_core.evaluate import evaluate
@@ -181,7 +190,7 @@ def _checked(args: OnGpuArgs) -> OnGpuArgs:
     """The arguments with what was not given filled in.
 
     Raises:
-        UserError: no parts, masked clips, too few minutes or steps, or specs that do not load.
+        UserError: no parts, masked clips, too few minutes or steps, or specs or checkpoints that do not load.
     """
     if not args.parts:
         raise UserError(f"--parts: none given; expected some of {', '.join(PARTS)}")
@@ -189,9 +198,12 @@ def _checked(args: OnGpuArgs) -> OnGpuArgs:
         raise UserError(f"--minutes {args.minutes} --steps {args.steps}: expected more than 0")
     data, val = args.data or ("demo?split=train",), args.val or ("demo?split=val",)
     refuse_masked(data)
-    refuse_masked((*val, *args.test), "they are evaluated with and without masks; leave masked=1 out")
-    for spec in (*data, *val, *args.test):
+    for spec in (*data, *val):
         load_clips(spec)
+    if "evaluate" in args.parts:
+        check_measurable((*val, *args.test))
+        for name in args.beside:
+            resolve_checkpoint(name)
     return dataclasses.replace(args, data=data, val=val)
 
 

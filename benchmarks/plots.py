@@ -33,7 +33,7 @@ def plot_policies(rows: Sequence[Mapping[str, Any]], rollouts: Mapping[str, Roll
     reference = rollouts["random-walk"]
     places = np.arange(len(names))
     gains = np.array([row["gain"] for row in rows])
-    spans = np.abs(np.array([row["gain_ci95"] for row in rows]).T - gains)
+    spans = np.abs(np.array([row["gain_ci95"] or [row["gain"]] * 2 for row in rows]).T - gains)
     colours = [f"C{i}" for i in range(len(names))]
     bars.barh(places, gains, color=colours, alpha=0.6, xerr=spans, error_kw={"capsize": 3})
     for place, name in zip(places, names, strict=True):

@@ -9,6 +9,7 @@ Tune on other clips than those of the comparison, and compare with other seeds.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import shlex
@@ -113,11 +114,15 @@ def read_space(path: Path, learner: str) -> dict[str, list[Any]]:
     """The values of each hyper-parameter of a learner.
 
     Raises:
-        UserError: no such file or learner.
+        UserError: no such file or learner, or a hyper-parameter that it does not have.
     """
     spaces = read_json(path)
     if learner not in spaces:
         raise UserError(f"--learners {learner}: not in {path}; expected one of {', '.join(spaces)}")
+    read_learner(learner)
+    known = None if learner.startswith(SB3_PREFIX) else {field.name for field in dataclasses.fields(ARGUMENTS[learner])}
+    if known is not None and (unknown := sorted(set(spaces[learner]) - known)):
+        raise UserError(f"{path}: {learner} has no hyper-parameter '{unknown[0]}'; expected some of {', '.join(sorted(known))}")
     return dict(spaces[learner])
 
 

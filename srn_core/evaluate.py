@@ -66,9 +66,7 @@ class Evaluation:
     def summary(self) -> dict[str, Any]:
         """All figures, JSON-able, in percent; ``nme_ci95`` resamples whole clips and is None for a single clip."""
         nme = self.nme
-        interval = None
-        if len(self.clip_set) > 1:
-            interval = bootstrap_interval(nme, self.clip_index, np.random.default_rng(BOOTSTRAP_SEED))
+        interval = bootstrap_interval(nme, self.clip_index, np.random.default_rng(BOOTSTRAP_SEED))
         quantiles = {f"nme_p{q}": 100 * float(np.percentile(nme, q)) for q in (90, 95, 99)}
         run = dict.fromkeys(field.name for field in dataclasses.fields(RunOptions))
         return {

@@ -83,10 +83,15 @@ def auc(errors: np.ndarray, threshold: float) -> float:
 
 def bootstrap_interval(
     values: np.ndarray, clusters: np.ndarray, rng: np.random.Generator, draws: int = 2000, level: float = 0.95
-) -> tuple[float, float]:
-    """Percentile interval of the mean of ``values`` ``(N,)``, resampling whole clusters (clips, people) ``(N,)``."""
+) -> tuple[float, float] | None:
+    """Percentile interval of the mean of ``values`` ``(N,)``, resampling whole clusters (clips, people) ``(N,)``.
+
+    None for a single cluster: what is resampled does not vary.
+    """
     _, index = np.unique(clusters, return_inverse=True)
     sums, counts = np.bincount(index, values), np.bincount(index)
+    if len(counts) < 2:
+        return None
     picks = rng.integers(len(counts), size=(draws, len(counts)))
     means = sums[picks].sum(1) / counts[picks].sum(1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])

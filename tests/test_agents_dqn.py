@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import write_checkpoint
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import agents.dqn
@@ -22,7 +23,8 @@ from agents.run_files import load_policy
 from agents.summary import optimal_share
 from srn_core.checkpoint import load_pretrained, load_tensors
 from srn_core.errors import UserError
-from srn_gym.games import load_game
+from srn_core.tracker import load_tracker
+from srn_gym.games import forget_games, load_game
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +163,18 @@ def test_a_saved_policy_plays_and_a_second_run_does_not_overwrite_it(clip_spec, 
         train(small_args(clip_spec, tiny_checkpoint, tmp_path / "nothing", resume=True))
     with pytest.raises(UserError, match="begun with mode detect, lr"):
         train(dataclasses.replace(args, resume=True, mode="track", lr=0.5, total_steps=90))
+
+
+def test_a_run_does_not_go_on_against_other_weights_of_the_same_name(clip_spec, tmp_path):
+    tracker = write_checkpoint(tmp_path / "tracker", seed=0)
+    args = small_args(clip_spec, tracker, tmp_path / "run", total_steps=64)
+    train(args)
+    write_checkpoint(tmp_path / "tracker", seed=1)
+    # As in another process.
+    forget_games()
+    load_tracker.cache_clear()
+    with pytest.raises(UserError, match="weights have changed"):
+        train(dataclasses.replace(args, resume=True, total_steps=96))
 
 
 @pytest.mark.parametrize(

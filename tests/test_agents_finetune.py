@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from functools import partial
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, write_checkpoint
 
+from agents.dqn import DQNArgs
 from agents.finetune import FinetuneArgs, FinetuningRun, finetune
 from agents.policies import named_policy
 from agents.rollout import play
-from agents.synthesize import placements
+from agents.synthesize import placements, trained_dqn
 from srn_core.checkpoint import load_card, load_pretrained, load_tensors
 from srn_core.data import load_clips
 from srn_core.data.clip import Clip, continuous
@@ -161,6 +163,21 @@ def test_resumed_fine_tuning_equals_uninterrupted_bit_for_bit(clip_spec, tiny_ch
             card.pop(own, None), other.pop(own, None)
         assert card == other
     assert list((tmp_path / "parts/round-1").glob("events.out.tfevents.*"))
+
+
+def test_a_refused_resume_leaves_the_rounds_dqn_as_it_is(clip_spec, tmp_path):
+    tracker = write_checkpoint(tmp_path / "tracker", seed=0)
+    args = small_args(clip_spec, tracker, tmp_path / "run", steps=2, policy="dqn", dqn_steps=64)
+    finetune(args)
+    before = (tmp_path / "run/round-1/dqn/state.safetensors").read_bytes()
+    with pytest.raises(UserError, match="begun with dqn-steps 64"):
+        finetune(dataclasses.replace(args, dqn_steps=128, resume=True))
+    write_checkpoint(tmp_path / "tracker", seed=1)
+    with pytest.raises(UserError, match="weights have changed"):
+        finetune(dataclasses.replace(args, steps=4, resume=True))
+    assert (tmp_path / "run/round-1/dqn/state.safetensors").read_bytes() == before
+    with pytest.raises(UserError, match="a DQN of 64 steps is there"):
+        trained_dqn(DQNArgs(clip_spec, total_steps=16, num_envs=32, run_dir=tmp_path / "run/round-1/dqn"))
 
 
 def test_two_seeds_differ_and_a_clean_loss_is_reported(clip_spec, tiny_checkpoint, tmp_path, capsys):

@@ -15,7 +15,9 @@ import torch
 
 pytest.importorskip("stable_baselines3")
 
+import solvable
 import yaml
+from conftest import TINY
 from gymnasium.spaces import Box
 from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -139,6 +141,16 @@ def test_the_envs_play_by_the_rules_that_the_arguments_give(small_args):
     args = small_args("ppo", **rules)
     (played,) = {game.rules for game in build_envs(args, read_hparams(args.hparams, "features")).get_attr("game")}
     assert played == Rules(reward="excess", observation="features", **rules)
+
+
+def test_a_trunk_that_learns_is_not_the_victims(monkeypatch):
+    victim = solvable.looks_at_the_nose(torch.device("cpu"))
+    monkeypatch.setattr(solvable, "looks_at_the_nose", lambda device: victim)
+    space = Box(0, 255, (3, 68, 3, TINY.patch_size, TINY.patch_size), np.uint8)
+    networks = [CandidatePatches(space, "solvable:looks_at_the_nose", train_trunk=True) for _ in range(2)]
+    own = {id(parameter) for network in networks for parameter in network.trunk.parameters()}
+    assert len(own) == 2 * len(list(victim.model.trunk.parameters()))
+    assert not own & set(map(id, victim.model.parameters()))
 
 
 @pytest.mark.parametrize("train_trunk", [False, True])
@@ -297,6 +309,11 @@ def test_hyper_parameters_survive_yaml(tmp_path):
         ("OcclusionSynthesis-v0: {n_timesteps: 9, policy: Clever}", "policy 'Clever'"),
         ("OcclusionSynthesis-v0: {n_timesteps: 9, policy: MlpPolicy, speed: 3}", "'speed': unknown to dqn"),
         ("OcclusionSynthesis-v0: {n_timesteps: 9, policy: MlpPolicy, optimize_memory_usage: true}", "dqn refuses"),
+        (
+            "OcclusionSynthesis-v0: {n_timesteps: 9, policy: MlpPolicy, n_steps: 3, optimize_memory_usage: true, "
+            "replay_buffer_kwargs: {handle_timeout_termination: false}}",
+            "NStepReplayBuffer",
+        ),
         ("OcclusionSynthesis-v0: {n_timesteps: 9, policy: MlpPolicy, normalize: {norm_obs: false, x: 1}}", "VecNormalize"),
     ],
 )

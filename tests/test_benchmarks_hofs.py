@@ -93,6 +93,9 @@ def test_what_cannot_be_used_is_refused_before_a_base_is_trained(clip_spec, tmp_
     for name, value in (("episodes", 0), ("lr", 0.0), ("occluded_share", 2.0), ("dqn_steps", 0), ("seeds", (0, -1))):
         with pytest.raises(UserError, match=f"--{name.replace('_', '-')} .*expected"):
             hofs(dataclasses.replace(args, **{name: value}))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no clips"):
+        hofs(dataclasses.replace(args, covered=(f"300vw:{tmp_path / 'empty'}",)))
     (tmp_path / "settings.json").write_text(json.dumps({"steps": 77, "base_key": "of another base"}))
     with pytest.raises(UserError, match=r"other settings \(.*steps"):
         hofs(args)
@@ -156,3 +159,5 @@ def test_arms_are_compared_on_the_seeds_that_they_share():
         [("none", 15), ("hofs", 14)], [("none", 5), ("hofs", 4), ("greedy", 3)], [("rsf", 55)],
     ]  # fmt: skip
     assert parts[1][2]["vs_none"]["mean"] == -2 and parts[1][2]["vs_rsf"] is None
+    # One clip does not tell how much another would differ.
+    assert parts[1][2]["vs_none"]["ci95"] is None and "[" not in page(parts, "title", ["command"]).split("| none |")[1]

@@ -158,6 +158,7 @@ def test_masked_specs_and_nothing_to_do_are_refused(tmp_path):
         ({"data": ("demo?masked=1",)}, "masked faces are for evaluation"),
         ({"val": ("demo?masked=1",)}, "with and without masks"),
         ({"test": ("packed:/no/such.pack",)}, "no such file"),
+        ({"beside": (str(tmp_path / "typo"),)}, "typo': not found"),
         ({"parts": ()}, "none given"),
         ({"minutes": 0.0}, "more than 0"),
     ):

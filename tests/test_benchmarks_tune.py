@@ -79,3 +79,9 @@ def test_an_unknown_learner_or_file_is_refused(tmp_path):
         read_space(SPACE, "sarsa")
     with pytest.raises(UserError, match="cannot be read"):
         read_space(tmp_path / "none.json", "dqn")
+    path = tmp_path / "space.json"
+    path.write_text(json.dumps({"dqn": {"lrr": [0.1]}, "sarsa": {"lr": [0.1]}}))
+    with pytest.raises(UserError, match="no hyper-parameter 'lrr'"):
+        read_space(path, "dqn")
+    with pytest.raises(UserError, match="learner 'sarsa': unknown"):
+        read_space(path, "sarsa")

@@ -55,8 +55,7 @@ def load_state(folder: Path, model: nn.Module, average: AveragedModel, optimiser
         UserError: the state is damaged, or of a run of other ``settings``, the dataclass of a command's arguments.
     """
     tensors, metadata = load_tensors(folder / STATE)
-    if "arguments" in metadata:
-        check_resumed(folder, plain_defaults(type(settings)) | metadata["arguments"], plain(settings), FREE)
+    check_state(folder, metadata, settings)
     try:
         model.load_state_dict(_under("model.", tensors))
     except RuntimeError:
@@ -74,6 +73,12 @@ def load_state(folder: Path, model: nn.Module, average: AveragedModel, optimiser
             state["state"].setdefault(int(index), {})[field] = value
         optimiser.load_state_dict(state)
     return metadata
+
+
+def check_state(folder: Path, metadata: dict[str, Any], settings: Any) -> None:
+    """Refuse a state's ``metadata`` if it is of a run of other ``settings``, the dataclass of a command's arguments."""
+    if "arguments" in metadata:
+        check_resumed(folder, plain_defaults(type(settings)) | metadata["arguments"], plain(settings), FREE)
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
