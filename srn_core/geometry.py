@@ -137,6 +137,18 @@ def landmark_box(points: np.ndarray) -> np.ndarray:
     return np.concatenate([points.min(-2), points.max(-2)], -1).astype(np.float32)
 
 
+def box_overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Intersection over union of boxes ``(..., 4)``: ``(...)``.
+
+    >>> box_overlap(np.array([0, 0, 2, 2]), np.array([1, 0, 3, 2])).round(3)
+    np.float64(0.333)
+    """
+    low, high = np.maximum(first[..., :2], second[..., :2]), np.minimum(first[..., 2:], second[..., 2:])
+    shared = (high - low).clip(min=0).prod(-1)
+    areas = [(boxes[..., 2:] - boxes[..., :2]).prod(-1) for boxes in (first, second)]
+    return np.asarray(shared / (areas[0] + areas[1] - shared))
+
+
 def box_frame(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Centre ``(..., 2)`` and unit ``(...)`` of box units: the centre is the origin and ``diagonal / sqrt(2)`` the unit."""
     boxes = np.asarray(boxes, np.float64)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from srn_core.data import Clip
 from srn_core.errors import UserError
 from srn_core.geometry import boxes_in_crop, crop_image, crop_map, landmark_box
-from srn_core.tracker import Start, Tracker
+from srn_core.tracker import Start, Tracker, starts_from
 
 Mode = Literal["detect", "track"]
 Boxes = Literal["annotation", "tracked"]
@@ -28,7 +28,8 @@ class RunOptions:
         boxes: ``annotation``, or ``tracked``: the tight box of the landmarks found on the frame before, and the
             annotation's at cuts.
         start: the cascade's initial shape: ``mean``, the model's own (the mean shape in the box, or its hourglass's);
-            ``previous``, the landmarks found on the frame before, and the model's own at cuts.
+            ``previous``, the landmarks found on the frame before as long as they fit the face box, and the model's own at
+            cuts.
         steps: K; the model's own where None.
         mirror: average with the mirror image (``detect`` alone).
     """
@@ -116,8 +117,8 @@ def _track_together(tracker: Tracker, pairs: list[tuple[Clip, np.ndarray]], opti
         crop_boxes = torch.from_numpy(boxes_in_crop(here, tracker.crop)).to(tracker.device)
         mapping, shape = crop_map(here, tracker.crop), tracker.initial_shape(images, crop_boxes)
         if options.start == "previous":
-            before = mapping.to_crop(np.stack([out[t - 1] for _, out in running]))
-            shape = torch.where(cuts[:, None, None], shape, torch.from_numpy(before).to(tracker.device))
+            before = np.stack([out[t - 1] for _, out in running])
+            shape = torch.where(cuts[:, None, None], shape, starts_from(before, here, mapping, shape))
         points, state = tracker.step(images, crop_boxes, state, shape, options.steps)
         for (_, out), landmarks in zip(running, mapping.to_frame(points.cpu().numpy()), strict=True):
             out[t] = landmarks

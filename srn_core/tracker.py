@@ -12,11 +12,23 @@ import torch
 from torch import Tensor
 
 from srn_core.checkpoint import load_pretrained, pick_device
-from srn_core.geometry import CropSpec, boxes_in_crop, crop_image, crop_map, mirror_points
+from srn_core.geometry import (
+    CropMap,
+    CropSpec,
+    box_overlap,
+    boxes_in_crop,
+    crop_image,
+    crop_map,
+    landmark_box,
+    mirror_points,
+)
 from srn_core.landmarks import Scheme
 from srn_core.model import SRN
 
 Start = Literal["mean", "previous"]
+# The landmarks found before are a start as long as their tight box overlaps the face box by this (intersection over union);
+# a cascade that goes on from where it has slipped to does not come back by itself.
+KEPT_OVERLAP = 0.8
 
 
 class Victim(Protocol):
@@ -150,7 +162,7 @@ class Tracker:
             frames: ``(H, W, 3)`` uint8 RGB, any number.
             boxes: one box ``(4,)``: the first frame's, later boxes follow the landmarks found before; or one a frame.
             start: the cascade's initial shape: the model's own (the mean shape in the box, or its hourglass's), or from the
-                second frame on the landmarks found before.
+                second frame on the landmarks found before, see :func:`starts_from`.
             steps: K; the model's own where None.
 
         Yields:
@@ -174,7 +186,7 @@ class Tracker:
             images, places = self._tensors(crop_image(frame, current, self.crop)[None], current[None])
             mapping, shape = crop_map(current[None], self.crop), None
             if start == "previous" and found is not None:
-                shape = torch.from_numpy(mapping.to_crop(found[None])).to(self.device)
+                shape = starts_from(found[None], current[None], mapping, self.initial_shape(images, places))
             landmarks, state = self.step(images, places, state, shape, steps)
             found = mapping.to_frame(landmarks.cpu().numpy())[0]
             if fixed:
@@ -196,6 +208,23 @@ def _read_boxes(boxes: Any, ndim: int) -> np.ndarray:
     if not (np.isfinite(read).all() and (read[..., 2:] > read[..., :2]).all()):
         raise ValueError("boxes: expected finite x0, y0, x1, y1 with x0 < x1 and y0 < y1")
     return read
+
+
+def starts_from(before: np.ndarray, boxes: np.ndarray, mapping: CropMap, initial: Tensor) -> Tensor:
+    """Where the cascade starts that goes on from the landmarks found before; anew where they no longer fit the face box.
+
+    Args:
+        before: ``(B, L, 2)`` landmarks of the frame before, frame pixels.
+        boxes: ``(B, 4)`` face boxes of this frame, frame pixels.
+        mapping: of this frame's crops.
+        initial: ``(B, L, 2)`` the model's own initial shapes, crop pixels: for those faces whose landmarks overlap the box
+            by less than :data:`KEPT_OVERLAP`.
+
+    Returns:
+        ``(B, L, 2)`` crop pixels.
+    """
+    kept = torch.from_numpy(box_overlap(landmark_box(before), boxes) >= KEPT_OVERLAP).to(initial.device)
+    return torch.where(kept[:, None, None], torch.from_numpy(mapping.to_crop(before)).to(initial.device), initial)
 
 
 @lru_cache(maxsize=8)

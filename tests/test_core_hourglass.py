@@ -183,7 +183,8 @@ def test_saving_and_loading_keeps_every_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("start", ["mean", "previous"])
-def test_the_tracker_starts_every_frame_or_the_first_one_at_the_hourglass(clip_spec: str, start) -> None:
+def test_the_tracker_starts_every_frame_or_the_first_one_at_the_hourglass(clip_spec: str, start, monkeypatch) -> None:
+    monkeypatch.setattr("srn_core.tracker.KEPT_OVERLAP", 0.0)
     tracker = Tracker(built(), "cpu")
     clip = load_clips(clip_spec).clips[0]
     model, memory, found = tracker.model, tracker.start(1), None

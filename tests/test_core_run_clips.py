@@ -15,8 +15,17 @@ from srn_core import Tracker
 from srn_core.cli import main
 from srn_core.data import Clip, ClipSet, load_clips
 from srn_core.evaluate import evaluate
-from srn_core.geometry import boxes_in_crop, crop_image, crop_map, from_box_units, mirror_points
+from srn_core.geometry import (
+    box_overlap,
+    boxes_in_crop,
+    crop_image,
+    crop_map,
+    from_box_units,
+    landmark_box,
+    mirror_points,
+)
 from srn_core.landmarks import IBUG68
+from srn_core.tracker import KEPT_OVERLAP, starts_from
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +48,7 @@ def by_hand(tracker: Tracker, clip: Clip, start: str, steps: int) -> np.ndarray:
         shape = from_box_units(model.mean_shape, torch.from_numpy(boxes_in_crop(box, tracker.crop)))
         if clip.cuts[t]:
             memory = model.start(1)
-        elif start == "previous":
+        elif start == "previous" and box_overlap(landmark_box(found[-1]), box[0]) >= KEPT_OVERLAP:
             shape = torch.from_numpy(crop_map(box, tracker.crop).to_crop(found[-1][None]))
         with torch.inference_mode():
             shapes, memory = model(image, shape, memory, steps)
@@ -77,7 +86,19 @@ def test_defaults_are_the_mean_shape_and_the_models_own_steps(tracker: Tracker, 
     assert plain.summary() == said.summary()
 
 
-def test_start_and_steps_each_matter(tracker: Tracker, clips: ClipSet) -> None:
+def test_landmarks_that_left_the_face_box_are_no_start(tracker: Tracker, clips: ClipSet) -> None:
+    clip = clips.clips[0]
+    boxes, mapping = clip.boxes[:3], crop_map(clip.boxes[:3], tracker.crop)
+    before = clip.landmarks[:3].copy()
+    before[1] += 0.3 * (boxes[1, 2] - boxes[1, 0])
+    initial = torch.zeros(3, 68, 2)
+    found = starts_from(before, boxes, mapping, initial)
+    np.testing.assert_allclose(found[[0, 2]], mapping.to_crop(before)[[0, 2]], atol=1e-4)
+    assert torch.equal(found[1], initial[1])
+
+
+def test_start_and_steps_each_matter(tracker: Tracker, clips: ClipSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srn_core.tracker.KEPT_OVERLAP", 0.0)
     plain = evaluate(tracker, clips, "track", steps=1).predictions
     previous = evaluate(tracker, clips, "track", start="previous", steps=1).predictions
     first = np.r_[True, np.diff(evaluate(tracker, clips).clip_index) > 0]
