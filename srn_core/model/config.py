@@ -152,7 +152,8 @@ PRESETS: Mapping[str, SRNConfig] = {
     "paper": SRNConfig(),
     "small": SRNConfig(
         image_size=112,
-        # Tighter than the paper's 1.6, as pixels are few; a row of benchmarks/ablation.py tells what that is worth.
+        # Tighter than the paper's 1.6, as pixels are few; it bought nothing: bare faces are level with 1.6, masked ones and
+        # jitter a little worse (benchmarks/results). Kept for the weights that ship; 1.2 is worse.
         crop_factor=1.4,
         patch_size=18,
         trunk=((5, 16), (3, 32)),

@@ -72,7 +72,8 @@ class TrainArgs:
     """Every n-th step trains on sequences, the others on single faces; 0: never."""
     start: Start = "mean"
     """Where the cascade starts on a sequence. mean: on each frame at the model's own initial shape; previous: from the second
-    frame on near the landmarks found before, for a tracker that is used with --start previous."""
+    frame on near the landmarks found before, for a tracker that is used with --start previous; that shakes no less on video
+    and errs more (benchmarks/results)."""
     lr: float = 1e-3
     """Peak learning rate of Adam; linear warm-up, then a cosine to zero. The paper has 5e-4, times 0.95 every
     1,000 of 100,000 steps, and averages with 0.9999."""
@@ -84,10 +85,13 @@ class TrainArgs:
     ema: float = 0.999
     """Decay of the averaged weights, which are evaluated and saved."""
     loss: Loss = "l2"
-    """What is minimised: l2 (eq. 8), or a function of each coordinate's error in units of the normaliser."""
+    """What is minimised: l2 (eq. 8), or a function of each coordinate's error in units of the normaliser. In trainings of
+    some hundred steps none of the three others was better, bare or masked (benchmarks/results)."""
     occlusion: Occlusion = "varied"
     """Occluders drawn on training faces: none, the paper's noise square, varied shapes and fillings, or these and masklike
-    polygons over mouth and nose, after which a test on masked faces is no test of the unseen."""
+    polygons over mouth and nose, after which a test on masked faces is no test of the unseen. Against the square, varied
+    ones took a fifth of the error under masks in trainings of 200 steps, for 1 to 9 % more on bare faces
+    (benchmarks/results)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the network; bfloat16 is about 2.5 times faster on CPUs with AMX and on GPUs."""
     device: str = "auto"
