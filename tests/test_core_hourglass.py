@@ -216,6 +216,13 @@ def test_weights_without_an_hourglass_start_at_the_mean_shape_bit_for_bit(tiny_c
     assert torch.equal(points, shapes[-1]) and torch.equal(memory, expected)
 
 
+def test_the_non_local_block_is_left_out_of_weights_that_have_one(tiny_checkpoint: str) -> None:
+    given = load_pretrained(tiny_checkpoint)
+    model = starting_model("small", tiny_checkpoint, ["relation=off"])
+    assert model.config.relation == "off" and not any(name.startswith("nonlocal") for name in model.state_dict())
+    assert all(torch.equal(value, given.state_dict()[name]) for name, value in model.state_dict().items())
+
+
 def test_an_hourglass_is_added_to_weights_that_have_none(tiny_checkpoint: str) -> None:
     given = load_pretrained(tiny_checkpoint)
     model = starting_model("small", tiny_checkpoint, ["initial_shape=hourglass", "hourglass_width=16"])

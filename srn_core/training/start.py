@@ -13,7 +13,8 @@ from srn_core.model import SRN, SRNConfig
 def starting_model(preset: str, init: str | None, overrides: Sequence[str], scheme: str = SRNConfig.scheme) -> SRN:
     """An untrained model of a preset or, where ``init`` names a checkpoint, that one.
 
-    An hourglass that the checkpoint lacks starts untrained, where its shape is the checkpoint's mean shape.
+    An hourglass that the checkpoint lacks starts untrained, where its shape is the checkpoint's mean shape; with relation=off
+    the checkpoint's non-local block is left out.
 
     Args:
         preset: see :meth:`SRNConfig.preset`.
@@ -30,13 +31,15 @@ def starting_model(preset: str, init: str | None, overrides: Sequence[str], sche
     if not overrides:
         return given
     model = SRN(given.config.override(overrides))
-    untrained = {name: value for name, value in model.state_dict().items() if name.startswith("hourglass.")}
+    fresh = model.state_dict()
+    untrained = {name: value for name, value in fresh.items() if name.startswith("hourglass.")}
+    trained = {n: value for n, value in given.state_dict().items() if n in fresh or not n.startswith("nonlocal_block.")}
     try:
-        model.load_state_dict({**untrained, **given.state_dict()})
+        model.load_state_dict({**untrained, **trained})
     except RuntimeError:
         raise UserError(
             f"config override {' '.join(overrides)}: the weights of {init} do not fit that architecture; leave --init out, or "
-            "override only what changes no weights (steps, memory, crop_factor, image_size, relation by another form) or "
-            "adds an hourglass"
+            "override only what changes no weights (steps, memory, crop_factor, image_size, relation by another form), leaves "
+            "the non-local block out (relation=off) or adds an hourglass"
         ) from None
     return model
