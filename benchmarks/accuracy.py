@@ -124,8 +124,9 @@ def _page(name: str, args: AccuracyArgs, sets: list[FaceSet], records: list[dict
     lines = [
         f"# {name}: accuracy",
         "",
-        "NME in % of the distance of the outer eye corners, 68 points; 95 % intervals over clips, people or photos. Failures: "
-        "faces above 10 %; AUC: area under the error curve up to 10 %; jitter: of the error from frame to frame of a video.",
+        "NME in % of the distance of the outer eye corners, 68 points; 95 % intervals over clips, people or, in 300-W, faces. "
+        "Failures: faces above 10 %; AUC: area under the error curve up to 10 %; jitter: of the error from frame to frame of a "
+        "video.",
         "",
         "| set | mode | faces | clips | boxes | NME | 95 % | median | failures | AUC | jitter | used for |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",

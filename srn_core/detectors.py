@@ -1,8 +1,8 @@
-"""Optional face detectors: an image in, the box of its largest face out."""
+"""Optional face detectors: an image in, the boxes of its faces out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -10,8 +10,8 @@ import numpy as np
 
 from srn_core.errors import UserError
 
-Detector = Callable[[np.ndarray], np.ndarray | None]
-"""``(H, W, 3)`` uint8 RGB -> ``(4,)`` float32 face box ``x0, y0, x1, y1`` in pixels, or None."""
+Detector = Callable[[np.ndarray], np.ndarray]
+"""``(H, W, 3)`` uint8 RGB -> ``(N, 4)`` float32 face boxes ``x0, y0, x1, y1`` in pixels, the largest first."""
 
 # YuNet's box reaches up to the hair, the trackers are trained on boxes that end at the brows: the mean difference on
 # the training part of 300-W (266 faces), as width and height factors and as a downward shift in units of the new box.
@@ -50,12 +50,10 @@ def _yunet(path: Path) -> Detector:
     except cv2.error:
         raise UserError(f"{path}: OpenCV cannot load it; expected the ONNX file of YuNet") from None
 
-    def find(image: np.ndarray) -> np.ndarray | None:
+    def find(image: np.ndarray) -> np.ndarray:
         model.setInputSize((image.shape[1], image.shape[0]))
         _, faces = model.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-        if faces is None:
-            return None
-        return yunet_to_landmark_box(faces[np.argmax(faces[:, 2] * faces[:, 3])])
+        return _largest_first([yunet_to_landmark_box(face) for face in (() if faces is None else faces)])
 
     return find
 
@@ -67,11 +65,12 @@ def _dlib() -> Detector:
         raise UserError("detector 'dlib': the package is not installed; pip install 'srn-occlusion[detectors]'") from None
     detect = dlib.get_frontal_face_detector()
 
-    def find(image: np.ndarray) -> np.ndarray | None:
-        faces = detect(image, 1)
-        if not faces:
-            return None
-        face = max(faces, key=lambda rect: rect.area())
-        return np.array([face.left(), face.top(), face.right(), face.bottom()], np.float32)
+    def find(image: np.ndarray) -> np.ndarray:
+        return _largest_first([[face.left(), face.top(), face.right(), face.bottom()] for face in detect(image, 1)])
 
     return find
+
+
+def _largest_first(boxes: Sequence[Sequence[float] | np.ndarray]) -> np.ndarray:
+    found = np.array(boxes, np.float32).reshape(-1, 4)
+    return found[np.argsort(-(found[:, 2:] - found[:, :2]).prod(1), kind="stable")]

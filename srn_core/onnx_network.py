@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import cv2
 import numpy as np
 
+from srn_core.data.spec import split_query
 from srn_core.errors import UserError
 from srn_core.landmarks import SCHEMES
 
@@ -75,7 +75,7 @@ def parse_options(name: str, query: str) -> OnnxOptions:
     Raises:
         UserError: an unknown key or value.
     """
-    given = dict(parse_qsl(query, keep_blank_values=True))
+    given = split_query(query)
     known = [field.name for field in dataclasses.fields(OnnxOptions)]
     if unknown := sorted(set(given) - set(known)):
         raise UserError(f"victim '{name}': unknown option '{unknown[0]}'; onnx knows {', '.join(known)}")

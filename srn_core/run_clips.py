@@ -11,8 +11,9 @@ import torch
 from tqdm import tqdm
 
 from srn_core.data import Clip
+from srn_core.data.boxes import following_box
 from srn_core.errors import UserError
-from srn_core.geometry import boxes_in_crop, crop_image, crop_map, landmark_box
+from srn_core.geometry import boxes_in_crop, crop_image, crop_map
 from srn_core.tracker import Start, Tracker, starts_from
 
 Mode = Literal["detect", "track"]
@@ -25,8 +26,8 @@ class RunOptions:
 
     Attributes:
         mode: ``detect``: every frame alone. ``track``: the memory starts at a cut and runs to the next one.
-        boxes: ``annotation``, or ``tracked``: the tight box of the landmarks found on the frame before, and the
-            annotation's at cuts.
+        boxes: ``annotation``, or ``tracked``: the box of the landmarks found on the frame before, and the annotation's
+            at cuts.
         start: the cascade's initial shape: ``mean``, the model's own (the mean shape in the box, or its hourglass's);
             ``previous``, the landmarks found on the frame before as long as they fit the face box, and the model's own at
             cuts.
@@ -110,7 +111,10 @@ def _track_together(tracker: Tracker, pairs: list[tuple[Clip, np.ndarray]], opti
         state = torch.where(cuts[:, None], tracker.start(len(running)), state[: len(running)])
         annotated = [options.boxes == "annotation" or clip.cuts[t] for clip, _ in running]
         here = np.stack(
-            [clip.boxes[t] if a else landmark_box(out[t - 1]) for (clip, out), a in zip(running, annotated, strict=True)]
+            [
+                clip.boxes[t] if a else following_box(out[t - 1], tracker.scheme.name)
+                for (clip, out), a in zip(running, annotated, strict=True)
+            ]
         )
         crops = np.stack([crop_image(clip.frame(t), box, tracker.crop) for (clip, _), box in zip(running, here, strict=True)])
         images = torch.from_numpy(crops).to(tracker.device).permute(0, 3, 1, 2)
@@ -118,7 +122,7 @@ def _track_together(tracker: Tracker, pairs: list[tuple[Clip, np.ndarray]], opti
         mapping, shape = crop_map(here, tracker.crop), tracker.initial_shape(images, crop_boxes)
         if options.start == "previous":
             before = np.stack([out[t - 1] for _, out in running])
-            shape = torch.where(cuts[:, None, None], shape, starts_from(before, here, mapping, shape))
+            shape = torch.where(cuts[:, None, None], shape, starts_from(tracker, before, here, shape))
         points, state = tracker.step(images, crop_boxes, state, shape, options.steps)
         for (_, out), landmarks in zip(running, mapping.to_frame(points.cpu().numpy()), strict=True):
             out[t] = landmarks

@@ -15,15 +15,18 @@ import tyro
 from rich.console import Console
 from tqdm import tqdm
 
-from srn_core.checkpoint import load_pretrained, write_atomically, write_json
+from srn_core.checkpoint import check_writable, load_pretrained, write_atomically, write_json
+from srn_core.data.boxes import following_box
 from srn_core.data.clip import VideoFrames
 from srn_core.detectors import Detector, load_detector
 from srn_core.drawing import draw_box, draw_landmarks
 from srn_core.errors import UserError
-from srn_core.geometry import landmark_box
+from srn_core.geometry import box_overlap
 from srn_core.tracker import Tracker
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
+# Frames after which a detector looks again, and the overlap (intersection over union) by which a face is the tracked one.
+LOOK_AGAIN, SAME_FACE = 10, 0.2
 
 
 @dataclass
@@ -39,7 +42,8 @@ class TrackArgs:
     box: str | None = None
     """The face in the first frame as X,Y,W,H: left, top, width, height in pixels."""
     detector: str | None = None
-    """Find the face instead: yunet:PATH (an ONNX file of YuNet) or dlib. The largest face is taken."""
+    """Find the face instead: yunet:PATH (an ONNX file of YuNet) or dlib. The largest face is taken; every 10 frames the
+    detector looks again, and where it sees faces but none at the tracked place, the largest is taken anew."""
     json: Path | None = None
     """Write {"frames": [{"frame", "box", "landmarks"}]} here; boxes are x0, y0, x1, y1, all in pixels, null before the
     first face is found."""
@@ -69,34 +73,47 @@ class TrackedFrame:
         return {"frame": number, "box": box, "landmarks": landmarks}
 
 
-def track_frames(frames: Iterator[np.ndarray], tracker: Tracker, find: Detector) -> Iterator[TrackedFrame]:
-    """Track the first face that ``find`` sees; its box follows the landmarks of the frame before.
+def track_frames(
+    frames: Iterator[np.ndarray], tracker: Tracker, find: Detector, look_again: bool = False
+) -> Iterator[TrackedFrame]:
+    """Track the largest face of the first frame that has one; its box follows the landmarks of the frame before.
 
     Args:
         frames: ``(H, W, 3)`` uint8 RGB, read one at a time.
         tracker: the model on its device.
-        find: image -> ``(4,)`` box or None; asked until it finds a face, then no more.
+        find: image -> ``(N, 4)`` boxes, the largest first, as 68 points would have them; asked until it finds a face.
+        look_again: ask it every :data:`LOOK_AGAIN` frames, too: where it finds faces, and none at the tracked place, the face
+            was lost, and the largest is tracked from there on.
 
     Yields:
         One record a frame, in order.
     """
+    shown: list[np.ndarray] = []
+    box, age = None, 0
     for frame in frames:
-        box = find(frame)
-        if box is not None:
-            break
-        yield TrackedFrame(frame, None, None)
-    else:
-        return
-    shown, tracked = itertools.tee(itertools.chain([frame], frames))
-    for image, landmarks in zip(shown, tracker.track(tracked, box), strict=True):
-        yield TrackedFrame(image, box, landmarks)
-        box = landmark_box(landmarks)
+        if box is None or (look_again and age % LOOK_AGAIN == 0):
+            # Opposite corners are points that have the box.
+            faces = following_box(find(frame).reshape(-1, 2, 2), tracker.scheme.name)
+            if len(faces) and (box is None or box_overlap(faces, box).max() < SAME_FACE):
+                box, age = faces[0], 0
+                run = tracker.track((shown.pop() for _ in itertools.count()), box)
+        if box is None:
+            yield TrackedFrame(frame, None, None)
+            continue
+        shown.append(frame)
+        landmarks = next(run)
+        yield TrackedFrame(frame, box, landmarks)
+        box, age = following_box(landmarks, tracker.scheme.name), age + 1
 
 
 def track_video(args: TrackArgs) -> None:
     """The command ``srn track``."""
     if args.out.suffix.lower() not in CODECS:
         raise UserError(f"--out {args.out}: unknown ending; expected one of {', '.join(CODECS)}")
+    if args.out.resolve() == args.video.resolve():
+        raise UserError(f"--out {args.out}: is the video that is read; give another name")
+    for path in filter(None, (args.out, args.json)):
+        check_writable(path)
     find = _face_finder(args)
     tracker = Tracker(load_pretrained(args.checkpoint), args.device)
     video = VideoFrames(args.video)
@@ -105,7 +122,9 @@ def track_video(args: TrackArgs) -> None:
     records: list[dict[str, Any]] = []
 
     def write(path: Path) -> None:
-        write_video(path, _annotate(track_frames(iter(frames), tracker, find), tracker, records), video.fps())
+        write_video(
+            path, _annotate(track_frames(iter(frames), tracker, find, args.detector is not None), tracker, records), video.fps()
+        )
         found = sum(record["box"] is not None for record in records)
         if not found:
             raise UserError(f"{args.video}: no face found in {len(records)} frames; give its place in frame 0 as --box X,Y,W,H")
@@ -176,7 +195,14 @@ def _face_finder(args: TrackArgs) -> Detector:
     if args.detector is not None:
         return load_detector(args.detector)
     box = parse_box(args.box or "")
-    return lambda image: box
+
+    def face(image: np.ndarray) -> np.ndarray:
+        height, width = image.shape[:2]
+        if not ((box[2:] > 0).all() and (box[:2] < (width, height)).all()):
+            raise UserError(f"--box {args.box}: outside the picture of {width} x {height} px; expected X,Y,W,H of a face in it")
+        return box[None]
+
+    return face
 
 
 def _annotate(tracked: Iterator[TrackedFrame], tracker: Tracker, records: list[dict[str, Any]]) -> Iterator[np.ndarray]:

@@ -12,22 +12,21 @@ import torch
 from torch import Tensor
 
 from srn_core.checkpoint import load_pretrained, pick_device
+from srn_core.data.boxes import following_box
 from srn_core.geometry import (
-    CropMap,
     CropSpec,
     box_overlap,
     boxes_in_crop,
     crop_image,
     crop_map,
-    landmark_box,
     mirror_points,
 )
 from srn_core.landmarks import Scheme
 from srn_core.model import SRN
 
 Start = Literal["mean", "previous"]
-# The landmarks found before are a start as long as their tight box overlaps the face box by this (intersection over union);
-# a cascade that goes on from where it has slipped to does not come back by itself.
+# The landmarks found before are a start as long as their box overlaps the face box by this (intersection over union); a
+# cascade that goes on from where it has slipped to does not come back by itself.
 KEPT_OVERLAP = 0.8
 
 
@@ -186,11 +185,11 @@ class Tracker:
             images, places = self._tensors(crop_image(frame, current, self.crop)[None], current[None])
             mapping, shape = crop_map(current[None], self.crop), None
             if start == "previous" and found is not None:
-                shape = starts_from(found[None], current[None], mapping, self.initial_shape(images, places))
+                shape = starts_from(self, found[None], current[None], self.initial_shape(images, places))
             landmarks, state = self.step(images, places, state, shape, steps)
             found = mapping.to_frame(landmarks.cpu().numpy())[0]
             if fixed:
-                box = np.concatenate([found.min(0), found.max(0)])
+                box = following_box(found, self.scheme.name)
             yield found
 
     def _tensors(self, crops: np.ndarray, boxes: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -210,21 +209,23 @@ def _read_boxes(boxes: Any, ndim: int) -> np.ndarray:
     return read
 
 
-def starts_from(before: np.ndarray, boxes: np.ndarray, mapping: CropMap, initial: Tensor) -> Tensor:
+def starts_from(tracker: Tracker, before: np.ndarray, boxes: np.ndarray, initial: Tensor) -> Tensor:
     """Where the cascade starts that goes on from the landmarks found before; anew where they no longer fit the face box.
 
     Args:
+        tracker: whose cascade.
         before: ``(B, L, 2)`` landmarks of the frame before, frame pixels.
         boxes: ``(B, 4)`` face boxes of this frame, frame pixels.
-        mapping: of this frame's crops.
-        initial: ``(B, L, 2)`` the model's own initial shapes, crop pixels: for those faces whose landmarks overlap the box
-            by less than :data:`KEPT_OVERLAP`.
+        initial: ``(B, L, 2)`` the model's own initial shapes, crop pixels: for those faces whose landmarks' box overlaps
+            the face box by less than :data:`KEPT_OVERLAP`.
 
     Returns:
         ``(B, L, 2)`` crop pixels.
     """
-    kept = torch.from_numpy(box_overlap(landmark_box(before), boxes) >= KEPT_OVERLAP).to(initial.device)
-    return torch.where(kept[:, None, None], torch.from_numpy(mapping.to_crop(before)).to(initial.device), initial)
+    kept = box_overlap(following_box(before, tracker.scheme.name), boxes) >= KEPT_OVERLAP
+    shapes = crop_map(boxes, tracker.crop).to_crop(before)
+    carried, fits = (torch.from_numpy(values).to(tracker.device) for values in (shapes, kept))
+    return torch.where(fits[:, None, None], carried, initial)
 
 
 @lru_cache(maxsize=8)

@@ -196,6 +196,9 @@ def test_csv_row_that_names_a_missing_file_or_lacks_a_number(evaluate, tmp_path:
     assert str(tmp_path / "frames" / "clip0000_00.jpg") in evaluate(f"ytf68:{tmp_path}")
     (tmp_path / "keypoints.csv").write_text(row.rpartition(",")[0] + "\n")
     assert str(tmp_path / "keypoints.csv") in evaluate(f"ytf68:{tmp_path}")
+    (tmp_path / "frames" / "clip0000_00.jpg").write_bytes(b"")
+    (tmp_path / "keypoints.csv").write_text(f"{row}\n{row}\n")
+    assert "two rows for clip0000_00.jpg" in evaluate(f"ytf68:{tmp_path}")
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"name," + b"1" * 200_000])
@@ -223,6 +226,7 @@ def test_checkpoints(complaint: Complaint, tiny_checkpoint: str, clip_spec: str,
         (("--box", "1,2,0,5"), "above 0"),
         (("--box", "1,2,nan,5"), "--box 1,2,nan,5"),
         (("--box", "1,2,3,4", "--detector", "dlib"), "both"),
+        (("--box", "5000,5000,50,50"), "outside the picture of 144 x 144 px"),
         (("--detector", "magic"), "detector 'magic'"),
         (("--detector", "yunet:/no/file.onnx"), "/no/file.onnx"),
         (("--detector", f"yunet:{__file__}"), __file__),
@@ -234,6 +238,17 @@ def test_track_options(
     video, out = clip_folder / "001" / "vid.avi", tmp_path / "out.mp4"
     assert named in complaint("track", video, "--checkpoint", tiny_checkpoint, "--out", out, *arguments)
     assert not list(tmp_path.iterdir())
+
+
+def test_track_does_not_write_over_what_it_reads_nor_after_the_work(
+    complaint: Complaint, tiny_checkpoint: str, clip_folder: Path, tmp_path: Path
+) -> None:
+    video = tmp_path / "v.avi"
+    video.write_bytes((clip_folder / "001" / "vid.avi").read_bytes())
+    track = ("track", video, "--checkpoint", tiny_checkpoint, "--box", "30,30,80,80", "--out")
+    assert "is the video that is read" in complaint(*track, tmp_path / "." / "v.avi")
+    assert "is a folder" in complaint(*track, tmp_path / "out.mp4", "--json", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["v.avi"]
 
 
 def test_missing_video(complaint: Complaint, tiny_checkpoint: str, tmp_path: Path) -> None:
@@ -259,6 +274,8 @@ def test_other_options(complaint: Complaint, tiny_checkpoint: str, clip_spec: st
     assert "sheet.txt" in complaint("data", clip_spec, "--sheet", tmp_path / "sheet.txt")
     assert "no data spec" in complaint("data")
     assert "--most 0" in complaint("data", clip_spec, "--most", 0)
+    assert f"--out {__file__}: is a file" in complaint("train", "--data", clip_spec, "--out", __file__)
+    assert "--seed" in complaint("train", "--data", clip_spec, "--out", tmp_path / "run", "--seed", 2**64)
     assert "--quality 101" in complaint("data", clip_spec, "--quality", 101)
     video = clip_folder / "001" / "vid.avi"
     assert "out.webp" in complaint("track", video, "--checkpoint", tiny_checkpoint, "--box", "1,1,9,9", "--out", "out.webp")

@@ -1,5 +1,6 @@
 """The command ``srn`` from end to end on tiny data: what it prints, what it leaves."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -10,13 +11,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
+from conftest import TINY
 
+from srn_core import SRN, Tracker, load_pretrained
 from srn_core.cli import main
+from srn_core.data import load_clips
 from srn_core.data.clip import VideoFrames
 from srn_core.detectors import load_detector
 from srn_core.drawing import draw_box, draw_landmarks
+from srn_core.geometry import landmark_box
 from srn_core.landmarks import IBUG68
 from srn_core.model.mean_shape import MEAN_SHAPES
+from srn_core.track_video import TrackedFrame, track_frames
 
 DATA = Path(os.environ.get("SRN_DATA", Path(__file__).parents[2] / "shared" / "data"))
 Srn = Callable[..., None]
@@ -106,9 +113,48 @@ def test_track_starts_at_the_first_face_that_the_detector_finds(srn: Srn, tiny_c
     frames = json.loads((tmp_path / "t.json").read_text())["frames"]
     assert [frame["landmarks"] is None for frame in frames] == [True, True, False, False]
     assert frames[0]["box"] is None and VideoFrames(tmp_path / "out.avi").count() == 4
-    box = load_detector(detector)(real(0))
-    assert box is not None
+    [box] = load_detector(detector)(real(0))
     np.testing.assert_allclose(frames[2]["box"], box, atol=8)
+    assert load_detector(detector)(images[0]).shape == (0, 4)
+
+
+def test_a_lost_face_is_found_again_and_one_that_is_there_is_kept(tiny_checkpoint: str, clip_spec: str) -> None:
+    """A face jumps behind frame 9; a larger face beside one that is tracked does not matter."""
+    tracker = Tracker(load_pretrained(tiny_checkpoint), "cpu")
+    clip = load_clips(clip_spec).clips[0]
+    near, far, larger = np.float32([[30, 30, 110, 110], [330, 30, 410, 110], [600, 20, 720, 140]])
+    frames = [cv2.copyMakeBorder(clip.frame(0), 0, 0, 0, 600, cv2.BORDER_REFLECT) for _ in range(30)]
+    asked: list[np.ndarray] = []
+
+    def find(image: np.ndarray) -> np.ndarray:
+        asked.append(image)
+        return np.stack([near] if not kept else [far] if len(kept) == 10 else [larger, landmark_box(kept[-1].landmarks)])
+
+    kept: list[TrackedFrame] = []
+    for frame in track_frames(iter(frames), tracker, find, look_again=True):
+        kept.append(frame)
+    assert len(kept) == 30 and [i for i, frame in enumerate(frames) for image in asked if image is frame] == [0, 10, 20]
+    assert np.array_equal(kept[0].box, near) and np.array_equal(kept[10].box, far)
+    np.testing.assert_allclose(kept[20].box, landmark_box(kept[19].landmarks), atol=1e-3)
+    # What follows a jump does not depend on what was before it.
+    again = next(tracker.track([frames[10]], far))
+    np.testing.assert_allclose(kept[10].landmarks, again, atol=1e-3)
+    asked.clear(), kept.clear()
+    assert len(list(track_frames(iter(frames), tracker, find))) == 30 and len(asked) == 1
+
+
+@pytest.mark.parametrize("scheme", ["68", "29", "98"])
+def test_a_box_that_follows_the_landmarks_keeps_the_size_of_those_trained_on(scheme: str) -> None:
+    """With landmarks that never move, the mean box of training stays where it is, in every scheme."""
+    model = SRN(dataclasses.replace(TINY, scheme=scheme))
+    with torch.no_grad():
+        model.mean_shape.copy_(torch.from_numpy(np.array(MEAN_SHAPES[scheme], np.float32)))
+        for parameter in model.hsrm.global_shape.parameters():
+            parameter.zero_()
+    frames = [np.zeros((300, 300, 3), np.uint8)] * 12
+    tracked = track_frames(iter(frames), Tracker(model, "cpu"), lambda image: np.float32([[80, 80, 200, 200]]))
+    sides = np.array([np.prod(frame.box[2:] - frame.box[:2]) for frame in tracked if frame.box is not None]) ** 0.5
+    assert len(sides) == 12 and sides[-1] / sides[0] == pytest.approx(1, abs=0.15)
 
 
 def test_data_prints_counts_and_draws_a_sheet(

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY
+from test_core_kinds import write_wflw
 
 from srn_core.data import load_clips
 from srn_core.data.packed import INDEX
@@ -62,6 +63,13 @@ def test_splits_kinds_limits_and_masks_are_those_of_every_spec(pack: Path) -> No
     assert names("split=val&limit=1") == ["demo012"] and len(names("split=all")) == 3
     plain, masked = (load_clips(f"packed:{pack}?split=val&masked={m}").clips[0].frame(0) for m in (0, 1))
     assert (np.abs(plain.astype(int) - masked).max(2) > 30).mean() > 0.05
+
+
+def test_a_split_by_attribute_is_asked_for_by_its_name(tmp_path: Path) -> None:
+    write_wflw(tmp_path / "wflw")
+    clips = load_to_pack([f"wflw:{tmp_path / 'wflw'}?split=occlusion"])
+    write_pack(tmp_path / "o.pack", clips)
+    assert len(load_clips(f"packed:{tmp_path / 'o.pack'}?split=occlusion")) == len(clips[0]) > 0
 
 
 def test_a_region_holds_what_crops_read_shrunk_no_further_than_to_their_pixels() -> None:

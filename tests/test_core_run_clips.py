@@ -92,7 +92,7 @@ def test_landmarks_that_left_the_face_box_are_no_start(tracker: Tracker, clips: 
     before = clip.landmarks[:3].copy()
     before[1] += 0.3 * (boxes[1, 2] - boxes[1, 0])
     initial = torch.zeros(3, 68, 2)
-    found = starts_from(before, boxes, mapping, initial)
+    found = starts_from(tracker, before, boxes, initial)
     np.testing.assert_allclose(found[[0, 2]], mapping.to_crop(before)[[0, 2]], atol=1e-4)
     assert torch.equal(found[1], initial[1])
 

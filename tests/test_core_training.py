@@ -33,6 +33,16 @@ def small_args(clip_spec: str, tiny_checkpoint: str, out: Path, **changes) -> Tr
     return TrainArgs(data=(clip_spec,), val=(clip_spec,), out=out, init=tiny_checkpoint, **{**options, **changes})
 
 
+def test_a_resumed_run_keeps_its_curves(clip_spec, tiny_checkpoint, tmp_path):
+    args = small_args(clip_spec, tiny_checkpoint, tmp_path / "run", steps=2, val_every=1)
+    train(args)
+    train(dataclasses.replace(args, steps=3, resume=True))
+    events = EventAccumulator(str(args.out)).Reload()
+    [curve] = [name for name in events.Tags()["scalars"] if name.startswith("val/")]
+    for name in (curve, "train/loss"):
+        assert [event.step for event in events.Scalars(name)] == [1, 2, 3]
+
+
 def test_truth_stays_on_the_face_through_turn_mirror_and_box(pool):
     """Paint every landmark of a blank pool bright, in a colour of its own side: augmented truth must lie on the paint."""
     painted = FacePool.__new__(FacePool)

@@ -62,6 +62,14 @@ def draw_detector_boxes(points: np.ndarray, rng: np.random.Generator, spread: fl
     return box_from_description(numbers, points)
 
 
+def following_box(points: np.ndarray, scheme: str) -> np.ndarray:
+    """The face box that follows from landmarks found ``(..., L, 2)``: ``(..., 4)`` float32, in the points' pixels.
+
+    For 68 points the tight one; the networks of other schemes are trained on wider boxes, whose mean it has.
+    """
+    return landmark_box(points) if scheme == "68" else box_from_description(BOX_MEANS[scheme], points)
+
+
 def annotation_boxes(points: np.ndarray, frame_names: list[str]) -> np.ndarray:
     """The "annotation-derived boxes" of reports: one draw a frame, seeded by its name, so the same at every evaluation.
 

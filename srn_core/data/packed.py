@@ -21,12 +21,14 @@ from zipfile import BadZipFile, ZipFile
 import cv2
 import numpy as np
 
+from srn_core.data import vw300, w300, wflw
 from srn_core.data.clip import Clip
 from srn_core.data.spec import DataSpec
 from srn_core.errors import UserError
 from srn_core.landmarks import SCHEMES
 
-SPLITS = ("train", "val", "test", "common", "challenging", "full", "1", "2", "3")
+# Those of all kinds that are cut.
+SPLITS = tuple(dict.fromkeys((*vw300.SPLITS, *w300.SPLITS, *wflw.SPLITS)))
 OPTIONS = ("kind",)
 PATH = "file"
 FORMAT, VERSION = "srn pack", 1

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from srn_core.checkpoint import write_atomically
+from srn_core.checkpoint import check_writable, write_atomically
 from srn_core.data.clip import Clip
 from srn_core.data.cofw68 import NoPicture
 from srn_core.data.spec import ClipSet, load_clips
@@ -105,6 +105,8 @@ def _check(args: DataArgs) -> None:
         raise UserError("no data spec; expected at least one, KIND:PATH?key=value")
     if args.sheet and args.sheet.suffix.lower() not in IMAGE_ENDINGS:
         raise UserError(f"--sheet {args.sheet}: unknown ending; expected one of {', '.join(IMAGE_ENDINGS)}")
+    for path in filter(None, (args.sheet, args.pack)):
+        check_writable(path)
     if args.most is not None and args.most < 1:
         raise UserError(f"--most {args.most}; expected at least 1 frame")
     if not 1 <= args.quality <= 100:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol
-from urllib.parse import parse_qsl
 
 import numpy as np
 
@@ -39,7 +38,7 @@ class DataSpec:
         path: folder or file of the data; None for kinds that ship or are rendered.
         split: ``train``, ``val``, ``test``, ``all`` or what the kind's protocol knows; None means all that is present.
         limit: keep only the first clips.
-        frames: keep only the first frames of each clip.
+        frames: keep only the first frames of each clip; of those that are rendered, their length.
         masked: every face wears a medical mask.
         masks: folder of mask templates; None: the masks are drawn from scratch.
         options: the remaining options, for the reader.
@@ -110,7 +109,7 @@ def parse_spec(text: str) -> DataSpec:
         raise UserError(
             f"data spec '{text}': unknown kind '{kind}'; expected KIND:PATH?key=value with KIND one of {', '.join(READERS)}"
         )
-    options = dict(parse_qsl(query, keep_blank_values=True))
+    options = split_query(query)
     reader = _reader(kind)
     known = {"split", "limit", "frames", "masked", "masks", *reader.OPTIONS}
     if unknown := sorted(set(options) - known) or (["?" + query] if query and not options else []):
@@ -128,6 +127,16 @@ def parse_spec(text: str) -> DataSpec:
     masked, masks = _mask_options(text, options.pop("masked", "0"), options.pop("masks", None))
     split = None if split == "all" else split
     return DataSpec(kind, Path(path) if path else None, split, limit, frames, masked, masks, options)
+
+
+def split_query(query: str) -> dict[str, str]:
+    """``key=value&key=value`` as a mapping, values as they stand; a part without ``=`` is a key with an empty value.
+
+    >>> split_query("split=val&masks=a+b")
+    {'split': 'val', 'masks': 'a+b'}
+    """
+    parts = (part.partition("=") for part in query.split("&") if part)
+    return {key: value for key, _, value in parts}
 
 
 def spec_label(spec: str) -> str:

@@ -1,6 +1,7 @@
-"""Talking heads rendered on the fly: ``synthetic?seed=0&limit=4&frames=48``. Needs the extra ``synthetic``.
+"""Talking heads rendered on the fly: ``synthetic?seed=16&limit=4&frames=48``. Needs the extra ``synthetic``.
 
-Clip ``i`` is the render of seed ``seed + i``; ``demo`` ships the renders of seeds 0 to 15.
+Clip ``i`` is the render of seed ``seed + i``. ``demo`` ships the renders of seeds 0 to 15, so the seeds begin behind them
+where none is given. ``frames`` is the length of a performance: another length is another performance.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from srn_core.synthetic.clips import RenderedClip, render_clip
 SPLITS = ()
 OPTIONS = ("seed",)
 PATH = None
-DEFAULT_CLIPS, DEFAULT_FRAMES = 16, 48
+FIRST_SEED, DEFAULT_CLIPS, DEFAULT_FRAMES = 16, 16, 48
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class RenderedFrames:
 
 def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
     """``limit`` clips (16 where not given), rendered when named: about 10 s a clip."""
-    options = {"seed": "0", **spec.options}
+    options = {"seed": str(FIRST_SEED), **spec.options}
     first = whole_number("synthetic", "seed", options["seed"], 0)
     frames = spec.frames or DEFAULT_FRAMES
     seeds = range(first, first + (spec.limit or DEFAULT_CLIPS))

@@ -26,16 +26,19 @@ VAL_FRACTION = 0.15
 def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
     """All people of the split, ordered by number."""
     assert spec.path is not None
-    people: dict[str, list[tuple[str, np.ndarray]]] = defaultdict(list)
+    people: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
     for name, points in _rows(spec.path / "keypoints.csv"):
         if not (spec.path / "frames" / name).is_file():
             raise UserError(
                 f"{spec.path / 'frames' / name}: no such file, but keypoints.csv has a row for it; restore it or remove the row"
             )
-        people[name.partition("_")[0]].append((name, points))
+        person = people[name.partition("_")[0]]
+        if name in person:
+            raise UserError(f"{spec.path / 'keypoints.csv'}: two rows for {name}; expected one a frame")
+        person[name] = points
     held_out = hold_out(list(people), VAL_FRACTION)
     wanted = [p for p in sorted(people) if spec.split is None or (p in held_out) == (spec.split == "val")]
-    return [_clip(spec.path, person, sorted(people[person])) for person in wanted], "annotation-derived box", []
+    return [_clip(spec.path, person, people[person]) for person in wanted], "annotation-derived box", []
 
 
 def _rows(path: Path) -> list[tuple[str, np.ndarray]]:
@@ -64,9 +67,9 @@ def _rows(path: Path) -> list[tuple[str, np.ndarray]]:
     return rows
 
 
-def _clip(root: Path, person: str, frames: list[tuple[str, np.ndarray]]) -> Clip:
-    names = [name for name, _ in frames]
-    points = np.stack([p for _, p in frames])
+def _clip(root: Path, person: str, frames: dict[str, np.ndarray]) -> Clip:
+    names = sorted(frames)
+    points = np.stack([frames[name] for name in names])
     videos = [name.partition("_")[2][:1] for name in names]
     cuts = np.array([True, *(a != b for a, b in zip(videos, videos[1:], strict=False))])
     source = ImageFiles(tuple(root / "frames" / name for name in names))

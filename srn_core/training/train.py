@@ -40,7 +40,8 @@ from srn_core.training.state import STATE, AveragedModel, load_state, save_state
 CLIP_NORM = 1.0
 LIMITS = {
     **dict.fromkeys(("steps", "batch", "sequence", "val_every"), COUNT),
-    **dict.fromkeys(("sequence_every", "warmup", "muon_lr", "seed"), NOT_NEGATIVE),
+    **dict.fromkeys(("sequence_every", "warmup", "muon_lr"), NOT_NEGATIVE),
+    "seed": (0, 2**63 - 1),
     "lr": POSITIVE,
     "ema": SHARE,
 }
@@ -124,7 +125,7 @@ def run_to_end(run: TrainingRun) -> None:
                 raise UserError(
                     f"step {step}: the loss is {value}; expected a number; try a lower --lr, or --precision float32"
                 )
-            run.writer.add_scalar("train/loss", value, step)
+            run.writer.add_scalar("train/loss", value, step + 1)
             progress.set_postfix(loss=f"{value:.3f}", val=f"{run.best:.2f}%")
         if saved:
             run.validate_and_save(step + 1)
@@ -160,7 +161,7 @@ class TrainingRun:
             self.metadata = load_state(args.out, self.model, self.average, self.optimisers, self.settings)
             self.step, self.best = self.metadata["step"], self.metadata["best"] or math.inf
             self.started -= self.metadata.get("seconds", 0)
-        self.writer = SummaryWriter(str(args.out), purge_step=self.step)
+        self.writer = SummaryWriter(str(args.out), purge_step=self.step + 1)
 
     def update(self, step: int) -> Tensor:
         """One optimiser step; returns the loss ``()``. Read it seldom: reading waits for a GPU."""
@@ -285,6 +286,8 @@ def _check(args: TrainArgs) -> None:
         raise UserError("no --data; expected at least one data spec, KIND:PATH?key=value")
     if args.resume and not (args.out / STATE).is_file():
         raise UserError(f"{args.out / STATE}: nothing to resume; expected the folder of a run that was stopped")
+    if args.out.is_file():
+        raise UserError(f"--out {args.out}: is a file; expected the name of a folder")
     if not args.resume and (args.out / STATE).is_file():
         raise UserError(f"{args.out}: holds a run already; add --resume to go on with it, or give another --out")
     check_numbers(args, LIMITS)
