@@ -97,8 +97,9 @@ def precisions(device: torch.device) -> tuple[Precision, ...]:
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:
-    """The device's name, the libraries' versions and the number of threads, JSON-able."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    """The device's name (of a CPU its kind and widest instructions), torch's version and the number of threads, JSON-able."""
+    on_cpu = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else on_cpu
     return {"device": str(device), "name": name, "torch": torch.__version__, "threads": torch.get_num_threads()}
 
 

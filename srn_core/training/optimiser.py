@@ -9,9 +9,13 @@ after 4,000 of Muon without decay. So Muon is for short trainings.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import nn
 from torch.optim import Adam, Muon, Optimizer
+
+from srn_core.training.precision import Float32Products, emulates_bfloat16
 
 # Narrower matrices (a component's outputs, the non-local block) are left to Adam, as all convolutions and biases are.
 NARROWEST_MATRIX = 64
@@ -58,5 +62,6 @@ def step_all(optimisers: Optimisers, loss: torch.Tensor, clip_norm: float) -> No
         optimiser.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
-    for optimiser in optimisers.values():
-        optimiser.step()
+    with Float32Products() if emulates_bfloat16(loss.device) else nullcontext():
+        for optimiser in optimisers.values():
+            optimiser.step()

@@ -34,6 +34,7 @@ from srn_core.training.augment import Occlusion, TrainingBatch, draw_batch
 from srn_core.training.losses import Loss, cascade_loss
 from srn_core.training.optimiser import make_optimisers, set_rate_share, step_all
 from srn_core.training.pool import FacePool, check_scheme
+from srn_core.training.precision import emulates_bfloat16
 from srn_core.training.start import starting_model
 from srn_core.training.state import STATE, AveragedModel, load_state, save_state
 
@@ -94,7 +95,8 @@ class TrainArgs:
     ones took a fifth of the error under masks in trainings of 200 steps, for 1 to 9 % more on bare faces
     (benchmarks/results)."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of the network; bfloat16 is about 2.5 times faster on CPUs with AMX and on GPUs."""
+    """Arithmetic of the network; bfloat16 is about 2.5 times faster on CPUs with AMX and on GPUs, and 5 times slower on CPUs
+    without AVX-512."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     seed: int = 0
@@ -139,6 +141,8 @@ class TrainingRun:
         _check(args)
         self.args = args
         self.device = pick_device(args.device)
+        if args.precision == "bfloat16" and emulates_bfloat16(self.device):
+            print("note: --precision bfloat16: this CPU only emulates it, several times slower than --precision float32")
         torch.manual_seed(args.seed)
         self.clips = [clip for spec in args.data for clip in _load(spec)]
         self.validation = {spec: _load(spec) for spec in args.val}
