@@ -32,10 +32,12 @@ from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, che
 from srn_core.geometry import crop_map
 from srn_core.occluders import add_square, noise_keys
 from srn_core.tracker import Tracker
+from srn_core.training.args import TrainArgs, check_batch, refuse_masked
 from srn_core.training.augment import PlacedOccluders, TrainingBatch, draw_batch
 from srn_core.training.occlusion import SQUARE_SHARE
 from srn_core.training.state import STATE, check_state
-from srn_core.training.train import Faces, TrainArgs, TrainingRun, check_batch, detection_nme, refuse_masked, run_to_end
+from srn_core.training.train import TrainingRun, run_to_end
+from srn_core.training.validation import Faces, detection_nme
 from srn_gym.rules import Mode
 
 # Fine-tuned weights may lose this share of the clean accuracy before they are turned down.

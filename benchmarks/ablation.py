@@ -34,11 +34,12 @@ from srn_core.errors import UserError, command
 from srn_core.model import SRN
 from srn_core.run_clips import Mode
 from srn_core.tracker import Tracker
+from srn_core.training.args import TrainArgs, refuse_masked
 from srn_core.training.augment import Occlusion
 from srn_core.training.optimiser import SHORT_LR, SHORT_MUON_LR
 from srn_core.training.start import starting_model
 from srn_core.training.state import STATE
-from srn_core.training.train import TrainArgs, refuse_masked, train
+from srn_core.training.train import train
 
 Part = Literal[
     "full", "relation=off", "relation=embedded_gaussian", "maps=off", "groups=off", "outputs=own", "outputs=off",

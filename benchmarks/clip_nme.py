@@ -12,7 +12,7 @@ from srn_core.errors import UserError
 from srn_core.evaluate import Evaluation, evaluate
 from srn_core.run_clips import Mode
 from srn_core.tracker import Start, Tracker
-from srn_core.training.train import refuse_masked
+from srn_core.training.args import refuse_masked
 
 MASKED_SCHEME = "68"
 

@@ -42,8 +42,9 @@ from srn_core.checkpoint import (
 )
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
 from srn_core.tracker import Tracker
+from srn_core.training.args import TrainArgs, refuse_masked
 from srn_core.training.state import STATE
-from srn_core.training.train import TrainArgs, refuse_masked, train
+from srn_core.training.train import train
 from srn_gym.rules import Mode
 
 Arm = Literal["none", "rsf", "hofs", "mixed", "rounds", "greedy", "optimal"]

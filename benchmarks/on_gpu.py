@@ -41,8 +41,9 @@ from srn_core.data import load_clips
 from srn_core.errors import UserError, command
 from srn_core.evaluate import evaluate
 from srn_core.tracker import Tracker
+from srn_core.training.args import TrainArgs, refuse_masked
 from srn_core.training.state import STATE
-from srn_core.training.train import TrainArgs, TrainingRun, refuse_masked, run_to_end
+from srn_core.training.train import TrainingRun, run_to_end
 
 Part = Literal["parity", "throughput", "train", "evaluate"]
 PARTS: tuple[Part, ...] = ("parity", "throughput", "train", "evaluate")

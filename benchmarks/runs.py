@@ -12,7 +12,7 @@ import tyro
 
 from srn_core.checkpoint import read_json, write_json
 from srn_core.errors import UserError
-from srn_core.training.train import TrainArgs
+from srn_core.training.args import TrainArgs
 
 SETTINGS = "settings.json"
 

@@ -20,8 +20,9 @@ from srn_core import SRN, SRNConfig
 from srn_core.data import Clip, load_clips
 from srn_core.run_clips import RunOptions, run_clips
 from srn_core.tracker import Tracker
+from srn_core.training.args import TrainArgs
 from srn_core.training.augment import draw_batch
-from srn_core.training.train import TrainArgs, TrainingRun
+from srn_core.training.train import TrainingRun
 
 Preset = Literal["small", "paper"]
 

@@ -13,7 +13,8 @@ from srn_core.data.sheet import DataArgs, show_data
 from srn_core.errors import command
 from srn_core.evaluate_command import EvaluateArgs, evaluate_command
 from srn_core.track_video import TrackArgs, track_video
-from srn_core.training.train import TrainArgs, train
+from srn_core.training.args import TrainArgs
+from srn_core.training.train import train
 
 Command = (
     Annotated[TrainArgs, tyro.conf.subcommand("train")]

@@ -22,9 +22,10 @@ from srn_core.data import load_clips
 from srn_core.data.clip import Clip, continuous
 from srn_core.errors import UserError
 from srn_core.tracker import Tracker
+from srn_core.training.args import TrainArgs
 from srn_core.training.augment import PlacedOccluders, draw_batch
 from srn_core.training.pool import FacePool
-from srn_core.training.train import TrainArgs, train
+from srn_core.training.train import train
 from srn_gym.dynamics import OcclusionGame
 
 

@@ -24,8 +24,8 @@ from srn_core.errors import UserError
 from srn_core.evaluate import evaluate
 from srn_core.tracker import Tracker
 from srn_core.training import train as train_module
+from srn_core.training.args import TrainArgs
 from srn_core.training.state import STATE
-from srn_core.training.train import TrainArgs
 
 OVERRIDES = (
     *(f"{key}={getattr(TINY, key)}" for key in ("image_size", "patch_size", "steps", "memory_dim", "map_dim", "group_dim")),

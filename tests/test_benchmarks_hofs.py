@@ -18,7 +18,7 @@ from benchmarks.hofs_measure import SETS
 from benchmarks.hofs_report import comparable, page, summarise
 from srn_core.checkpoint import load_card
 from srn_core.errors import UserError
-from srn_core.training.train import TrainArgs
+from srn_core.training.args import TrainArgs
 
 
 def tiny_args(clip_spec: str, base: str | None, out: Path, **changes) -> HofsArgs:

@@ -21,7 +21,7 @@ from benchmarks.timing import Row, arithmetic, measure
 from srn_core.checkpoint import load_pretrained, load_tensors
 from srn_core.data import load_clips
 from srn_core.errors import UserError
-from srn_core.training.train import TrainArgs
+from srn_core.training.args import TrainArgs
 from srn_gym.games import load_game
 
 CPU = torch.device("cpu")

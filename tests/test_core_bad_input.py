@@ -14,7 +14,8 @@ from srn_core.data.clip import read_image
 from srn_core.errors import UserError
 from srn_core.model.mean_shape import MEAN_SHAPES
 from srn_core.packing import load_to_pack, write_pack
-from srn_core.training.train import TrainArgs, train
+from srn_core.training.args import TrainArgs
+from srn_core.training.train import train
 
 FACE = 80 * np.array(MEAN_SHAPES["68"]) + 100
 Complaint = Callable[..., str]

@@ -20,11 +20,12 @@ from srn_core.evaluate import evaluate
 from srn_core.geometry import boxes_in_crop, crop_image, crop_map, from_box_units
 from srn_core.metrics import nme, normaliser_length
 from srn_core.model.hourglass import Hourglass, gaussian_prior, soft_argmax
+from srn_core.training.args import TrainArgs
 from srn_core.training.augment import TrainingBatch, draw_batch
 from srn_core.training.losses import cascade_loss
 from srn_core.training.pool import FacePool
 from srn_core.training.start import starting_model
-from srn_core.training.train import TrainArgs, TrainingRun, train
+from srn_core.training.train import TrainingRun, train
 
 OVERRIDES = tuple(
     f"{key}={getattr(TINY, key)}" for key in ("image_size", "patch_size", "steps", "memory_dim", "map_dim", "group_dim")

@@ -22,7 +22,8 @@ from srn_core.errors import UserError
 from srn_core.evaluate import evaluate
 from srn_core.landmarks import SCHEMES
 from srn_core.model.mean_shape import MEAN_SHAPES
-from srn_core.training.train import TrainArgs, TrainingRun
+from srn_core.training.args import TrainArgs
+from srn_core.training.train import TrainingRun
 
 SIDE = 120
 FACES = {name: 60 * np.array(shape) + 60 for name, shape in MEAN_SHAPES.items()}

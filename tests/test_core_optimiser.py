@@ -9,8 +9,9 @@ from torch import Tensor
 
 from srn_core.model import SRN
 from srn_core.training import optimiser
+from srn_core.training.args import TrainArgs
 from srn_core.training.optimiser import make_optimisers, step_all
-from srn_core.training.train import TrainArgs, TrainingRun
+from srn_core.training.train import TrainingRun
 
 MUON_LR = 1e-2
 

@@ -17,10 +17,11 @@ from srn_core.errors import UserError
 from srn_core.geometry import crop_map
 from srn_core.model.mean_shape import MEAN_SHAPES
 from srn_core.training import train as train_module
+from srn_core.training.args import TrainArgs
 from srn_core.training.augment import draw_batch
 from srn_core.training.occlusion import masklike_occluders, varied_occluders
 from srn_core.training.pool import FacePool
-from srn_core.training.train import TrainArgs, train
+from srn_core.training.train import train
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,120 @@
+"""The command line of ``srn train``, and its checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from srn_core.data import parse_spec
+from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers
+from srn_core.tracker import Start
+from srn_core.training.augment import Occlusion
+from srn_core.training.losses import Loss
+from srn_core.training.state import STATE
+
+LIMITS = {
+    **dict.fromkeys(("steps", "batch", "sequence", "val_every"), COUNT),
+    **dict.fromkeys(("sequence_every", "warmup", "muon_lr"), NOT_NEGATIVE),
+    "seed": (0, 2**63 - 1),
+    "lr": POSITIVE,
+    "ema": SHARE,
+}
+
+
+@dataclass(frozen=True)
+class TrainArgs:
+    """Train an SRN detector and tracker on clips."""
+
+    data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
+    """Data spec to train on; repeat for several. An untrained model takes its landmark scheme from the first."""
+    out: Path
+    """Folder of the run: model, card, resumable state, TensorBoard logs."""
+    val: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Data spec to validate on; repeat for several. The weights with the lowest mean NME over them are kept."""
+    preset: Literal["small", "paper"] = "small"
+    """Architecture: small (112 px, 5.2 M parameters) or paper (224 px, 20.8 M)."""
+    config_override: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """KEY=VALUE in place of the architecture's (a field of SRNConfig): relation=off, maps=off ...; repeat for several."""
+    init: str | None = None
+    """Checkpoint (name or folder) to start from; its architecture is used instead of the preset."""
+    steps: int = 10000
+    """Optimiser steps."""
+    batch: int = 64
+    """Faces a step; a sequence of T frames counts T."""
+    sequence: int = 4
+    """Frames of a training sequence (eq. 13)."""
+    sequence_every: int = 3
+    """Every n-th step trains on sequences, the others on single faces; 0: never."""
+    start: Start = "mean"
+    """Where the cascade starts on a sequence. mean: on each frame at the model's own initial shape; previous: from the second
+    frame on near the landmarks found before, for a tracker that is used with --start previous; that shakes no less on video
+    and errs more (benchmarks/results)."""
+    lr: float = 1e-3
+    """Peak learning rate of Adam; linear warm-up, then a cosine to zero. The paper has 5e-4, times 0.95 every
+    1,000 of 100,000 steps, and averages with 0.9999."""
+    muon_lr: float = 0.0
+    """Peak learning rate of Muon, which trains the large weight matrices; 0: Adam trains all. 1e-2, with --lr 2e-3, is
+    better in trainings of some hundred steps."""
+    warmup: int = 300
+    """Steps of warm-up."""
+    ema: float = 0.999
+    """Decay of the averaged weights, which are evaluated and saved."""
+    loss: Loss = "l2"
+    """What is minimised: l2 (eq. 8), or a function of each coordinate's error in units of the normaliser. In trainings of
+    some hundred steps none of the three others was better, bare or masked (benchmarks/results)."""
+    occlusion: Occlusion = "varied"
+    """Occluders drawn on training faces: none, the paper's noise square, varied shapes and fillings, or these and masklike
+    polygons over mouth and nose, after which a test on masked faces is no test of the unseen. Against the square, varied
+    ones took a fifth of the error under masks in trainings of 200 steps, for 1 to 9 % more on bare faces
+    (benchmarks/results)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Arithmetic of the network; bfloat16 is about 2.5 times faster on CPUs with AMX and on GPUs, and 5 times slower on CPUs
+    without AVX-512."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    seed: int = 0
+    """Seeds weights and batches."""
+    val_every: int = 500
+    """Steps between validations, which also write the resumable state."""
+    resume: bool = False
+    """Go on from the state in --out."""
+    allow_masked: bool = False
+    """Take specs with masked=1: masks are for evaluation, and a tracker that trained on them cannot show robustness."""
+
+
+def refuse_masked(specs: Iterable[str], remedy: str = "leave masked=1 out") -> None:
+    """Masked faces are for evaluation: a tracker that has seen them cannot show robustness to what it never saw.
+
+    Raises:
+        UserError: one of the data specs has masked=1.
+    """
+    for spec in specs:
+        if parse_spec(spec).masked:
+            raise UserError(f"data spec '{spec}': masked faces are for evaluation; {remedy}")
+
+
+def check_batch(batch: int, sequence: int) -> None:
+    """Raise a :class:`UserError` where sequences do not fill a batch."""
+    if batch % sequence:
+        raise UserError(f"--batch {batch} --sequence {sequence}: the batch must be a multiple of the sequence")
+
+
+def check_train_args(args: TrainArgs) -> None:
+    """Raise a :class:`UserError` where the arguments cannot be trained with, before anything is read."""
+    if not args.data:
+        raise UserError("no --data; expected at least one data spec, KIND:PATH?key=value")
+    if args.resume and not (args.out / STATE).is_file():
+        raise UserError(f"{args.out / STATE}: nothing to resume; expected the folder of a run that was stopped")
+    if args.out.is_file():
+        raise UserError(f"--out {args.out}: is a file; expected the name of a folder")
+    if not args.resume and (args.out / STATE).is_file():
+        raise UserError(f"{args.out}: holds a run already; add --resume to go on with it, or give another --out")
+    check_numbers(args, LIMITS)
+    if args.sequence_every:
+        check_batch(args.batch, args.sequence)
+    if not args.allow_masked:
+        refuse_masked((*args.data, *args.val), "leave masked=1 out, or add --allow-masked")
