@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -147,6 +148,17 @@ def spec_label(spec: str) -> str:
     """
     head, _, query = spec.partition("?")
     return " ".join([head.partition(":")[0], *filter(None, query.split("&"))])
+
+
+def spec_labels(specs: Iterable[str]) -> dict[str, str]:
+    """Each spec's label, or the spec itself where another's label is the same.
+
+    >>> list(spec_labels(["demo?split=val", "ytf68:a?split=val", "ytf68:b?split=val"]).values())
+    ['demo split=val', 'ytf68:a?split=val', 'ytf68:b?split=val']
+    """
+    labels = {spec: spec_label(spec) for spec in specs}
+    counts = Counter(labels.values())
+    return {spec: label if counts[label] == 1 else spec for spec, label in labels.items()}
 
 
 def load_clips(text: str) -> ClipSet:

@@ -21,7 +21,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from srn_core.checkpoint import pick_device, plain, save_pretrained
-from srn_core.data import load_clips, spec_label
+from srn_core.data import load_clips, spec_labels
 from srn_core.data.clip import Clip
 from srn_core.errors import UserError
 from srn_core.model import SRN
@@ -119,8 +119,8 @@ class TrainingRun:
         averaged = self.averaged()
         tracker = Tracker(averaged, str(self.device))
         errors = {spec: detection_nme(tracker, faces) for spec, faces in self.faces.items()}
-        for spec, error in errors.items():
-            self.writer.add_scalar(f"val/nme_percent/{spec_label(spec)}", error, step)
+        for spec, label in spec_labels(errors).items():
+            self.writer.add_scalar(f"val/nme_percent/{label}", errors[spec], step)
         mean = float(np.mean(list(errors.values()))) if errors else math.inf
         if mean <= self.best:
             self.best = mean
