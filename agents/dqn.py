@@ -20,7 +20,6 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-import tyro
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
@@ -28,6 +27,7 @@ from agents.evaluate import check_evaluation, evaluate_run, evaluation_of
 from agents.learner import Learner
 from agents.replay import MAX_N_STEP, TRANSITION, NStep
 from agents.run_files import load_run, save_run, start_run_dir
+from srn_core.command_line import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, check_numbers, command
 from srn_gym.episodes import Episodes
 from srn_gym.games import load_game
@@ -186,7 +186,7 @@ def epsilon_at(step: int, args: DQNArgs) -> np.ndarray:
 
 @command
 def main() -> None:
-    args = tyro.cli(DQNArgs, description=__doc__)
+    args = read_options(DQNArgs, __doc__)
     check_evaluation(args)
     run_dir = train(args)
     if args.eval_episodes:

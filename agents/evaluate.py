@@ -16,7 +16,6 @@ if __package__ in (None, ""):
     # Run as a file, the folder above is not on the path unless the package is installed.
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import tyro
 
 from agents.policies import NAMES, Policy, named_policy
 from agents.rollout import Rollout, play
@@ -24,6 +23,7 @@ from agents.run_files import load_policy
 from agents.summary import CEILING, OPTIMUM, REFERENCE, episode_rows, print_summary, summarise
 from agents.video import check_ending, write_episode
 from srn_core.checkpoint import check_writable, write_json
+from srn_core.command_line import read_options
 from srn_core.data import load_clips
 from srn_core.errors import COUNT, NOT_NEGATIVE, check_numbers, command
 from srn_gym.dynamics import OcclusionGame
@@ -141,7 +141,7 @@ def _rows(game: OcclusionGame, rollouts: Mapping[str, Rollout]) -> list[dict[str
 
 @command
 def main() -> None:
-    args = tyro.cli(EvaluateArgs, description=__doc__)
+    args = read_options(EvaluateArgs, __doc__)
     for path in filter(None, (args.json, args.video)):
         check_writable(path)
     if args.video:

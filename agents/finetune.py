@@ -27,6 +27,7 @@ from agents.evaluate import sibling_split
 from agents.run_files import check_tracker
 from agents.synthesize import PlacedOcclusion, Placement, derived_seed, placements, save_clips, trained_dqn
 from srn_core.checkpoint import CARD, load_card, load_pretrained, load_tensors, save_pretrained
+from srn_core.command_line import read_options
 from srn_core.data import load_clips
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
 from srn_core.geometry import crop_map
@@ -259,7 +260,7 @@ def _report(card: dict[str, Any]) -> None:
 
 @command
 def main() -> None:
-    finetune(tyro.cli(FinetuneArgs, description=__doc__))
+    finetune(read_options(FinetuneArgs, __doc__))
 
 
 if __name__ == "__main__":

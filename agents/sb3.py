@@ -20,12 +20,12 @@ if __package__ in (None, ""):
     # Run as a file, the folder above is not on the path unless the package is installed.
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import tyro
 
 from agents.evaluate import check_evaluation, evaluate_run, evaluation_of
 from agents.run_files import start_run_dir
 from agents.sb3_extra import find_algorithm, require
 from agents.sb3_hparams import SHIPPED, Hparams, read_hparams
+from srn_core.command_line import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, check_numbers, command
 from srn_gym.rules import Observation, TrainingRules
 
@@ -113,7 +113,7 @@ def chosen_hparams(args: SB3Args) -> Hparams:
 
 @command
 def main() -> None:
-    args = tyro.cli(SB3Args, description=__doc__)
+    args = read_options(SB3Args, __doc__)
     check_evaluation(args)
     run_dir = train(args)
     if args.eval_episodes:

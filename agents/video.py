@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
 from agents.rollout import Rollout
 from srn_core.checkpoint import write_atomically
 from srn_core.errors import UserError
+from srn_core.video_file import write_video
 from srn_gym.dynamics import OcclusionGame
 from srn_gym.episodes import Episodes
 from srn_gym.render import draw_env
@@ -41,12 +41,4 @@ def write_episode(game: OcclusionGame, rollout: Rollout, episode: int, path: Pat
     """Write an episode as ``.mp4``, atomically."""
     check_ending(path)
     pictures = episode_pictures(game, rollout, episode)
-    height, width = pictures[0].shape[:2]
-
-    def write(temporary: Path) -> None:
-        writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (width, height))
-        for picture in pictures:
-            writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-        writer.release()
-
-    write_atomically(path, write)
+    write_atomically(path, lambda temporary: write_video(temporary, pictures, FPS))

@@ -30,6 +30,7 @@ from benchmarks.ablation_report import plot_figures, print_figures, summarise
 from benchmarks.clip_nme import check_measurable, clean_and_masked
 from benchmarks.runs import check_settings, option_words, training_command
 from srn_core.checkpoint import load_pretrained, plain, plain_defaults, read_json, write_json
+from srn_core.command_line import read_options
 from srn_core.errors import UserError, command
 from srn_core.model import SRN
 from srn_core.run_clips import Mode
@@ -174,7 +175,7 @@ def _filled_in(args: AblationArgs) -> AblationArgs:
 
 @command
 def main() -> None:
-    ablation(tyro.cli(AblationArgs, description=__doc__))
+    ablation(read_options(AblationArgs, __doc__))
 
 
 if __name__ == "__main__":

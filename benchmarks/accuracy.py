@@ -18,10 +18,10 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-import tyro
 from rich.console import Console
 
 from srn_core.checkpoint import write_json, write_text
+from srn_core.command_line import read_options
 from srn_core.data import load_clips
 from srn_core.errors import UserError, command
 from srn_core.evaluate import Evaluation, evaluate
@@ -150,7 +150,7 @@ def _page(name: str, args: AccuracyArgs, sets: list[FaceSet], records: list[dict
 
 @command
 def main() -> None:
-    accuracy(tyro.cli(AccuracyArgs, description=__doc__))
+    accuracy(read_options(AccuracyArgs, __doc__))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ if __package__ in (None, ""):
     # Run as a file, the folder above is not on the path unless the package is installed.
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import tyro
 from tqdm import tqdm
 
 from agents.dqn import DQNArgs
@@ -44,6 +43,7 @@ from benchmarks.learners import job_defaults, job_settings, make_jobs, run_job
 from benchmarks.plots import plot_curves, plot_improvement, plot_places, plot_policies, plot_profiles
 from benchmarks.runs import check_settings, option_words
 from srn_core.checkpoint import plain, write_json
+from srn_core.command_line import read_options
 from srn_core.data import spec_label
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
 from srn_gym.rules import GameRules, rules_of
@@ -182,7 +182,7 @@ def _read_learners(args: CompareArgs) -> list[LearnerSpec]:
 
 @command
 def main() -> None:
-    compare(tyro.cli(CompareArgs, description=__doc__))
+    compare(read_options(CompareArgs, __doc__))
 
 
 if __name__ == "__main__":

@@ -16,12 +16,11 @@ if __package__ in (None, ""):
 
 import shutil
 
-import tyro
-
 from agents.dqn import DQNArgs, train
 from agents.evaluate import EvaluateArgs, evaluate
 from agents.video import write_episode
 from benchmarks.compare_policies import CompareArgs, compare
+from srn_core.command_line import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, check_numbers, command
 
 
@@ -60,7 +59,7 @@ def demo(args: DemoArgs) -> None:
 
 @command
 def main() -> None:
-    demo(tyro.cli(DemoArgs, description=__doc__))
+    demo(read_options(DemoArgs, __doc__))
 
 
 if __name__ == "__main__":

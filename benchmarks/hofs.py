@@ -40,6 +40,7 @@ from srn_core.checkpoint import (
     write_json,
     write_text,
 )
+from srn_core.command_line import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
 from srn_core.tracker import Tracker
 from srn_core.training.args import TrainArgs, refuse_masked
@@ -246,7 +247,7 @@ def _filled_in(args: HofsArgs) -> HofsArgs:
 
 @command
 def main() -> None:
-    hofs(tyro.cli(HofsArgs, description=__doc__))
+    hofs(read_options(HofsArgs, __doc__))
 
 
 if __name__ == "__main__":

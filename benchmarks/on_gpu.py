@@ -37,6 +37,7 @@ from srn_core.checkpoint import (
     save_pretrained,
     write_json,
 )
+from srn_core.command_line import read_options
 from srn_core.data import load_clips
 from srn_core.errors import UserError, command
 from srn_core.evaluate import evaluate
@@ -210,7 +211,7 @@ def _checked(args: OnGpuArgs) -> OnGpuArgs:
 
 @command
 def main() -> None:
-    on_gpu(tyro.cli(OnGpuArgs, description=__doc__))
+    on_gpu(read_options(OnGpuArgs, __doc__))
 
 
 if __name__ == "__main__":

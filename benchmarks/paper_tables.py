@@ -17,7 +17,6 @@ if __package__ in (None, ""):
     # Run as a file, the folder above is not on the path unless the package is installed.
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import tyro
 
 from benchmarks.paper_measure import MEASURES
 from benchmarks.paper_numbers import TABLES
@@ -26,6 +25,7 @@ from benchmarks.paper_runs import ablation_rows, hofs_rows
 from benchmarks.paper_setup import Setup, count_parameters
 from benchmarks.runs import option_words
 from srn_core.checkpoint import write_json, write_text
+from srn_core.command_line import read_options
 from srn_core.errors import UserError, command
 from srn_core.tracker import load_tracker
 
@@ -113,7 +113,7 @@ def _check(args: PaperTablesArgs) -> None:
 
 @command
 def main() -> None:
-    paper_tables(tyro.cli(PaperTablesArgs, description=__doc__))
+    paper_tables(read_options(PaperTablesArgs, __doc__))
 
 
 if __name__ == "__main__":

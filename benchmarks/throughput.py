@@ -18,7 +18,6 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
-import tyro
 from rich.console import Console
 from rich.table import Table
 
@@ -35,6 +34,7 @@ from benchmarks.speed_tracker import (
 )
 from benchmarks.timing import Row, describe_machine, peak_memory_mib
 from srn_core.checkpoint import load_pretrained, pick_device, plain, write_json
+from srn_core.command_line import read_options
 from srn_core.data import load_clips
 from srn_core.errors import UserError, command
 
@@ -148,7 +148,7 @@ def _number(value: float | None) -> str:
 
 @command
 def main() -> None:
-    throughput(tyro.cli(ThroughputArgs, description=__doc__))
+    throughput(read_options(ThroughputArgs, __doc__))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-import tyro
 from rich.console import Console
 from rich.table import Table
 
@@ -40,6 +39,7 @@ from benchmarks.learner_specs import ARGUMENTS, SB3_PREFIX, read_learner
 from benchmarks.learners import job_defaults, job_settings, make_jobs, run_job
 from benchmarks.runs import check_settings, option_words
 from srn_core.checkpoint import plain, read_json, write_json
+from srn_core.command_line import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
 from srn_gym.games import load_game
 from srn_gym.rules import GameRules, rules_of
@@ -173,7 +173,7 @@ def print_rows(rows: list[dict[str, Any]], title: str) -> None:
 
 @command
 def main() -> None:
-    tune(tyro.cli(TuneArgs, description=__doc__))
+    tune(read_options(TuneArgs, __doc__))
 
 
 if __name__ == "__main__":

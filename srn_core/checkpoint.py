@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,10 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     try:
         write(temporary)
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename not in (None, str(temporary)):
+            raise
+        raise UserError(f"{path}: {error.strerror or error}; expected a place with room that can be written to") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -42,6 +46,22 @@ def check_writable(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         raise UserError(f"{path}: is a folder; expected the name of a file to write")
+
+
+def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None] = ()) -> None:
+    """Make the folders of the files that a command will write; None is left out.
+
+    Raises:
+        UserError: one of them is also read, is written twice, or is a folder.
+    """
+    taken = {path.resolve() for path in inputs if path is not None}
+    for path in outputs:
+        if path is None:
+            continue
+        if path.resolve() in taken:
+            raise UserError(f"{path}: is read by this command, or given for another of its files; give another name")
+        taken.add(path.resolve())
+        check_writable(path)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import cv2
 import tyro
 
+from srn_core.command_line import read_options
 from srn_core.data.sheet import DataArgs, show_data
 from srn_core.errors import command
 from srn_core.evaluate_command import EvaluateArgs, evaluate_command
@@ -36,7 +37,7 @@ def main() -> None:
     # OpenCV and FFmpeg report broken files on stderr by themselves, beside the one line that names the file.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    args = tyro.cli(Command, prog="srn", description=main.__doc__)
+    args = read_options(Command, main.__doc__, prog="srn")
     RUN[type(args)](args)
 
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from srn_core.checkpoint import check_writable, load_pretrained, write_json
+from srn_core.checkpoint import check_outputs, load_pretrained, write_json
 from srn_core.data import load_clips, parse_spec
 from srn_core.errors import UserError
 from srn_core.evaluate import Evaluation, Points, evaluate, evaluate_predictions
@@ -38,7 +38,9 @@ class EvaluateArgs:
     boxes: Boxes = "annotation"
     """Face boxes from the annotation, or from the landmarks found on the frame before (needs --mode track)."""
     start: Start = "mean"
-    """Initial shape: the mean shape in the box, or the landmarks found on the frame before (needs --mode track)."""
+    """Where the cascade starts. mean: at the model's own initial shape (the mean shape in the box, or what its hourglass
+    finds); previous: at the landmarks found on the frame before (needs --mode track; with --boxes tracked nothing holds such a
+    tracker on the face, and it drifts off)."""
     steps: int | None = None
     """K, cascade steps a frame; the checkpoint's own where not given."""
     mirror: bool = False
@@ -119,8 +121,7 @@ def _check(args: EvaluateArgs) -> None:
         raise UserError(f"--batch-size {args.batch_size}; expected at least 1")
     if args.plot and args.plot.suffix.lower() not in PLOT_ENDINGS:
         raise UserError(f"--plot {args.plot}: unknown ending; expected one of {', '.join(PLOT_ENDINGS)}")
-    for path in filter(None, (args.json, args.plot, args.rows)):
-        check_writable(path)
+    check_outputs((args.json, args.plot, args.rows), (args.predictions,))
 
 
 def _check_predictions(args: EvaluateArgs, run: RunOptions) -> None:

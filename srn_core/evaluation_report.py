@@ -26,7 +26,7 @@ _LABELS = {
     "n_points": "points a face",
     "mode": "mode",
     "boxes": "boxes",
-    "start": "initial shape",
+    "start": "start (mean: the model's own)",
     "steps": "cascade steps",
     "mirror": "mirror averaging",
     "box_source": "box source",

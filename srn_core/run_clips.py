@@ -30,7 +30,8 @@ class RunOptions:
             at cuts.
         start: the cascade's initial shape: ``mean``, the model's own (the mean shape in the box, or its hourglass's);
             ``previous``, the landmarks found on the frame before as long as they fit the face box, and the model's own at
-            cuts.
+            cuts. Boxes that are tracked fit always, so that nothing holds such a tracker on the face: srn-small drifts off
+            within seconds (16.7 % against 2.7 % over 60 frames of unseen video).
         steps: K; the model's own where None.
         mirror: average with the mirror image (``detect`` alone).
     """

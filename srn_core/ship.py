@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from srn_core.checkpoint import CARD, SHIPPED, load_card, load_pretrained, read_json, save_pretrained
+from srn_core.command_line import read_options
 from srn_core.errors import UserError, command
 
 LICENCE = (
@@ -40,7 +39,7 @@ class ShipArgs:
 
 @command
 def main() -> None:
-    args = tyro.cli(ShipArgs, description=__doc__)
+    args = read_options(ShipArgs, __doc__)
     metrics = read_json(args.metrics)
     records = _portable(metrics if isinstance(metrics, list) else [metrics], args.data_root)
     kept = (
@@ -77,6 +76,8 @@ def _stages(run: Path | str) -> list[dict[str, Any]]:
     card = {key: value for key, value in load_card(run).items() if key != "config"}
     if "stages" in card:
         return list(card["stages"])
+    if "finetuning" in card:
+        raise UserError(f"{run}: was made by agents/finetune.py; expected a run of srn train, whose commands the card can name")
     earlier = card["arguments"]["init"]
     return [*(_stages(earlier) if earlier else []), card]
 

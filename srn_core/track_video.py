@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import cv2
 import numpy as np
 import tyro
 from rich.console import Console
 from tqdm import tqdm
 
-from srn_core.checkpoint import check_writable, load_pretrained, write_atomically, write_json
+from srn_core.checkpoint import check_outputs, load_pretrained, write_atomically, write_json
 from srn_core.data.boxes import following_box
 from srn_core.data.clip import VideoFrames
 from srn_core.detectors import Detector, load_detector
@@ -23,8 +22,8 @@ from srn_core.drawing import draw_box, draw_landmarks
 from srn_core.errors import UserError
 from srn_core.geometry import box_overlap
 from srn_core.tracker import Tracker
+from srn_core.video_file import CODECS, write_video
 
-CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 # Frames after which a detector looks again, and the overlap (intersection over union) by which a face is the tracked one.
 LOOK_AGAIN, SAME_FACE = 10, 0.2
 
@@ -110,10 +109,7 @@ def track_video(args: TrackArgs) -> None:
     """The command ``srn track``."""
     if args.out.suffix.lower() not in CODECS:
         raise UserError(f"--out {args.out}: unknown ending; expected one of {', '.join(CODECS)}")
-    if args.out.resolve() == args.video.resolve():
-        raise UserError(f"--out {args.out}: is the video that is read; give another name")
-    for path in filter(None, (args.out, args.json)):
-        check_writable(path)
+    check_outputs((args.out, args.json), (args.video,))
     find = _face_finder(args)
     tracker = Tracker(load_pretrained(args.checkpoint), args.device)
     video = VideoFrames(args.video)
@@ -152,25 +148,6 @@ def read_to_end(video: VideoFrames) -> Iterator[np.ndarray]:
                 tqdm.write(f"warning: {video.path}: only {t} of {video.count()} frames can be decoded", file=sys.stderr)
             return
         yield frame
-
-
-def write_video(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
-    """Write RGB frames of one size as they come.
-
-    Raises:
-        UserError: OpenCV cannot write such a file here.
-    """
-    writer = cv2.VideoWriter()
-    try:
-        for frame in frames:
-            height, width = frame.shape[:2]
-            if not writer.isOpened() and not writer.open(
-                str(path), cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()]), fps, (width, height)
-            ):
-                raise UserError(f"{path.suffix} video of {width} x {height} px: OpenCV has no encoder for it here; try .avi")
-            writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-    finally:
-        writer.release()
 
 
 def parse_box(text: str) -> np.ndarray:

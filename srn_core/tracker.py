@@ -123,10 +123,12 @@ class Tracker:
             ``(N, L, 2)`` float32 landmarks, image pixels.
 
         Raises:
-            ValueError: boxes of another shape, without extent, or not finite.
+            ValueError: images or boxes of another shape or type, another number of them, or boxes without extent.
         """
         boxes = _read_boxes(boxes, 2)
-        crops = [crop_image(image, box, self.crop) for image, box in zip(images, boxes, strict=True)]
+        if len(images) != len(boxes):
+            raise ValueError(f"{len(images)} images, {len(boxes)} boxes; expected one box an image")
+        crops = [crop_image(_read_image(image), box, self.crop) for image, box in zip(images, boxes, strict=True)]
         if not crops:
             return np.zeros((0, self.scheme.num_landmarks, 2), np.float32)
         return self.detect_crops(np.stack(crops), boxes, steps=steps, mirror=mirror)
@@ -168,7 +170,7 @@ class Tracker:
             ``(L, 2)`` float32 landmarks, frame pixels.
 
         Raises:
-            ValueError: fewer boxes than frames, or one of another shape, without extent, or not finite.
+            ValueError: fewer boxes than frames, or a frame or box as :meth:`detect` does not take it.
         """
         if isinstance(boxes, list | tuple) and np.ndim(boxes) == 1:
             boxes = np.array(boxes)
@@ -182,7 +184,7 @@ class Tracker:
                 if (following := next(given, None)) is None:
                     raise ValueError("boxes: fewer than frames; expected one box (4,), or one a frame")
                 current = _read_boxes(following, 1)
-            images, places = self._tensors(crop_image(frame, current, self.crop)[None], current[None])
+            images, places = self._tensors(crop_image(_read_image(frame), current, self.crop)[None], current[None])
             mapping, shape = crop_map(current[None], self.crop), None
             if start == "previous" and found is not None:
                 shape = starts_from(self, found[None], current[None], self.initial_shape(images, places))
@@ -195,6 +197,14 @@ class Tracker:
     def _tensors(self, crops: np.ndarray, boxes: np.ndarray) -> tuple[Tensor, Tensor]:
         images = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2)
         return images, torch.from_numpy(boxes_in_crop(boxes, self.crop)).to(self.device)
+
+
+def _read_image(image: Any) -> np.ndarray:
+    """A picture ``(H, W, 3)`` uint8, after a check: one in 0..1 would give landmarks, and wrong ones."""
+    read = np.asarray(image)
+    if read.ndim != 3 or read.shape[2] != 3 or read.dtype != np.uint8:
+        raise ValueError(f"image of shape {read.shape} and type {read.dtype}; expected (H, W, 3) uint8 RGB")
+    return read
 
 
 def _read_boxes(boxes: Any, ndim: int) -> np.ndarray:

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 
 import cv2
 import numpy as np
-import tyro
 
+from srn_core.command_line import read_options
 from srn_core.errors import command
 from srn_gym.env import OcclusionSynthesisEnv
 from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER
@@ -99,7 +99,7 @@ def _picture(env: OcclusionSynthesisEnv) -> np.ndarray:
 
 @command
 def main() -> None:
-    args = tyro.cli(PlayArgs, description=__doc__)
+    args = read_options(PlayArgs, __doc__)
     remedy = "run it where windows can be opened"
     require_display("srn_gym.play", remedy)
     env = OcclusionSynthesisEnv(**asdict(args), render_mode="rgb_array")

@@ -247,7 +247,9 @@ def test_track_does_not_write_over_what_it_reads_nor_after_the_work(
     video = tmp_path / "v.avi"
     video.write_bytes((clip_folder / "001" / "vid.avi").read_bytes())
     track = ("track", video, "--checkpoint", tiny_checkpoint, "--box", "30,30,80,80", "--out")
-    assert "is the video that is read" in complaint(*track, tmp_path / "." / "v.avi")
+    assert "v.avi: is read by this command" in complaint(*track, tmp_path / "." / "v.avi")
+    assert "v.avi: is read by this command" in complaint(*track, tmp_path / "out.mp4", "--json", video)
+    assert "given for another of its files" in complaint(*track, tmp_path / "out.mp4", "--json", tmp_path / "out.mp4")
     assert "is a folder" in complaint(*track, tmp_path / "out.mp4", "--json", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["v.avi"]
 
@@ -261,6 +263,9 @@ def test_missing_video(complaint: Complaint, tiny_checkpoint: str, tmp_path: Pat
 def test_other_options(complaint: Complaint, tiny_checkpoint: str, clip_spec: str, clip_folder: Path, tmp_path: Path) -> None:
     evaluate = ("evaluate", "--checkpoint", tiny_checkpoint)
     assert "--data" in complaint(*evaluate)
+    assert "'foo' for argument '--normaliser'" in complaint(*evaluate, "--data", clip_spec, "--normaliser", "foo")
+    assert "Error parsing --steps" in complaint("train", "--data", clip_spec, "--out", tmp_path / "run", "--steps", "x")
+    assert "--dat" in complaint("train", "--dat", clip_spec, "--out", tmp_path / "run")
     assert "curve.gif" in complaint(*evaluate, "--data", clip_spec, "--plot", tmp_path / "curve.gif")
     assert "--batch-size 0" in complaint(*evaluate, "--data", clip_spec, "--batch-size", 0)
     assert "--mode track" in complaint(*evaluate, "--data", clip_spec, "--boxes", "tracked")
@@ -272,10 +277,12 @@ def test_other_options(complaint: Complaint, tiny_checkpoint: str, clip_spec: st
     for device in ("toaster", "meta", "mps", "cuda:99"):
         assert f"device '{device}'" in complaint(*evaluate, "--data", clip_spec, "--device", device)
     assert f"{tmp_path}: is a folder" in complaint(*evaluate, "--data", clip_spec, "--json", tmp_path)
+    assert "given for another of its files" in complaint(*evaluate, "--data", clip_spec, "--json", "e.json", "--rows", "e.json")
     assert "sheet.txt" in complaint("data", clip_spec, "--sheet", tmp_path / "sheet.txt")
     assert "no data spec" in complaint("data")
     assert "--most 0" in complaint("data", clip_spec, "--most", 0)
     assert f"--out {__file__}: is a file" in complaint("train", "--data", clip_spec, "--out", __file__)
+    assert "holds a checkpoint already" in complaint("train", "--data", clip_spec, "--out", tiny_checkpoint)
     assert "--seed" in complaint("train", "--data", clip_spec, "--out", tmp_path / "run", "--seed", 2**64)
     assert "--quality 101" in complaint("data", clip_spec, "--quality", 101)
     video = clip_folder / "001" / "vid.avi"

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srn_core import ship
-from srn_core.checkpoint import load_card, load_tensors, read_json, save_tensors, write_json
+from srn_core.checkpoint import (
+    load_card,
+    load_pretrained,
+    load_tensors,
+    read_json,
+    save_pretrained,
+    save_tensors,
+    write_json,
+    write_text,
+)
+from srn_core.errors import UserError
+from srn_core.video_file import write_video
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
@@ -54,3 +70,38 @@ def test_the_stages_of_a_run_from_a_shipped_checkpoint_are_all_there(tmp_path: P
     (tmp_path / "model.safetensors").write_bytes(b"")
     stages = ship._stages(tmp_path)
     assert stages[-1] == card and stages[:-1] == load_card("srn-small")["stages"]
+
+
+@contextmanager
+def room_for(count: int) -> Iterator[None]:
+    """Files can grow to ``count`` bytes, as on a disk that is about to be full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (count, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_named_and_leaves_the_old_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    write_text(file, "old")
+    with room_for(1000), pytest.raises(UserError, match=r"a\.txt: File too large; expected a place with room"):
+        write_text(file, "new" * 1000)
+    assert file.read_text() == "old" and list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("ending", ["mp4", "avi"])
+def test_a_video_that_is_cut_off_is_no_success(tmp_path: Path, ending: str) -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (8, 96, 96, 3), np.uint8)
+    write_video(tmp_path / f"whole.{ending}", frames, 10)
+    with room_for(20_000), pytest.raises(UserError, match="8 frames could not be written whole"):
+        write_video(tmp_path / f"cut.{ending}", frames, 10)
+
+
+def test_a_fine_tuned_tracker_is_not_shipped_under_a_command_that_makes_another(tiny_checkpoint: str, tmp_path: Path) -> None:
+    save_pretrained(
+        load_pretrained(tiny_checkpoint), tmp_path / "run", {"arguments": {"init": None}, "finetuning": {"steps": "3"}}
+    )
+    with pytest.raises(UserError, match=r"agents/finetune\.py"):
+        ship._stages(tmp_path / "run")

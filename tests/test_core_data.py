@@ -82,6 +82,24 @@ def test_any_other_text_is_a_user_error_that_repeats_it(text: str) -> None:
         assert spec.kind in ("demo", "synthetic")
 
 
+def test_frames_of_300vw_are_in_the_order_of_their_numbers_padded_or_not(clip_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(clip_folder / "001", tmp_path / "001")
+    for number, file in enumerate(sorted((tmp_path / "001" / "annot").iterdir()), 8):
+        file.rename(file.with_name(f"{number}.pts"))
+    (before,) = load_clips(f"300vw:{clip_folder}?limit=1").clips
+    (after,) = load_clips(f"300vw:{tmp_path}").clips
+    np.testing.assert_array_equal(before.landmarks, after.landmarks)
+
+
+def test_a_video_of_300vw_without_annotation_is_named(clip_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(clip_folder / "001", tmp_path / "001")
+    (tmp_path / "002").mkdir()
+    shutil.copy(clip_folder / "001" / "vid.avi", tmp_path / "002")
+    found = load_clips(f"300vw:{tmp_path}")
+    assert [clip.name for clip in found.clips] == ["001"]
+    assert any("without a folder annot" in note and "002" in note for note in found.notes)
+
+
 def test_300vw_layout(clip_spec: str, clip_folder: Path) -> None:
     clips = load_clips(clip_spec).clips
     assert [(clip.name, len(clip)) for clip in clips] == [("001", 6), ("002", 4), ("003", 5), ("004", 1), ("124", 3)]

@@ -149,3 +149,16 @@ def test_boxes_are_read_in_any_form_and_unusable_ones_are_named() -> None:
             list(tracker.track([image], boxes))
     with pytest.raises(ValueError, match="fewer than frames"):
         list(tracker.track([image, image], np.array([box])))
+
+
+def test_pictures_that_are_not_uint8_rgb_are_named() -> None:
+    tracker = Tracker(seeded(SMALL), "cpu")
+    image, box = np.zeros((90, 110, 3), np.uint8), np.array([20, 10, 80, 75])
+    wrong = ((image / 255, "float64"), (image[..., 0], r"\(90, 110\)"), (np.dstack([image, image[..., :1]]), r"\(90, 110, 4\)"))
+    for picture, message in wrong:
+        with pytest.raises(ValueError, match=rf"image of shape .*{message}.*; expected \(H, W, 3\) uint8 RGB"):
+            tracker.detect([picture], box[None])
+        with pytest.raises(ValueError, match=message):
+            list(tracker.track([picture], box))
+    with pytest.raises(ValueError, match="2 images, 1 boxes; expected one box an image"):
+        tracker.detect([image, image], box)

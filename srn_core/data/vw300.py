@@ -48,7 +48,9 @@ class KeptFrames:
 def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
     """All videos of the split, ordered by number."""
     assert spec.path is not None
-    names = [folder.name for folder in sorted(spec.path.iterdir()) if (folder / "annot").is_dir()]
+    folders = sorted(spec.path.iterdir())
+    names = [folder.name for folder in folders if (folder / "annot").is_dir()]
+    bare = [folder.name for folder in folders if (folder / "vid.avi").is_file() and folder.name not in names]
     official = {name: category for category, listed in CATEGORIES.items() for name in listed.split()}
     training = [name for name in names if name not in official]
     if spec.split in ("train", "val"):
@@ -63,11 +65,13 @@ def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
         for c in CATEGORIES
         if spec.split in (c, "test") and c not in map(official.get, names)
     ]
+    if bare:
+        notes.append(f"{spec.path}: {len(bare)} clips without a folder annot are left out ({', '.join(bare[:3])} ...)")
     return [_clip(spec.path / name) for name in names], "annotation-derived box", notes
 
 
 def _clip(folder: Path) -> Clip:
-    files = sorted((folder / "annot").glob("*.pts"))
+    files = sorted((folder / "annot").glob("*.pts"), key=_number)
     if not files:
         raise UserError(f"{folder / 'annot'}: no .pts files; expected one a frame, 000001.pts ...")
     source, path = _frames(folder)
@@ -94,9 +98,14 @@ def _kept(path: Path, count: int) -> list[int]:
     return kept
 
 
+def _number(path: Path) -> tuple[int, str]:
+    """In the order of the frames, also where their numbers are not padded: 2 before 10."""
+    return int(path.stem) if path.stem.isdecimal() else 0, path.name
+
+
 def _frames(folder: Path) -> tuple[VideoFrames | ImageFiles, Path]:
     """A clip's frames and where they lie."""
     images = folder / "frames"
     if not images.is_dir():
         return VideoFrames(folder / "vid.avi"), folder / "vid.avi"
-    return ImageFiles(tuple(sorted(path for path in images.iterdir() if path.suffix in IMAGE_ENDINGS))), images
+    return ImageFiles(tuple(sorted((path for path in images.iterdir() if path.suffix in IMAGE_ENDINGS), key=_number))), images

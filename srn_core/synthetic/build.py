@@ -6,14 +6,14 @@ python -m srn_core.synthetic.build --out srn_core/demo_clips
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
-from srn_core.errors import UserError, command
+from srn_core.checkpoint import write_atomically
+from srn_core.errors import COUNT, UserError, check_numbers, command
 from srn_core.synthetic.clips import render_clip
 from srn_core.synthetic.head import data_folder
 
@@ -35,25 +35,25 @@ def write_video(path: Path, frames: np.ndarray, quality: int) -> None:
         frames: the clip.
         quality: of each JPEG image, 0 to 100, on the scale of OpenCV's own encoder (60 keeps about 45 dB).
     """
-    partial = path.with_name(f".{path.stem}.partial.avi")
     height, width = frames.shape[1:3]
-    writer = cv2.VideoWriter(
-        str(partial), cv2.CAP_OPENCV_MJPEG, cv2.VideoWriter.fourcc(*"MJPG"), FRAMES_PER_SECOND, (width, height)
-    )
-    if not writer.isOpened():
-        raise UserError(f"cannot write {partial}; expected a folder that can be written to: choose another --out")
-    writer.set(cv2.VIDEOWRITER_PROP_QUALITY, quality)
-    for frame in frames:
-        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-    writer.release()
-    os.replace(partial, path)
+
+    def write(temporary: Path) -> None:
+        writer = cv2.VideoWriter(
+            str(temporary), cv2.CAP_OPENCV_MJPEG, cv2.VideoWriter.fourcc(*"MJPG"), FRAMES_PER_SECOND, (width, height)
+        )
+        if not writer.isOpened():
+            raise UserError(f"cannot write {path}; expected a folder that can be written to: choose another --out")
+        writer.set(cv2.VIDEOWRITER_PROP_QUALITY, quality)
+        for frame in frames:
+            writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        writer.release()
+
+    write_atomically(path, write)
 
 
 def write_landmarks(path: Path, landmarks: dict[str, np.ndarray]) -> None:
     """Write one float32 array ``(T, 68, 2)`` per clip name; the file appears only when complete."""
-    partial = path.with_name(f".{path.stem}.partial.npz")
-    np.savez_compressed(partial, **landmarks)  # type: ignore[arg-type]
-    os.replace(partial, path)
+    write_atomically(path, lambda temporary: np.savez_compressed(temporary, **landmarks))  # type: ignore[arg-type]
 
 
 def build(out: Path, num_clips: int = NUM_CLIPS, num_frames: int = 48, size: int = 192, quality: int = 60) -> None:
@@ -78,6 +78,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=192, help="side of a frame in pixels, even")
     parser.add_argument("--quality", type=int, default=60, help="JPEG quality, 0 to 100")
     args = parser.parse_args()
+    check_numbers(args, {"clips": COUNT, "frames": COUNT, "size": COUNT, "quality": (0, 100)})
+    if args.size % 2:
+        raise UserError(f"--size {args.size}: expected an even number")
     build(args.out, args.clips, args.frames, args.size, args.quality)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from srn_core.checkpoint import CARD
 from srn_core.data import parse_spec
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers
 from srn_core.tracker import Start
@@ -113,6 +114,8 @@ def check_train_args(args: TrainArgs) -> None:
         raise UserError(f"--out {args.out}: is a file; expected the name of a folder")
     if not args.resume and (args.out / STATE).is_file():
         raise UserError(f"{args.out}: holds a run already; add --resume to go on with it, or give another --out")
+    if not args.resume and (args.out / CARD).is_file():
+        raise UserError(f"{args.out}: holds a checkpoint already; give another --out")
     check_numbers(args, LIMITS)
     if args.sequence_every:
         check_batch(args.batch, args.sequence)

@@ -1,0 +1,40 @@
+"""Writing video files with OpenCV, which does not say when a write fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from srn_core.errors import UserError
+
+CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
+
+
+def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
+    """Write RGB frames ``(H, W, 3)`` uint8 of one size as they come; the last one is read back.
+
+    Raises:
+        UserError: OpenCV cannot write such a file here, or the file is not whole, as on a full disk.
+    """
+    writer, count = cv2.VideoWriter(), 0
+    try:
+        for frame in frames:
+            height, width = frame.shape[:2]
+            if not writer.isOpened() and not writer.open(
+                str(path), cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()]), fps, (width, height)
+            ):
+                raise UserError(f"{path.suffix} video of {width} x {height} px: OpenCV has no encoder for it here; try .avi")
+            writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+            count += 1
+    finally:
+        writer.release()
+    if count:
+        capture = cv2.VideoCapture(str(path))
+        capture.set(cv2.CAP_PROP_POS_FRAMES, count - 1)
+        whole, _ = capture.read()
+        capture.release()
+        if not whole:
+            raise UserError(f"{path.parent}: a video of {count} frames could not be written whole; is the disk full?")
