@@ -124,6 +124,14 @@ def test_excluded_frames_are_left_out_and_leave_a_cut(clip_folder: Path, tmp_pat
             load_clips(f"300vw:{tmp_path}")
 
 
+def test_a_seed_draws_the_clips_that_a_limit_keeps(clip_spec: str) -> None:
+    names = [clip.name for clip in load_clips(clip_spec).clips]
+    drawn = {tuple(clip.name for clip in load_clips(f"{clip_spec}?limit=2&seed={seed}").clips) for seed in (0, 1, 2, 0, 1, 2)}
+    assert 1 < len(drawn) <= 3
+    assert all(len(kept) == 2 and names.index(kept[0]) < names.index(kept[1]) for kept in drawn)
+    assert [clip.name for clip in load_clips(f"{clip_spec}?seed=5").clips] == names
+
+
 def test_the_first_frames_alone(clip_spec: str) -> None:
     for whole, head in zip(load_clips(clip_spec).clips, load_clips(f"{clip_spec}?frames=2").clips, strict=True):
         count = min(2, len(whole))

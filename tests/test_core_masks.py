@@ -146,6 +146,9 @@ def test_a_masked_spec_changes_frames_and_nothing_else(clip_spec: str) -> None:
             np.testing.assert_array_equal(b.frame(t), draw_mask(a.frame(t), a.landmarks[t], clip_style(a.name)))
             assert changed(a.frame(t), b.frame(t))[hull(a.landmarks[t, 48:60], a.frame(t).shape)].mean() > 0.9
     assert len({clip_style(clip.name) for clip in masked}) == len(masked)
+    assert len({clip_style("001", seed) for seed in (None, 0, 1)}) == 3
+    [first, *_] = load_clips(f"{clip_spec}?masked=1&seed=1").clips
+    np.testing.assert_array_equal(first.frame(0), draw_mask(bare[0].frame(0), bare[0].landmarks[0], clip_style("001", 1)))
     np.testing.assert_array_equal(load_clips(f"{clip_spec}?masked=0").clips[0].frame(0), bare[0].frame(0))
 
 

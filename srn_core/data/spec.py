@@ -38,10 +38,11 @@ class DataSpec:
         kind: which reader.
         path: folder or file of the data; None for kinds that ship or are rendered.
         split: ``train``, ``val``, ``test``, ``all`` or what the kind's protocol knows; None means all that is present.
-        limit: keep only the first clips.
+        limit: keep only so many clips: the first, or with a ``seed`` some that are drawn.
         frames: keep only the first frames of each clip; of those that are rendered, their length.
         masked: every face wears a medical mask.
         masks: folder of mask templates; None: the masks are drawn from scratch.
+        seed: of what is drawn: which clips ``limit`` keeps, the looks of masks, the heads of ``synthetic``.
         options: the remaining options, for the reader.
     """
 
@@ -52,6 +53,7 @@ class DataSpec:
     frames: int | None = None
     masked: bool = False
     masks: Path | None = None
+    seed: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -112,7 +114,7 @@ def parse_spec(text: str) -> DataSpec:
         )
     options = split_query(query)
     reader = _reader(kind)
-    known = {"split", "limit", "frames", "masked", "masks", *reader.OPTIONS}
+    known = {"split", "limit", "frames", "masked", "masks", "seed", *reader.OPTIONS}
     if unknown := sorted(set(options) - known) or (["?" + query] if query and not options else []):
         raise UserError(f"data spec '{text}': unknown option '{unknown[0]}'; {kind} knows {', '.join(sorted(known))}")
     split = options.pop("split", None)
@@ -125,9 +127,10 @@ def parse_spec(text: str) -> DataSpec:
     if path and not (Path(path).is_file() if reader.PATH == "file" else Path(path).is_dir()):
         raise UserError(f"data spec '{text}': {path}: no such {reader.PATH}; expected the {reader.PATH} that holds {kind} data")
     limit, frames = (whole_number(text, key, options.pop(key), 1) if key in options else None for key in ("limit", "frames"))
+    seed = whole_number(text, "seed", options.pop("seed"), 0) if "seed" in options else None
     masked, masks = _mask_options(text, options.pop("masked", "0"), options.pop("masks", None))
     split = None if split == "all" else split
-    return DataSpec(kind, Path(path) if path else None, split, limit, frames, masked, masks, options)
+    return DataSpec(kind, Path(path) if path else None, split, limit, frames, masked, masks, seed, options)
 
 
 def split_query(query: str) -> dict[str, str]:
@@ -169,9 +172,12 @@ def load_clips(text: str) -> ClipSet:
     """
     spec = parse_spec(text)
     clips, box_source, notes = _reader(spec.kind).read(spec)
+    if spec.seed is not None and spec.limit is not None:
+        chosen = np.random.default_rng(spec.seed).permutation(len(clips))[: spec.limit]
+        clips = [clips[i] for i in sorted(chosen)]
     clips = [clip.head(spec.frames) for clip in clips[: spec.limit]]
     if spec.masked:
-        clips = [mask_clip(clip, spec.masks) for clip in clips]
+        clips = [mask_clip(clip, spec.masks, spec.seed) for clip in clips]
     if not clips:
         raise UserError(f"data spec '{text}': no clips; expected at least one{'; ' + '; '.join(notes) if notes else ''}")
     return ClipSet(text, tuple(clips), box_source, tuple(notes))

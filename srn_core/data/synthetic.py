@@ -13,12 +13,12 @@ import numpy as np
 
 from srn_core.data.boxes import annotation_boxes
 from srn_core.data.clip import Clip, continuous
-from srn_core.data.spec import DataSpec, whole_number
+from srn_core.data.spec import DataSpec
 from srn_core.landmarks import IBUG68
 from srn_core.synthetic.clips import RenderedClip, render_clip
 
 SPLITS = ()
-OPTIONS = ("seed",)
+OPTIONS = ()
 PATH = None
 FIRST_SEED, DEFAULT_CLIPS, DEFAULT_FRAMES = 16, 16, 48
 
@@ -36,8 +36,7 @@ class RenderedFrames:
 
 def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
     """``limit`` clips (16 where not given), rendered when named: about 10 s a clip."""
-    options = {"seed": str(FIRST_SEED), **spec.options}
-    first = whole_number("synthetic", "seed", options["seed"], 0)
+    first = FIRST_SEED if spec.seed is None else spec.seed
     frames = spec.frames or DEFAULT_FRAMES
     seeds = range(first, first + (spec.limit or DEFAULT_CLIPS))
     return [_clip(seed, frames) for seed in seeds], "annotation-derived box", []
