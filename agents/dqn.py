@@ -28,7 +28,7 @@ from agents.learner import Learner
 from agents.replay import MAX_N_STEP, TRANSITION, NStep
 from agents.run_files import load_run, save_run, start_run_dir
 from srn_core.command_line import read_options
-from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, check_numbers, command
+from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
 from srn_gym.episodes import Episodes
 from srn_gym.games import load_game
 from srn_gym.rules import TrainingRules, rules_of
@@ -126,6 +126,10 @@ LIMITS = {
 def train(args: DQNArgs) -> Path:
     """Train, save and return the run's folder."""
     game = load_game(args.clips, args.tracker, args.device, **rules_of(args, TrainingRules))
+    if not args.single_queue and args.queues < (least := min(args.num_envs, len(game.clips))):
+        raise UserError(
+            f"--queues {args.queues}: {least} clips are played at once, each has its own; expected at least {least}"
+        )
     run_dir = start_run_dir(args.run_dir or Path("runs") / f"dqn-{args.seed}", args.resume)
     learner = Learner(args, game)
     episodes = Episodes(game, args.num_envs, args.window)

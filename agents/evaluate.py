@@ -24,7 +24,6 @@ from agents.summary import CEILING, OPTIMUM, REFERENCE, episode_rows, print_summ
 from agents.video import check_ending, write_episode
 from srn_core.checkpoint import check_writable, write_json
 from srn_core.command_line import read_options
-from srn_core.data import load_clips
 from srn_core.errors import COUNT, NOT_NEGATIVE, check_numbers, command
 from srn_gym.dynamics import OcclusionGame
 from srn_gym.games import NamedGame, load_game
@@ -81,6 +80,12 @@ def find_policy(name: str, game: OcclusionGame, training: Callable[[], Occlusion
     return named_policy(name, game, training) if name in NAMES else load_policy(Path(name))
 
 
+def check_policy(name: str) -> None:
+    """Raise a :class:`UserError` where there is no policy of this name, and no run in a folder of it."""
+    if name not in NAMES:
+        load_policy(Path(name))
+
+
 def evaluate(args: EvaluateArgs, policies: list[str], reward: Reward = "nme") -> tuple[NamedGame, dict[str, Rollout]]:
     """Play the same episodes with each policy.
 
@@ -126,9 +131,10 @@ def loaded_reward(args: GameRules, reward: Reward) -> Reward:
 
 
 def check_evaluation(args: DQNArgs | SB3Args) -> None:
-    """Refuse, before anything is trained, validation clips that cannot be read."""
+    """Refuse, before anything is trained, validation clips that cannot be read or played on."""
     if args.eval_episodes:
-        load_clips(args.val_clips or sibling_split(args.clips, "val"))
+        val_clips = args.val_clips or sibling_split(args.clips, "val")
+        load_game(val_clips, args.tracker, args.device, **{**rules_of(args), "reward": loaded_reward(args, args.reward)})
 
 
 def _settings(args: EvaluateArgs) -> dict[str, Any]:

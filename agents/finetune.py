@@ -23,7 +23,7 @@ import torch
 import tyro
 
 from agents.dqn import DQNArgs
-from agents.evaluate import sibling_split
+from agents.evaluate import check_policy, sibling_split
 from agents.run_files import check_tracker
 from agents.synthesize import PlacedOcclusion, Placement, derived_seed, placements, save_clips, trained_dqn
 from srn_core.checkpoint import CARD, load_card, load_pretrained, load_tensors, save_pretrained
@@ -36,6 +36,7 @@ from srn_core.tracker import Tracker
 from srn_core.training.args import TrainArgs, check_batch, refuse_masked
 from srn_core.training.augment import PlacedOccluders, TrainingBatch, draw_batch
 from srn_core.training.occlusion import SQUARE_SHARE
+from srn_core.training.pool import check_scheme
 from srn_core.training.state import STATE, check_state
 from srn_core.training.train import TrainingRun, run_to_end
 from srn_core.training.validation import Faces, detection_nme
@@ -140,9 +141,12 @@ def checked(args: FinetuneArgs) -> FinetuneArgs:
     refuse_masked((*clips, *val))
     check_numbers(args, LIMITS)
     check_batch(args.batch, args.sequence)
+    if args.policy != "dqn":
+        check_policy(args.policy)
     # A DQN that is trained first takes its time.
+    config = load_pretrained(args.tracker).config
     for spec in (*clips, *val):
-        load_clips(spec)
+        check_scheme(load_clips(spec).clips, config)
     there = (args.out / CARD).is_file() or (args.out / "round-1").is_dir()
     if there and not args.resume:
         raise UserError(f"{args.out}: holds a run already; add --resume to go on with it, or give another --out")

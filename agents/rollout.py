@@ -39,9 +39,13 @@ class Rollout:
 
 
 def episode_starts(game: OcclusionGame, episodes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Clips in turn, each round in a new order of first landmarks: ``(E,)`` clips and ``(E,)`` landmarks."""
+    """Clips in turn, each round in a new order of first landmarks: ``(E,)`` clips and ``(E,)`` landmarks.
+
+    Where there are more clips than episodes, the next seed goes on with the next clips.
+    """
     rng = np.random.default_rng((seed, 1))
-    clip = np.arange(episodes) % len(game.clips)
+    first = seed * episodes if len(game.clips) > episodes else 0
+    clip = np.array([(first + episode) % len(game.clips) for episode in range(episodes)])
     return clip, rng.integers(game.num_landmarks, size=episodes)
 
 

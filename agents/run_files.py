@@ -74,7 +74,7 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
         UserError: a damaged file, or a run of other arguments or against other weights.
     """
     card = load_tensors(folder / POLICY)[1]
-    check_resumed(folder, plain_defaults(type(learner.args)) | card["arguments"], plain(learner.args), FREE)
+    check_arguments(folder, card, learner.args)
     check_tracker(folder, card, learner.game.tracker)
     tensors, metadata = load_tensors(folder / STATE)
     learner.online.load_state_dict(_under("online", tensors))
@@ -93,6 +93,16 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
     for rng, state in zip((learner.rng, *rngs), metadata["generators"], strict=True):
         rng.bit_generator.state = state
     return int(metadata["step"])
+
+
+def check_arguments(folder: Path, card: Mapping[str, Any], args: Any) -> None:
+    """Refuse to go on with a DQN of other arguments than ``args``, those of a ``card`` that was written before an option came
+    being its default.
+
+    Raises:
+        UserError: names what differs.
+    """
+    check_resumed(folder, plain_defaults(type(args)) | card["arguments"], plain(args), FREE)
 
 
 def check_tracker(folder: Path, before: Mapping[str, Any], tracker: Victim) -> None:

@@ -20,9 +20,10 @@ from tqdm import tqdm
 
 from agents.dqn import DQNArgs, train
 from agents.evaluate import find_policy
+from agents.features import shared_features
 from agents.policies import Policy
 from agents.rollout import play
-from agents.run_files import POLICY, STATE, trained_rules
+from agents.run_files import POLICY, STATE, check_arguments, trained_rules
 from srn_core.checkpoint import load_tensors, write_json
 from srn_core.data.clip import Clip
 from srn_core.data.pts import write_pts
@@ -93,6 +94,8 @@ def placements(
             for clip, targets in enumerate(_played_targets(game, found, derived_seed(seed, number, first))):
                 for frame in range(len(part[clip])):
                     yield Placement(first + clip, frame, int(targets[frame]), noise_seed)
+            # This game will not be played again.
+            shared_features.cache_clear()
             bar.update(len(part))
 
 
@@ -120,13 +123,15 @@ def trained_dqn(args: DQNArgs) -> Path:
     """The folder of a DQN's run, which is trained, or trained to its end, if it is not.
 
     Raises:
-        UserError: a run of more steps is there.
+        UserError: a run of more steps, or of other arguments, is there.
     """
     assert args.run_dir is not None
-    step = load_tensors(args.run_dir / POLICY)[1].get("step", 0) if (args.run_dir / POLICY).is_file() else 0
+    card = load_tensors(args.run_dir / POLICY)[1] if (args.run_dir / POLICY).is_file() else {}
+    step = card.get("step", 0)
     if step >= args.total_steps + args.num_envs:
         raise UserError(f"{args.run_dir}: a DQN of {step} steps is there, asked for are {args.total_steps}; give another --out")
     if step >= args.total_steps:
+        check_arguments(args.run_dir, card, args)
         return args.run_dir
     return train(dataclasses.replace(args, resume=(args.run_dir / STATE).is_file()))
 

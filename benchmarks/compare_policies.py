@@ -80,7 +80,7 @@ class CompareArgs(GameRules):
     """Env steps of each training."""
     start: Literal["cold", "warm"] = "cold"
     """What a training in this process knows of the game. cold: nothing, so that the curves over wall-clock are fair; warm: the
-    tracker's answers that earlier ones have met, which is many times faster and learns the same."""
+    tracker's answers that earlier ones have met, which is many times faster and learns the same but for their last bits."""
     ray: str | None = None
     """Train on a Ray cluster, an extra: local starts one on this machine, auto finds one, ray://HOST:10001 is another. All its
     machines must see --out and the clips under the same paths."""
@@ -173,6 +173,10 @@ def command_line(args: CompareArgs) -> str:
 def _read_learners(args: CompareArgs) -> list[LearnerSpec]:
     """The learners; refuses before anything is played."""
     learners = read_learners(args.learners)
+    for learner in learners:
+        learner.arguments({"total_steps": args.total_steps})
+    if args.out.is_file():
+        raise UserError(f"--out {args.out}: is a file; expected the name of a folder")
     if learners and not args.train_seeds:
         raise UserError("--train-seeds: none given; expected at least one whole number")
     if learners and args.ray is not None:

@@ -20,8 +20,12 @@ from agents.dqn import DQNArgs, train
 from agents.evaluate import EvaluateArgs, evaluate
 from agents.video import write_episode
 from benchmarks.compare_policies import CompareArgs, compare
+from srn_core.checkpoint import plain, write_json
 from srn_core.command_line import read_options
-from srn_core.errors import COUNT, NOT_NEGATIVE, check_numbers, command
+from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
+
+# Written before a run, which the next demo may replace.
+MARK = "demo.json"
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,9 @@ def demo(args: DemoArgs) -> None:
     """Train, compare, film."""
     began = time.time()
     run_dir = args.out / "dqn"
+    if run_dir.exists() and not (args.out / MARK).is_file():
+        raise UserError(f"{run_dir}: is there already, and is not of a demo; give another --out")
+    write_json(args.out / MARK, plain(args))
     shutil.rmtree(run_dir, ignore_errors=True)
     print(f"1/3 training a DQN on the 12 training heads ({run_dir}; watch it with: tensorboard --logdir {args.out})")
     train(DQNArgs(seed=args.seed, total_steps=args.total_steps, run_dir=run_dir))

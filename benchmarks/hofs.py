@@ -43,7 +43,7 @@ from srn_core.checkpoint import (
 from srn_core.command_line import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
 from srn_core.tracker import Tracker
-from srn_core.training.args import TrainArgs, refuse_masked
+from srn_core.training.args import TrainArgs, check_batch, refuse_masked
 from srn_core.training.state import STATE
 from srn_core.training.train import train
 from srn_gym.rules import Mode
@@ -236,6 +236,7 @@ def _filled_in(args: HofsArgs) -> HofsArgs:
     if not args.arms or not args.seeds:
         raise UserError("--arms or --seeds: none given; expected at least one of each")
     check_numbers(args, LIMITS)
+    check_batch(args.batch, FinetuneArgs.sequence)
     clips, test = args.clips or ("demo?split=train",), args.test or ("demo?split=val",)
     val, covered, video = args.val or clips, args.covered or test, args.video or test
     if "rounds" in args.arms and args.steps < 2:

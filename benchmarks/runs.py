@@ -34,7 +34,8 @@ def check_settings(folder: Path, settings: Mapping[str, Any], defaults: Mapping[
 
 def compare_settings(folder: Path, settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     """The check of :func:`check_settings`, for settings that are not all known yet; nothing is written."""
-    if not (folder / SETTINGS).is_file():
+    # Settings alone are those of a call that failed before it made anything.
+    if not (folder / SETTINGS).is_file() or all(path.name == SETTINGS for path in folder.rglob("*") if path.is_file()):
         return
     before, now = {**defaults, **read_json(folder / SETTINGS)}, {**defaults, **settings}
     if changed := ", ".join(name for name in now if before.get(name) != now[name]):

@@ -117,6 +117,11 @@ def read_space(path: Path, learner: str) -> dict[str, list[Any]]:
         UserError: no such file or learner, or a hyper-parameter that it does not have.
     """
     spaces = read_json(path)
+    if not isinstance(spaces, dict) or not all(
+        isinstance(space, dict) and all(isinstance(values, list) and values for values in space.values())
+        for space in spaces.values()
+    ):
+        raise UserError(f'{path}: expected {{"LEARNER": {{"HYPER-PARAMETER": [value, value]}}}}')
     if learner not in spaces:
         raise UserError(f"--learners {learner}: not in {path}; expected one of {', '.join(spaces)}")
     read_learner(learner)

@@ -8,6 +8,10 @@ import sys
 from pathlib import Path
 
 import cv2
+import pytest
+
+from benchmarks.demo import DemoArgs, demo
+from srn_core.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,3 +87,11 @@ def test_where_the_occluder_changes_nothing_there_is_no_share(clip_spec, tmp_pat
     evaluated = call("agents/evaluate.py", "--policy", "static", "--optimal", "--json", str(out), *shared)
     assert evaluated.returncode == 0, evaluated.stderr
     assert json.loads(out.read_text())["optimal_share"] is None
+
+
+def test_a_demo_takes_no_folder_away_that_is_not_its_own(tmp_path):
+    (tmp_path / "dqn").mkdir()
+    (tmp_path / "dqn" / "mine").write_text("")
+    with pytest.raises(UserError, match="is not of a demo"):
+        demo(DemoArgs(tmp_path))
+    assert (tmp_path / "dqn" / "mine").is_file()

@@ -225,3 +225,10 @@ def test_epsilon_falls_from_one_to_its_end():
     spread = dataclasses.replace(args, epsilon_spread=2)
     assert epsilon_at(0, spread) == pytest.approx([1, 1, 1])
     assert epsilon_at(900, spread) == pytest.approx([0.1, 0.01, 0.001])
+
+
+def test_every_clip_that_is_played_has_a_queue(clip_spec, tiny_checkpoint, tmp_path):
+    args = small_args(clip_spec, tiny_checkpoint, tmp_path / "run", num_envs=4, queues=3)
+    with pytest.raises(UserError, match="--queues 3: 4 clips are played at once"):
+        train(args)
+    assert not (tmp_path / "run").exists()

@@ -10,7 +10,7 @@ import torch
 
 from agents.planning import best_path, reachable, values_to_go
 from agents.policies import NAMES, mean_excess, named_policy
-from agents.rollout import Rollout, play
+from agents.rollout import Rollout, episode_starts, play
 from agents.summary import component_shares, landmark_shares, summarise
 from srn_core.errors import UserError
 from srn_core.landmarks import IBUG68
@@ -102,6 +102,14 @@ def test_beam_search_beats_greedy_in_track_mode(clip_spec, tiny_checkpoint):
     game = load_game(clip_spec, tiny_checkpoint, "cpu", mode="track")
     played = {name: play(game, named_policy(name, game, lambda: game), 5, 0) for name in ("greedy", "optimal")}
     assert played["optimal"].returns.mean() >= played["greedy"].returns.mean() - 1e-6
+
+
+def test_more_clips_than_episodes_are_gone_through_seed_by_seed(game):
+    clips, two = len(game.clips), 2
+    played = [episode_starts(game, two, seed)[0].tolist() for seed in range(clips)]
+    assert played[:2] == [[0, 1], [2, 3]] and {clip for part in played for clip in part} == set(range(clips))
+    for seed in (0, 7):
+        assert episode_starts(game, clips + 1, seed)[0].tolist() == [*range(clips), 0]
 
 
 def test_unknown_policy_says_what_is_known(game):

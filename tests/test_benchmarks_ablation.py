@@ -17,7 +17,7 @@ from benchmarks import ablation as ablation_module
 from benchmarks.ablation import AblationArgs, Variant, ablation, count_parameters, training_args
 from benchmarks.ablation_report import difference, summarise
 from benchmarks.clip_nme import clip_means
-from benchmarks.runs import option_words
+from benchmarks.runs import check_settings, option_words
 from srn_core.checkpoint import load_pretrained
 from srn_core.data import load_clips
 from srn_core.errors import UserError
@@ -173,3 +173,12 @@ def test_the_interval_covers_seeds_and_clips():
     by_clip, by_seed, by_both = width(spread), width(spread.T), width(spread + spread.T)
     assert by_clip == pytest.approx(by_seed, rel=0.1) and by_clip > 2
     assert by_both == pytest.approx(2**0.5 * by_clip, rel=0.15)
+
+
+def test_settings_of_a_call_that_made_nothing_may_be_mended(tmp_path):
+    check_settings(tmp_path, {"steps": 0}, {})
+    check_settings(tmp_path, {"steps": 1}, {})
+    (tmp_path / "rows.json").write_text("[]")
+    check_settings(tmp_path, {"steps": 1}, {})
+    with pytest.raises(UserError, match=r"other settings \(steps\)"):
+        check_settings(tmp_path, {"steps": 2}, {})

@@ -101,7 +101,7 @@ def refuse_masked(specs: Iterable[str], remedy: str = "leave masked=1 out") -> N
 def check_batch(batch: int, sequence: int) -> None:
     """Raise a :class:`UserError` where sequences do not fill a batch."""
     if batch % sequence:
-        raise UserError(f"--batch {batch} --sequence {sequence}: the batch must be a multiple of the sequence")
+        raise UserError(f"--batch {batch}: expected a multiple of the {sequence} frames of a sequence")
 
 
 def check_train_args(args: TrainArgs) -> None:
