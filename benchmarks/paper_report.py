@@ -38,9 +38,10 @@ class OurRow(NamedTuple):
 
 @dataclass
 class Found:
-    """What was measured for a table, and a line for each thing that could not be."""
+    """What was measured for a table, the files that it was read from, and a line for each thing that is missing."""
 
     rows: list[OurRow] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
     def lack(self, line: str) -> None:
@@ -133,12 +134,14 @@ def record(number: int, table: PaperTable, found: Found, command: str, checkpoin
         "command": command,
         "checkpoints": checkpoints,
         "rows": paper + ours,
+        "files": found.files,
         "missing": found.missing,
     }
 
 
 def _remarks(table: PaperTable, found: Found) -> list[str]:
-    return ([table.remark] if table.remark else []) + [f"missing: {line}" for line in found.missing]
+    read = [f"read from {file}" for file in found.files]
+    return ([table.remark] if table.remark else []) + read + [f"missing: {line}" for line in found.missing]
 
 
 def _markdown_line(cells: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,7 @@ def _read(file: Path | None, default: Path, made_by: str, found: Found) -> dict[
     written = read_json(there[0])
     if not isinstance(written, dict) or not {"rows", "figures", "settings"} <= set(written):
         raise UserError(f"{there[0]}: no rows, figures and settings in it; expected the {default.name} that {made_by} writes")
+    found.files.append(os.path.relpath(there[0]))
     return written
 
 

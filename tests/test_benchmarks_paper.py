@@ -236,6 +236,7 @@ def test_ablation_rows_stand_below_those_of_the_paper_and_both_parts_make_the_fu
     )
     assert lines[place + 2].startswith("| SRN w/o, 2 | paper")
     assert "Common: 3 of the paper's 554 faces" in records[7]["missing"]
+    assert [Path(name).resolve() for name in records[7]["files"]] == [file] and f"- read from {records[7]['files'][0]}" in lines
 
 
 def test_hard_synthesis_rows_are_those_of_the_arms(tiny_checkpoint, tmp_path):
