@@ -86,10 +86,6 @@ class MultiQueueReplay:
     def __len__(self) -> int:
         return int(np.minimum(self._written, self._data.shape[1]).sum())
 
-    @property
-    def bytes_per_transition(self) -> int:
-        return TRANSITION.itemsize
-
     def add(self, transitions: np.ndarray) -> None:
         """Store ``(N,)`` rows of :data:`TRANSITION`."""
         for clip in np.unique(transitions["clip"]):

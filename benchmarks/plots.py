@@ -24,6 +24,8 @@ from srn_core.model.mean_shape import MEAN_SHAPES
 
 # Of the plot of places: the area of a dot, in square points, for a policy that never leaves its landmark; panels a row.
 WHOLE_DOT, MOST_COLUMNS = 3000, 6
+# Of a title, which is wrapped to the width of its figure.
+CHARACTERS_AN_INCH = 15
 
 
 def plot_policies(rows: Sequence[Mapping[str, Any]], rollouts: Mapping[str, Rollout], title: str, path: Path) -> None:
@@ -133,6 +135,6 @@ def _save(figure: Figure, title: str, path: Path, legend: Axes | None = None) ->
     """With the legend of ``legend`` below it; ``tight``, because a learner's name may be longer than its panel is wide."""
     if legend is not None:
         legend.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.12), frameon=False)
-    figure.axes[0].set_title(title, fontsize=9, loc="left")
+    figure.axes[0].set_title(textwrap.fill(title, int(CHARACTERS_AN_INCH * figure.get_figwidth())), fontsize=9, loc="left")
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120, bbox_inches="tight"))
     plt.close(figure)

@@ -66,7 +66,7 @@ def test_priorities_forget_with_their_queue_and_come_back_from_a_state():
 
 
 def test_a_transition_takes_at_most_64_bytes():
-    assert MultiQueueReplay(2, 10, 0.9).bytes_per_transition <= 64
+    assert TRANSITION.itemsize <= 64
 
 
 def test_discount_is_zero_behind_the_end_and_gamma_to_the_n_else():
