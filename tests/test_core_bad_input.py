@@ -279,6 +279,7 @@ def test_other_options(complaint: Complaint, tiny_checkpoint: str, clip_spec: st
     assert f"{tmp_path}: is a folder" in complaint(*evaluate, "--data", clip_spec, "--json", tmp_path)
     assert "given for another of its files" in complaint(*evaluate, "--data", clip_spec, "--json", "e.json", "--rows", "e.json")
     assert "sheet.txt" in complaint("data", clip_spec, "--sheet", tmp_path / "sheet.txt")
+    assert "knows all; name clips for" in complaint("data", "synthetic?split=val")
     assert "no data spec" in complaint("data")
     assert "--most 0" in complaint("data", clip_spec, "--most", 0)
     assert f"--out {__file__}: is a file" in complaint("train", "--data", clip_spec, "--out", __file__)

@@ -119,7 +119,12 @@ def parse_spec(text: str) -> DataSpec:
         raise UserError(f"data spec '{text}': unknown option '{unknown[0]}'; {kind} knows {', '.join(sorted(known))}")
     split = options.pop("split", None)
     if split is not None and split not in (*reader.SPLITS, "all"):
-        raise UserError(f"data spec '{text}': unknown split '{split}'; {kind} knows {', '.join((*reader.SPLITS, 'all'))}")
+        # A command that takes another split of the clips given cannot know it here.
+        remedy = (
+            "" if reader.SPLITS else "; name clips for what is learnt from or measured on (--train-clips, --val-clips, --val)"
+        )
+        known_splits = ", ".join((*reader.SPLITS, "all"))
+        raise UserError(f"data spec '{text}': unknown split '{split}'; {kind} knows {known_splits}{remedy}")
     if reader.PATH and not path:
         raise UserError(f"data spec '{text}': no path; expected {kind}:PATH, the {reader.PATH} that holds the data")
     if path and not reader.PATH:
