@@ -30,7 +30,7 @@ MARK = "demo.json"
 
 @dataclass(frozen=True)
 class DemoArgs:
-    """Train and compare on the demo clips; about 5 minutes on 2 cores."""
+    """Train and compare on the demo clips; 5 to 10 minutes on 2 cores."""
 
     out: Path = Path("runs/demo")
     """Folder for the run, the table's rows, the plot and the video; what an earlier demo left there is replaced."""
