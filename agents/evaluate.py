@@ -22,7 +22,7 @@ from agents.rollout import Rollout, play
 from agents.run_files import load_policy
 from agents.summary import CEILING, OPTIMUM, REFERENCE, episode_rows, print_summary, summarise
 from agents.video import check_ending, write_episode
-from srn_core.checkpoint import check_writable, write_json
+from srn_core.checkpoint import check_outputs, write_json
 from srn_core.command_line import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, check_numbers, command
 from srn_gym.dynamics import OcclusionGame
@@ -148,8 +148,7 @@ def _rows(game: OcclusionGame, rollouts: Mapping[str, Rollout]) -> list[dict[str
 @command
 def main() -> None:
     args = read_options(EvaluateArgs, __doc__)
-    for path in filter(None, (args.json, args.video)):
-        check_writable(path)
+    check_outputs((args.json, args.video))
     if args.video:
         check_ending(args.video)
     policies = [args.policy, *(name for name in (REFERENCE, CEILING) if args.optimal and name != args.policy)]

@@ -174,6 +174,7 @@ def _read_learners(args: CompareArgs) -> list[LearnerSpec]:
     """The learners; refuses before anything is played."""
     learners = read_learners(args.learners)
     for learner in learners:
+        # Checks its options.
         learner.arguments({"total_steps": args.total_steps})
     if args.out.is_file():
         raise UserError(f"--out {args.out}: is a file; expected the name of a folder")

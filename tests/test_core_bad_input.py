@@ -286,6 +286,7 @@ def test_other_options(complaint: Complaint, tiny_checkpoint: str, clip_spec: st
     assert "holds a checkpoint already" in complaint("train", "--data", clip_spec, "--out", tiny_checkpoint)
     assert "--seed" in complaint("train", "--data", clip_spec, "--out", tmp_path / "run", "--seed", 2**64)
     assert "--quality 101" in complaint("data", clip_spec, "--quality", 101)
+    assert "given for another of its files" in complaint("data", clip_spec, "--sheet", "a.png", "--pack", "a.png")
     video = clip_folder / "001" / "vid.avi"
     assert "out.webp" in complaint("track", video, "--checkpoint", tiny_checkpoint, "--box", "1,1,9,9", "--out", "out.webp")
     training = ("train", "--data", clip_spec, "--out", tmp_path / "run")

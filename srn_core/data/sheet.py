@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from srn_core.checkpoint import check_writable, write_atomically
+from srn_core.checkpoint import check_outputs, write_atomically
 from srn_core.data.clip import Clip
 from srn_core.data.cofw68 import NoPicture
-from srn_core.data.spec import ClipSet, load_clips
+from srn_core.data.spec import ClipSet, load_clips, parse_spec
 from srn_core.drawing import TRUTH, draw_box, draw_landmarks
 from srn_core.errors import UserError
 from srn_core.geometry import CropSpec, boxes_in_crop, crop_image, crop_map
@@ -105,8 +105,7 @@ def _check(args: DataArgs) -> None:
         raise UserError("no data spec; expected at least one, KIND:PATH?key=value")
     if args.sheet and args.sheet.suffix.lower() not in IMAGE_ENDINGS:
         raise UserError(f"--sheet {args.sheet}: unknown ending; expected one of {', '.join(IMAGE_ENDINGS)}")
-    for path in filter(None, (args.sheet, args.pack)):
-        check_writable(path)
+    check_outputs((args.sheet, args.pack), (parse_spec(spec).path for spec in args.spec))
     if args.most is not None and args.most < 1:
         raise UserError(f"--most {args.most}; expected at least 1 frame")
     if not 1 <= args.quality <= 100:

@@ -66,7 +66,7 @@ def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
         if spec.split in (c, "test") and c not in map(official.get, names)
     ]
     if bare:
-        notes.append(f"{spec.path}: {len(bare)} clips without a folder annot are left out ({', '.join(bare[:3])} ...)")
+        notes.append(f"{spec.path}: clips without a folder annot are left out: {', '.join(bare)}")
     return [_clip(spec.path / name) for name in names], "annotation-derived box", notes
 
 
