@@ -10,7 +10,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python benchmarks/demo.py
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest --numprocesses logical -m "not slow"
 
 # pytest's exit status 5 says that no test is marked slow.
 test-slow: $(VENV)/.installed-dev

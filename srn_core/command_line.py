@@ -13,7 +13,9 @@ import tyro
 from srn_core.errors import UserError
 
 EXAMPLE = re.compile(r"^(?=(python|srn|tensorboard) )", re.MULTILINE)
-FRAME = re.compile("[│╭╮╰╯─]+")
+# A message of tyro's: a title, which the text repeats, and parts with rules between them; where the terminal has UTF-8, a box.
+TITLE, RULE = re.compile("╭─ (.*) ─+╮"), re.compile(r"^[ │╰]*[─-]{3,}[ │╯]*$", re.MULTILINE)
+
 
 
 def read_options(kind: Any, description: str | None, prog: str | None = None) -> Any:
@@ -34,6 +36,7 @@ def read_options(kind: Any, description: str | None, prog: str | None = None) ->
             return tyro.cli(kind, prog=prog, description=EXAMPLE.sub("    ", description or ""))
     except SystemExit as end:
         if end.code == 2:
-            raise UserError(FRAME.sub(" ", said.getvalue())) from None
+            parts = RULE.split(TITLE.sub(r"\1\n---", said.getvalue()))[1:]
+            raise UserError("; ".join(part.replace("│", "").strip(" \n.") for part in parts if part.strip())) from None
         sys.stderr.write(said.getvalue())
         raise

@@ -13,6 +13,7 @@ from srn_core import SRN, SRNConfig, Tracker
 from srn_core.geometry import from_box_units
 from srn_core.model.nonlocal_block import NonLocalBlock
 from srn_core.model.patches import extract_patches
+from srn_core.model.trunk import CPU_PART, PatchTrunk
 
 SMALL = SRNConfig.preset("small")
 
@@ -46,6 +47,19 @@ def test_parameter_count(preset: str, millions: float) -> None:
 def test_a_switch_changes_the_output(change: dict[str, str]) -> None:
     base, other = run(seeded(SMALL)), run(seeded(replace(SMALL, **change)))
     assert not torch.allclose(base[-1], other[-1], atol=1e-3)
+
+
+def test_patches_taken_in_parts_are_those_of_one_pass() -> None:
+    """Features, and the gradients of patches and weights, of a whole part and an odd rest."""
+    torch.manual_seed(0)
+    trunk = PatchTrunk(((3, 4), (3, 5)), 12)
+    patches = torch.rand(CPU_PART + 7, 3, 12, 12, requires_grad=True)
+    ways = []
+    for way in (trunk._layers, trunk):
+        features = way(patches)
+        ways.append((features, *torch.autograd.grad(features.square().sum(), [patches, *trunk.parameters()])))
+    for whole, parts in zip(*ways, strict=True):
+        torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-4)
 
 
 def test_relation_starts_as_the_identity() -> None:
