@@ -32,9 +32,11 @@ def extract_patches(images: Tensor, points: Tensor, size: int) -> Tensor:
     # A centre further out than half a patch sees the same border pixels as one just there, so the padding is bounded.
     limit = torch.tensor([width, height], device=images.device)
     corner = (pixel(points) - size // 2).clamp(min=-size).minimum(limit) + size
-    rows = torch.arange(-size, height + size, device=images.device).clamp(0, height - 1)
-    columns = torch.arange(-size, width + size, device=images.device).clamp(0, width - 1)
-    padded = images.permute(0, 2, 3, 1)[:, rows][:, :, columns]
-    windows = padded.unfold(1, size, 1).unfold(2, size, 1).permute(0, 1, 2, 4, 5, 3)
+    # A border joined on is several times faster on a CPU than one that is indexed.
+    pixels = images.permute(0, 2, 3, 1)
+    left, right = (side.expand(-1, -1, size, -1) for side in (pixels[:, :, :1], pixels[:, :, -1:]))
+    pixels = torch.cat([left, pixels, right], 2)
+    top, bottom = (side.expand(-1, size, -1, -1) for side in (pixels[:, :1], pixels[:, -1:]))
+    windows = torch.cat([top, pixels, bottom], 1).unfold(1, size, 1).unfold(2, size, 1).permute(0, 1, 2, 4, 5, 3)
     batch = torch.arange(len(images), device=images.device)[:, None]
     return windows[batch, corner[..., 1], corner[..., 0]].permute(0, 1, 4, 2, 3)
