@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 PACKAGES := srn_core srn_gym agents benchmarks
 
 .PHONY: demo test test-slow lint format clean
@@ -10,11 +11,11 @@ demo: $(VENV)/.installed
 	$(BIN)/python benchmarks/demo.py
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --numprocesses logical -m "not slow"
+	$(PYTEST) -m "not slow"
 
 # pytest's exit status 5 says that no test is marked slow.
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m slow || [ $$? -eq 5 ]
+	$(PYTEST) -m slow || [ $$? -eq 5 ]
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
