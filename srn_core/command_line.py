@@ -17,7 +17,6 @@ EXAMPLE = re.compile(r"^(?=(python|srn|tensorboard) )", re.MULTILINE)
 TITLE, RULE = re.compile("╭─ (.*) ─+╮"), re.compile(r"^[ │╰]*[─-]{3,}[ │╯]*$", re.MULTILINE)
 
 
-
 def read_options(kind: Any, description: str | None, prog: str | None = None) -> Any:
     """The command line as an instance of ``kind``, a dataclass or a union of them.
 
