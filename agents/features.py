@@ -13,7 +13,7 @@ from srn_core.model import SRN
 from srn_core.tracker import Tracker
 from srn_core.victims import is_own, is_srn, load_victim
 from srn_gym.dynamics import OcclusionGame
-from srn_gym.features import component_groups
+from srn_gym.features import component_groups, encode_groups, groups_size
 from srn_gym.games import DEFAULT_TRACKER
 
 
@@ -43,6 +43,19 @@ class FrozenFeatures(srn_gym.features.FrozenFeatures):
 def shared_features(game: OcclusionGame, tracker: str, encoder: str = "") -> FrozenFeatures:
     """The features of a game under :func:`load_encoder`'s SRN, computed once for all learners and policies of a process."""
     return FrozenFeatures(game, load_encoder(tracker, encoder).to(game.device))
+
+
+@lru_cache(maxsize=4)
+def shared_groups(game: OcclusionGame, tracker: str) -> srn_gym.features.FrozenFeatures:
+    """The observation ``features`` of a game under the tracker's SRN, computed once for all SB3 policies of a process."""
+    model = load_encoder(tracker).to(game.device)
+    return srn_gym.features.FrozenFeatures(game, model, encode_groups, groups_size(model))
+
+
+def forget_features() -> None:
+    """Drop what is shared, with the games it belongs to."""
+    shared_features.cache_clear()
+    shared_groups.cache_clear()
 
 
 def load_encoder(tracker: str, encoder: str = "") -> SRN:

@@ -22,7 +22,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.save_util import load_from_zip_file
 from torch import Tensor
 
-from agents.features import load_encoder
+from agents.features import shared_groups
 from agents.policies import Position
 from agents.sb3_extra import LIBRARY, MODEL
 from agents.sb3_hparams import Hparams
@@ -31,7 +31,7 @@ from srn_core.checkpoint import CARD, read_json, write_atomically, write_json
 from srn_core.errors import UserError
 from srn_gym.dynamics import NUM_ACTIONS, OcclusionGame
 from srn_gym.env import observation_box
-from srn_gym.features import FrozenFeatures, encode_groups, groups_size
+from srn_gym.features import FrozenFeatures
 
 
 def save_sb3_run(folder: Path, model: BaseAlgorithm, arguments: Mapping[str, Any], hparams: Hparams) -> None:
@@ -85,9 +85,8 @@ class SB3Policy:
                 f"policy for patches {trained[1:]}, but the game's are {shape}; choose one that was trained on such"
             )
         # The features are those of the tracker that it was trained against, whichever this game is played against.
-        if self.arguments["observation"] == "features" and (self._features is None or self._features.game is not game):
-            encoder = load_encoder(self.arguments["tracker"]).to(game.device)
-            self._features = FrozenFeatures(game, encoder, encode_groups, groups_size(encoder))
+        if self.arguments["observation"] == "features":
+            self._features = shared_groups(game, self.arguments["tracker"])
 
     def targets(self, position: Position, running: Tensor) -> Tensor:
         targets = position.landmark.clone()

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from agents.dqn import DQNArgs, train
 from agents.evaluate import find_policy
-from agents.features import shared_features
+from agents.features import forget_features
 from agents.policies import Policy
 from agents.rollout import play
 from agents.run_files import POLICY, STATE, check_arguments, trained_rules
@@ -95,7 +95,7 @@ def placements(
                 for frame in range(len(part[clip])):
                     yield Placement(first + clip, frame, int(targets[frame]), noise_seed)
             # This game will not be played again.
-            shared_features.cache_clear()
+            forget_features()
             bar.update(len(part))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import agents.sb3
 from agents.dqn import DQNArgs
-from agents.features import shared_features
+from agents.features import forget_features
 from agents.policies import Policy, named_policy
 from agents.run_files import is_sb3_run, load_policy
 from agents.sb3 import SB3Args
@@ -122,7 +122,7 @@ def _trained(training: DQNArgs | SB3Args, cold: bool) -> Policy:
     """Trained, or trained to its end; ``cold``: what an earlier job has met of the game must not make it faster."""
     if cold:
         forget_games()
-        shared_features.cache_clear()
+        forget_features()
     if isinstance(training, DQNArgs):
         return load_policy(trained_dqn(training))
     assert training.run_dir is not None
