@@ -90,6 +90,8 @@ class DQNArgs(TrainingRules):
     """Share of the run over which epsilon falls."""
     epsilon_spread: float = 0.0
     """How much less later envs explore: env i of B has epsilon ** (1 + this * i / (B - 1)). 0: all alike; Ape-X has 7."""
+    above_clean: bool = False
+    """Show the network how much more the SRN would move the landmarks than on the clean frame, not the candidate alone."""
     blind: bool = False
     """Show the network nothing but the covered landmark's number: what is won without looking at faces."""
     device: str = "auto"

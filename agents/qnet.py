@@ -16,14 +16,15 @@ class QNet(nn.Module):
 
     Attributes:
         blind: see nothing: values follow from the covered landmark's number alone.
+        above_clean: see what is more than on the frame with nothing hidden.
         head: the :class:`QHead`.
         encoder: the SRN whose trunk learns too; None: the frozen one, whose answers are computed once.
     """
 
-    def __init__(self, features: FrozenFeatures, tuned: bool = False, blind: bool = False) -> None:
-        """``tuned``: the trunk learns too, from the frozen SRN's weights; ``blind``: nothing of a picture is seen."""
+    def __init__(self, features: FrozenFeatures, tuned: bool = False, blind: bool = False, above_clean: bool = False) -> None:
+        """``tuned``: the trunk learns too, from the frozen SRN's weights; the others: see the attributes."""
         super().__init__()
-        self.blind = blind
+        self.blind, self.above_clean = blind, above_clean
         self.head = QHead(features.size, features.game.num_landmarks)
         self.encoder: SRN | None = None
         if tuned:
@@ -35,8 +36,14 @@ class QNet(nn.Module):
         if self.blind:
             return torch.zeros(len(clip), features.size, device=clip.device)
         if self.encoder is None:
-            return features(clip, frame, covered)
-        return encode(self.encoder, self.encoder.patch_features(features.patches(clip, frame, covered)))
+            seen = features(clip, frame, covered)
+            return seen - features.clean(clip, frame) if self.above_clean else seen
+        seen = _encoded(self.encoder, features.patches(clip, frame, covered))
+        if not self.above_clean:
+            return seen
+        # The candidates of a state share their clean frame.
+        (clips, frames), place = torch.unique(torch.stack([clip, frame]), dim=1, return_inverse=True)
+        return seen - _encoded(self.encoder, features.patches(clips, frames, torch.full_like(clips, -1)))[place]
 
     def forward(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, covered: Tensor) -> Tensor:
         """Values ``(B,)`` of hiding landmark ``covered`` on the frames."""
@@ -48,6 +55,10 @@ class QNet(nn.Module):
         count = candidates.shape[1]
         values = self(features, clip.repeat_interleave(count), frame.repeat_interleave(count), candidates.flatten())
         return values.view(-1, count)
+
+
+def _encoded(model: SRN, patches: Tensor) -> Tensor:
+    return encode(model, model.patch_features(patches))
 
 
 class QHead(nn.Module):

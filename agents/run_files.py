@@ -131,8 +131,9 @@ class LearnedPolicy:
     def begin(self, game: OcclusionGame, clip: Tensor, landmark: Tensor, rngs: Sequence[np.random.Generator]) -> None:
         if self.features is None or self.features.game is not game:
             self.features = shared_features(game, self.arguments["tracker"], self.arguments["encoder"])
-            tuned, blind = self.arguments["trunk"] == "tuned", self.arguments.get("blind", False)
-            self.network = QNet(self.features, tuned, blind).to(game.device).eval()
+            # Switches that came later: off in the runs from before.
+            blind, above_clean = (self.arguments.get(name, False) for name in ("blind", "above_clean"))
+            self.network = QNet(self.features, self.arguments["trunk"] == "tuned", blind, above_clean).to(game.device).eval()
             self.network.load_state_dict(self.tensors)
             if self.network.encoder is not None:
                 # A tuned trunk learns no more: its answers are shared and remembered as those of a frozen one.

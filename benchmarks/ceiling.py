@@ -16,6 +16,7 @@ from agents.features import FrozenFeatures, shared_features
 from agents.policies import Planned, Policy
 from agents.qnet import QNet
 from agents.run_files import LearnedPolicy
+from srn_core.checkpoint import plain
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, check_numbers
 from srn_gym.dynamics import OcclusionGame
 
@@ -41,6 +42,8 @@ class RegressionArgs:
     """Entries of the table a step."""
     lr: float = 1e-3
     """Learning rate of Adam."""
+    above_clean: bool = False
+    """What the network sees; see agents/dqn.py."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
 
@@ -115,7 +118,7 @@ class RewardModel:
         features = self._features(training)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(args.seed)
-            self.network = QNet(features).to(training.device)
+            self.network = QNet(features, above_clean=args.above_clean).to(training.device)
         fit(self.network, features, tables, args)
 
     def predicted(self, game: OcclusionGame, clip: int) -> np.ndarray:
@@ -128,7 +131,7 @@ class RewardModel:
 
     def policies(self, label: str) -> dict[str, Policy]:
         """``LABEL`` takes the candidate of the highest prediction; ``LABEL-planned`` the best path through the predictions."""
-        arguments = {"tracker": self.args.tracker, "encoder": self.args.encoder, "trunk": "frozen"}
+        arguments = {**plain(self.args), "trunk": "frozen"}
         planned = Planned(lambda game, clip, _: self.predicted(game, clip))
         return {label: LearnedPolicy(self.network.state_dict(), arguments), f"{label}-planned": planned}
 

@@ -69,13 +69,18 @@ class FrozenFeatures:
             game.lengths, 1, (game.num_landmarks, features), self._clean_features, budget_bytes // 4, torch.float32
         )
         self._memo = Memo(game.lengths, game.num_landmarks, (size,), self._compute, budget_bytes)
+        self._uncovered = Memo(game.lengths, 1, (size,), self._encode_clean, budget_bytes // 4)
 
     def __call__(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
         """``(B,)`` indices -> ``(B, F)`` float32."""
         return self._memo.lookup(clip, frame, target)
 
+    def clean(self, clip: Tensor, frame: Tensor) -> Tensor:
+        """Those of the frames with nothing hidden: ``(B,)`` indices -> ``(B, F)`` float32."""
+        return self._uncovered.lookup(clip, frame, torch.zeros_like(clip))
+
     def patches(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
-        """The candidates (eq. 9): patches ``(B, L, 3, P, P)`` uint8 of frames with landmark ``target`` hidden."""
+        """The candidates (eq. 9): patches ``(B, L, 3, P, P)`` uint8 of frames with landmark ``target`` hidden; -1: none."""
         points = self.game.landmarks[self.game.row(clip, frame)]
         return extract_patches(self.game.occlude(clip, frame, target), points, self.game.patch_size)
 
@@ -86,16 +91,24 @@ class FrozenFeatures:
 
     @torch.no_grad()
     def _clean_features(self, clip: Tensor, frame: Tensor, _: Tensor) -> Tensor:
-        parts = zip(*(index.split(batch_size(clip.device)) for index in (clip, frame)), strict=True)
-        return torch.cat([self._trunk_features(*part) for part in parts])
+        return _in_parts(self._trunk_features, clip, frame)
 
     def _trunk_features(self, clip: Tensor, frame: Tensor) -> Tensor:
         return self.model.patch_features(self.patches(clip, frame, torch.full_like(clip, -1))).flatten(2)
 
     @torch.no_grad()
+    def _encode_clean(self, clip: Tensor, frame: Tensor, _: Tensor) -> Tensor:
+        return _in_parts(self._encode_clean_part, clip, frame)
+
+    def _encode_clean_part(self, clip: Tensor, frame: Tensor) -> Tensor:
+        return self._encoded(self._clean.lookup(clip, frame, torch.zeros_like(clip)))
+
+    def _encoded(self, x: Tensor) -> Tensor:
+        return self.encode(self.model, x.unflatten(2, (self.model.trunk.channels, -1)))
+
+    @torch.no_grad()
     def _compute(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
-        parts = zip(*(index.split(batch_size(clip.device)) for index in (clip, frame, target)), strict=True)
-        return torch.cat([self._compute_part(*part) for part in parts])
+        return _in_parts(self._compute_part, clip, frame, target)
 
     def _compute_part(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
         game = self.game
@@ -105,7 +118,7 @@ class FrozenFeatures:
         patches = extract_patches(game.occlude(clip, frame, target), points, game.patch_size)[touched]
         if len(patches):
             x[touched] = self.model.patch_features(patches[None])[0].flatten(1)
-        return self.encode(self.model, x.unflatten(2, (self.model.trunk.channels, -1)))
+        return self._encoded(x)
 
     def _touched(self, points: Tensor, target: Tensor) -> Tensor:
         """Which patches ``(B, L)`` overlap the occluder on landmark ``target``.
@@ -119,6 +132,12 @@ class FrozenFeatures:
         first = (torch.floor(points + 0.5).long() - size // 2).clamp(0, side - 1)
         last = (torch.floor(points + 0.5).long() - size // 2 + size - 1).clamp(0, side - 1)
         return ((last >= low) & (first < low + game.occluder_side)).all(-1)
+
+
+def _in_parts(compute: Callable[..., Tensor], *indices: Tensor) -> Tensor:
+    """``compute`` of indices ``(B,)``, as many at once as serve the device."""
+    parts = zip(*(index.split(batch_size(index.device)) for index in indices), strict=True)
+    return torch.cat([compute(*part) for part in parts])
 
 
 def observed_features(game: OcclusionGame) -> FrozenFeatures:

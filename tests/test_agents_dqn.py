@@ -47,6 +47,10 @@ def test_shared_features_equal_those_of_the_whole_observation(game, tiny_checkpo
         shared = features(clip.repeat_interleave(3), frame.repeat_interleave(3), candidates.flatten()).view_as(plain)
         torch.testing.assert_close(shared, plain, atol=2e-3, rtol=2e-3)
     assert not torch.allclose(plain[:, 0], plain[:, 2], atol=1e-3)
+    uncovered = features.patches(clip, frame, torch.full_like(clip, -1))
+    with torch.no_grad():
+        plain = features.plain(uncovered[:, None])[:, 0]
+    torch.testing.assert_close(features.clean(clip, frame), plain, atol=2e-3, rtol=2e-3)
 
 
 def test_a_game_whose_best_policy_is_known_is_solved(clip_spec, tmp_path):
@@ -181,7 +185,7 @@ def test_a_run_does_not_go_on_against_other_weights_of_the_same_name(clip_spec, 
     "changes",
     [
         {"double": False}, {"loss": "squared"}, {"priority": 0.6}, {"trunk": "tuned"}, {"n_step": 3}, {"blind": True},
-        {"epsilon_spread": 7.0},
+        {"above_clean": True}, {"epsilon_spread": 7.0},
     ],
 )  # fmt: skip
 def test_every_switch_changes_what_is_learnt(clip_spec, tiny_checkpoint, tmp_path, changes):
@@ -196,10 +200,11 @@ def test_every_switch_changes_what_is_learnt(clip_spec, tiny_checkpoint, tmp_pat
 
 def test_a_tuned_trunk_starts_as_the_frozen_one_and_learns(game, clip_spec, tiny_checkpoint, tmp_path):
     args = small_args(clip_spec, tiny_checkpoint, tmp_path / "tuned", trunk="tuned", trunk_lr=1e-3, total_steps=80)
+    args = dataclasses.replace(args, above_clean=True)
     learner = Learner(args, game)
     clip, frame, landmark = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 2]), torch.tensor([0, 8, 40])
     with torch.no_grad():
-        frozen = learner.features(clip, frame, landmark)
+        frozen = learner.features(clip, frame, landmark) - learner.features.clean(clip, frame)
         torch.testing.assert_close(learner.online.see(learner.features, clip, frame, landmark), frozen, atol=2e-3, rtol=2e-3)
     run = train(args)
     learnt = load_tensors(run / "policy.safetensors")[0]
@@ -209,7 +214,7 @@ def test_a_tuned_trunk_starts_as_the_frozen_one_and_learns(game, clip_spec, tiny
         assert same == (not name.startswith("trunk.")), name
     policy = load_policy(run)
     assert play(game, policy, 2, 0).returns.min() > 0
-    plain = QNet(learner.features, tuned=True)
+    plain = QNet(learner.features, tuned=True, above_clean=True)
     plain.load_state_dict(learnt)
     with torch.no_grad():
         values = policy.network.candidate_values(policy.features, clip, frame, landmark)
