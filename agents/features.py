@@ -45,7 +45,8 @@ def shared_features(game: OcclusionGame, tracker: str, encoder: str = "") -> Fro
     return FrozenFeatures(game, load_encoder(tracker, encoder).to(game.device))
 
 
-@lru_cache(maxsize=4)
+# Large: the training clips' and the held-out ones'.
+@lru_cache(maxsize=2)
 def shared_groups(game: OcclusionGame, tracker: str) -> srn_gym.features.FrozenFeatures:
     """The observation ``features`` of a game under the tracker's SRN, computed once for all SB3 policies of a process."""
     model = load_encoder(tracker).to(game.device)

@@ -43,7 +43,7 @@ class RegressionArgs:
     lr: float = 1e-3
     """Learning rate of Adam."""
     above_clean: bool = False
-    """What the network sees; see agents/dqn.py."""
+    """Show the network what is more than on the clean frame, as agents/dqn.py does."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
 
