@@ -91,8 +91,8 @@ class DQNArgs(TrainingRules):
     epsilon_spread: float = 0.0
     """How much less later envs explore: env i of B has epsilon ** (1 + this * i / (B - 1)). 0: all alike; Ape-X has 7."""
     above_clean: bool = False
-    """Show the network how much more the SRN would move the landmarks than on the clean frame, not the candidate alone. Share on
-    unseen talking heads, ten seeds: 0.26 against 0.20; on those of the training 0.44 against 0.45."""
+    """Show the network how much more the SRN would move the landmarks than on the clean frame, not the candidate alone. Share
+    on unseen talking heads, ten seeds: 0.26 against 0.20; on those of the training 0.44 against 0.45."""
     blind: bool = False
     """Show the network nothing but the covered landmark's number: what is won without looking at faces."""
     device: str = "auto"
