@@ -119,9 +119,11 @@ class DQNArgs(TrainingRules):
 LIMITS = {
     **dict.fromkeys(("total_steps", "num_envs", "batch_size", "updates_per_step"), COUNT),
     **dict.fromkeys(("learning_starts", "queues", "capacity", "save_every"), COUNT),
-    **dict.fromkeys(("seed", "priority", "eval_episodes", "trunk_lr", "epsilon_spread"), NOT_NEGATIVE),
+    **dict.fromkeys(("priority", "eval_episodes", "epsilon_spread"), NOT_NEGATIVE),
     **dict.fromkeys(("gamma", "target_rate", "epsilon_end", "epsilon_decay"), SHARE),
-    "lr": POSITIVE,
+    "seed": (0, 2**63 - 1),
+    "lr": (POSITIVE[0], 1),
+    "trunk_lr": SHARE,
     "n_step": (1, MAX_N_STEP),
 }
 
@@ -133,8 +135,8 @@ def train(args: DQNArgs) -> Path:
         raise UserError(
             f"--queues {args.queues}: {least} clips are played at once, each has its own; expected at least {least}"
         )
-    run_dir = start_run_dir(args.run_dir or Path("runs") / f"dqn-{args.seed}", args.resume)
     learner = Learner(args, game)
+    run_dir = start_run_dir(args.run_dir or Path("runs") / f"dqn-{args.seed}", args.resume)
     episodes = Episodes(game, args.num_envs, args.window)
     rngs = [np.random.default_rng((args.seed, 10, i)) for i in range(args.num_envs)]
     n_step = NStep(args.n_step, args.gamma)

@@ -24,6 +24,7 @@ from agents.summary import CEILING, OPTIMUM, REFERENCE, episode_rows, print_summ
 from agents.video import check_ending, write_episode
 from srn_core.checkpoint import check_outputs, write_json
 from srn_core.command_line import read_options
+from srn_core.data import parse_spec
 from srn_core.errors import COUNT, NOT_NEGATIVE, check_numbers, command
 from srn_gym.dynamics import OcclusionGame
 from srn_gym.games import NamedGame, load_game
@@ -75,6 +76,12 @@ def sibling_split(spec: str, split: str) -> str:
     return f"{head}?" + "&".join([f"split={split}", *options])
 
 
+def note_missing_split(spec: str) -> None:
+    """Say so where clips that a training takes without a split hold those that it is then evaluated on."""
+    if parse_spec(spec).split is None:
+        print(f"note: {spec} names no split, so that its split=val is trained on, too; add split=train, or name other clips")
+
+
 def find_policy(name: str, game: OcclusionGame, training: Callable[[], OcclusionGame]) -> Policy:
     """A named policy, or the trained one of a folder; ``training`` loads the game that prior learns from."""
     return named_policy(name, game, training) if name in NAMES else load_policy(Path(name))
@@ -104,6 +111,8 @@ def evaluate(args: EvaluateArgs, policies: list[str], reward: Reward = "nme") ->
 
 def evaluation_of(run_dir: Path, args: DQNArgs | SB3Args) -> EvaluateArgs:
     """How what a training command saved is evaluated: on the validation clips, with the training's rules and seed."""
+    if args.val_clips is None:
+        note_missing_split(args.clips)
     return EvaluateArgs(
         str(run_dir), args.val_clips or sibling_split(args.clips, "val"), args.clips, args.tracker,
         args.eval_episodes, args.seed, device=args.device, **rules_of(args),

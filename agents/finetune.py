@@ -1,7 +1,7 @@
 """Fine-tune a tracker on what a policy synthesises: hard occluded faces, or those of any other policy (METHOD 3).
 
 python agents/finetune.py --tracker srn-small --policy greedy --clips "demo?split=train" --out runs/finetuned
-python agents/finetune.py --tracker srn-small --policy runs/dqn-1 --clips "300vw:DIR?split=train" --out DIR --save DIR
+python agents/finetune.py --tracker srn-small --policy runs/dqn-1 --clips "300vw:DIR?split=train" --out runs/hofs --save faces
 python agents/finetune.py --tracker srn-small --policy dqn --rounds 3 --out DIR       # policy and tracker take turns
 python agents/finetune.py ... --resume                                                # goes on where it was stopped
 """
@@ -23,9 +23,10 @@ import torch
 import tyro
 
 from agents.dqn import DQNArgs
-from agents.evaluate import check_policy, sibling_split
+from agents.evaluate import check_policy, note_missing_split, sibling_split
+from agents.features import forget_features
 from agents.run_files import check_tracker
-from agents.synthesize import PlacedOcclusion, Placement, derived_seed, placements, save_clips, trained_dqn
+from agents.synthesize import MANIFEST, PlacedOcclusion, Placement, derived_seed, placements, save_clips, trained_dqn
 from srn_core.checkpoint import CARD, load_card, load_pretrained, load_tensors, save_pretrained
 from srn_core.command_line import read_options
 from srn_core.data import load_clips
@@ -40,6 +41,7 @@ from srn_core.training.pool import check_scheme
 from srn_core.training.state import STATE, check_state
 from srn_core.training.train import TrainingRun, run_to_end
 from srn_core.training.validation import Faces, detection_nme
+from srn_gym.games import forget_games
 from srn_gym.rules import Mode
 
 # Fine-tuned weights may lose this share of the clean accuracy before they are turned down.
@@ -139,6 +141,8 @@ def checked(args: FinetuneArgs) -> FinetuneArgs:
     clips = args.clips or ("demo?split=train",)
     val = args.val or tuple(sibling_split(spec, "val") for spec in clips)
     refuse_masked((*clips, *val))
+    for spec in () if args.val else clips:
+        note_missing_split(spec)
     check_numbers(args, LIMITS)
     check_batch(args.batch, args.sequence)
     if args.policy != "dqn":
@@ -147,14 +151,24 @@ def checked(args: FinetuneArgs) -> FinetuneArgs:
     config = load_pretrained(args.tracker).config
     for spec in (*clips, *val):
         check_scheme(load_clips(spec).clips, config)
-    there = (args.out / CARD).is_file() or (args.out / "round-1").is_dir()
+    there = (args.out / "round-1").is_dir()
     if there and not args.resume:
         raise UserError(f"{args.out}: holds a run already; add --resume to go on with it, or give another --out")
+    if not there and (args.out / CARD).is_file():
+        raise UserError(f"{args.out}: holds a checkpoint already; give another --out")
     if args.resume and not there:
         raise UserError(f"{args.out}: nothing to resume; expected the folder of a run that was stopped")
-    if args.save is not None and args.save.exists() and not args.resume:
-        raise UserError(f"--save {args.save}: is there already; remove it or give another folder")
+    if args.save is not None:
+        _check_save(args.save, args)
     return dataclasses.replace(args, clips=clips, val=val)
+
+
+def _check_save(folder: Path, args: FinetuneArgs) -> None:
+    if folder.resolve() in (args.out.resolve(), *args.out.resolve().parents):
+        raise UserError(f"--save {folder}: is --out or holds it; give another folder")
+    # A run that was stopped may have written it.
+    if folder.exists() and not (args.resume and (folder / MANIFEST).is_file()):
+        raise UserError(f"--save {folder}: is there already; remove it or give another folder")
 
 
 def _policy(args: FinetuneArgs, tracker: str, folder: Path, number: int) -> str:
@@ -164,7 +178,11 @@ def _policy(args: FinetuneArgs, tracker: str, folder: Path, number: int) -> str:
         args.clips[0], tracker=tracker, mode=args.mode, seed=derived_seed(args.seed, number), total_steps=args.dqn_steps,
         device=args.device, run_dir=folder / "dqn",
     )  # fmt: skip
-    return str(trained_dqn(dqn))
+    trained = trained_dqn(dqn)
+    # Its game is not played again.
+    forget_features()
+    forget_games()
+    return str(trained)
 
 
 class FinetuningRun(TrainingRun):

@@ -13,6 +13,7 @@ from torch.nn import functional
 from agents.features import shared_features
 from agents.qnet import QNet
 from agents.replay import MultiQueueReplay, Sample
+from srn_core.tracker import fingerprint
 from srn_gym.dynamics import NUM_ACTIONS, OcclusionGame
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Learner:
     def __init__(self, args: DQNArgs, game: OcclusionGame) -> None:
         self.args, self.game = args, game
         self.features = shared_features(game, args.tracker, args.encoder)
+        self.encoder_key = fingerprint(self.features.model)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(args.seed)
             self.online = QNet(self.features, args.trunk == "tuned", args.blind, args.above_clean).to(game.device)

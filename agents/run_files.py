@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from agents.qnet import QNet
 from agents.sb3_extra import LIBRARY, require
 from srn_core.checkpoint import CARD, load_tensors, plain, plain_defaults, read_json, save_tensors
 from srn_core.errors import UserError, check_resumed
-from srn_core.tracker import Victim
+from srn_core.tracker import Victim, fingerprint
 from srn_gym.dynamics import OcclusionGame
 from srn_gym.rules import GameRules, rules_of
 
@@ -50,7 +51,8 @@ def save_run(
     folder: Path, step: int, learner: Learner, episodes: Episodes, rngs: Sequence[np.random.Generator], n_step: NStep
 ) -> None:
     """Write the policy, then everything that the next step depends on."""
-    card = {"step": step, "arguments": plain(learner.args), "tracker_key": learner.game.tracker.key}
+    keys = {"tracker_key": learner.game.tracker.key, "encoder_key": learner.encoder_key}
+    card = {"step": step, "arguments": plain(learner.args), **keys}
     save_tensors(folder / POLICY, learner.online.state_dict(), card)
     tensors = _prefixed("online", learner.online.state_dict()) | _prefixed("target", learner.target.state_dict())
     for index, values in learner.optimiser.state_dict()["state"].items():
@@ -61,6 +63,7 @@ def save_run(
         tensors["pending"] = torch.from_numpy(np.stack(n_step.pending).view(np.uint8))
     metadata = {
         "step": step,
+        "clips_key": clips_key(learner.game),
         "rewards": [learner.reward_count, learner.reward_mean, learner.reward_square],
         "generators": [rng.bit_generator.state for rng in (learner.rng, *rngs)],
     }
@@ -71,12 +74,16 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
     """Restore what :func:`save_run` wrote into the same objects; returns the step to go on from.
 
     Raises:
-        UserError: a damaged file, or a run of other arguments or against other weights.
+        UserError: a damaged file, or a run of other arguments, on other clips or against other weights.
     """
     card = load_tensors(folder / POLICY)[1]
     check_arguments(folder, card, learner.args)
     check_tracker(folder, card, learner.game.tracker)
+    check_encoder(folder, card, learner.encoder_key)
     tensors, metadata = load_tensors(folder / STATE)
+    # The replay holds clips as numbers.
+    if metadata.get("clips_key", clips_key(learner.game)) != clips_key(learner.game):
+        raise UserError(f"{folder}: was begun on other clips than {learner.args.clips} has now; restore them or start anew")
     learner.online.load_state_dict(_under("online", tensors))
     learner.target.load_state_dict(_under("target", tensors))
     optimiser = learner.optimiser.state_dict()
@@ -115,6 +122,21 @@ def check_tracker(folder: Path, before: Mapping[str, Any], tracker: Victim) -> N
         raise UserError(f"{folder}: was begun against a tracker whose weights have changed since; give another folder")
 
 
+def check_encoder(run: Path | str, card: Mapping[str, Any], key: str) -> None:
+    """Refuse to use a policy with another SRN before it than the one that it was trained with, as its ``card`` says.
+
+    Raises:
+        UserError: the SRN of that name has other weights now, those of ``key``.
+    """
+    if card.get("encoder_key", key) != key:
+        raise UserError(f"{run}: sees through an SRN whose weights have changed since its training; restore them or train anew")
+
+
+def clips_key(game: OcclusionGame) -> str:
+    """Eight hex digits of the names and lengths of a game's clips, in their order."""
+    return f"{zlib.crc32(repr([(clip.name, len(clip)) for clip in game.clips]).encode()):08x}"
+
+
 class LearnedPolicy:
     """A trained Q-network as a policy: the candidate of the highest value.
 
@@ -123,14 +145,15 @@ class LearnedPolicy:
         network: the :class:`QNet`, once a game has begun.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], arguments: Mapping[str, Any]) -> None:
-        """``tensors`` of a :class:`QNet` that was trained with ``arguments``."""
-        self.tensors, self.arguments = tensors, arguments
+    def __init__(self, run: Path | str, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
+        """``tensors`` of a :class:`QNet`, and the ``card`` beside them; ``run`` names them to the user."""
+        self.run, self.tensors, self.card, self.arguments = run, tensors, card, card["arguments"]
         self.features: FrozenFeatures | None = None
 
     def begin(self, game: OcclusionGame, clip: Tensor, landmark: Tensor, rngs: Sequence[np.random.Generator]) -> None:
         if self.features is None or self.features.game is not game:
             self.features = shared_features(game, self.arguments["tracker"], self.arguments["encoder"])
+            check_encoder(self.run, self.card, fingerprint(self.features.model))
             # Switches that came later: off in the runs from before.
             blind, above_clean = (self.arguments.get(name, False) for name in ("blind", "above_clean"))
             self.network = QNet(self.features, self.arguments["trunk"] == "tuned", blind, above_clean).to(game.device).eval()
@@ -168,7 +191,7 @@ def load_policy(folder: Path) -> Policy:
     tensors, card = load_tensors(folder / POLICY)
     if "trunk" not in card.get("arguments", {}):
         raise UserError(f"{folder / POLICY}: not a policy of this package; expected one that agents/dqn.py wrote")
-    return LearnedPolicy(tensors, card["arguments"])
+    return LearnedPolicy(folder, tensors, card)
 
 
 def is_sb3_run(folder: Path) -> bool:
@@ -188,7 +211,7 @@ def trained_rules(policy: str) -> dict[str, Any]:
         arguments = load_tensors(folder / POLICY)[1].get("arguments", {})
     else:
         return rules
-    return {name: arguments.get(name, value) for name, value in rules.items()}
+    return {name: arguments.get(name, value) for name, value in rules.items()} if isinstance(arguments, dict) else rules
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, cast
 
 import numpy as np
@@ -64,8 +65,8 @@ def load_sb3_policy(folder: Path) -> SB3Policy:
     try:
         _, weights, _ = load_from_zip_file(folder / MODEL, load_data=False, device="cpu")
         network.load_state_dict(cast(dict[str, Tensor], weights["policy"]))
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise UserError(f"{folder / MODEL}: cannot be used ({error}); expected the model that its {CARD} describes") from None
+    except (OSError, ValueError, KeyError, RuntimeError, EOFError, UnpicklingError) as error:
+        raise UserError(f"{folder / MODEL}: cannot be used ({error!r}); expected the model that its {CARD} describes") from None
     return SB3Policy(network, arguments)
 
 

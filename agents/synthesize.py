@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import shutil
 import zlib
@@ -23,7 +24,7 @@ from agents.evaluate import find_policy
 from agents.features import forget_features
 from agents.policies import Policy
 from agents.rollout import play
-from agents.run_files import POLICY, STATE, check_arguments, trained_rules
+from agents.run_files import POLICY, STATE, check_arguments, check_tracker, trained_rules
 from srn_core.checkpoint import load_tensors, write_json
 from srn_core.data.clip import Clip
 from srn_core.data.pts import write_pts
@@ -32,6 +33,7 @@ from srn_core.geometry import CropSpec, crop_image, crop_map, paste_crop
 from srn_core.occluders import add_square, noise_keys
 from srn_core.tracker import Victim
 from srn_core.training.occlusion import SQUARE_SHARE, varied_occluders
+from srn_core.victims import load_victim
 from srn_gym.dynamics import NO_OCCLUDER, OcclusionGame
 from srn_gym.rules import Mode
 
@@ -41,6 +43,7 @@ CLIPS_AT_ONCE = 16
 # A still gives a policy one move, from a random landmark. It is played as often as this, each time from where the last move
 # led, so that a policy has the time to look for the place that it wants.
 STILL_MOVES = 16
+MANIFEST = "manifest.json"
 
 
 class Placement(NamedTuple):
@@ -50,7 +53,7 @@ class Placement(NamedTuple):
         clip: the clip's number.
         frame: the frame's number.
         target: the covered landmark, -1 for none.
-        noise_seed: of the noise that the policy played with.
+        noise_seed: of the noise that the policy played with; :func:`occluded_frame` draws its own from it.
     """
 
     clip: int
@@ -94,9 +97,11 @@ def placements(
             for clip, targets in enumerate(_played_targets(game, found, derived_seed(seed, number, first))):
                 for frame in range(len(part[clip])):
                     yield Placement(first + clip, frame, int(targets[frame]), noise_seed)
-            # This game will not be played again.
-            forget_features()
             bar.update(len(part))
+            # This game will not be played again; it refers to itself, so that only the collector frees its crops and answers.
+            forget_features()
+            del game
+            gc.collect()
 
 
 def _parts(clips: Sequence[Clip]) -> Iterator[tuple[int, Sequence[Clip]]]:
@@ -123,7 +128,7 @@ def trained_dqn(args: DQNArgs) -> Path:
     """The folder of a DQN's run, which is trained, or trained to its end, if it is not.
 
     Raises:
-        UserError: a run of more steps, or of other arguments, is there.
+        UserError: a run of more steps, of other arguments, or against other weights is there.
     """
     assert args.run_dir is not None
     card = load_tensors(args.run_dir / POLICY)[1] if (args.run_dir / POLICY).is_file() else {}
@@ -132,6 +137,7 @@ def trained_dqn(args: DQNArgs) -> Path:
         raise UserError(f"{args.run_dir}: a DQN of {step} steps is there, asked for are {args.total_steps}; give another --out")
     if step >= args.total_steps:
         check_arguments(args.run_dir, card, args)
+        check_tracker(args.run_dir, card, load_victim(args.tracker, args.device))
         return args.run_dir
     return train(dataclasses.replace(args, resume=(args.run_dir / STATE).is_file()))
 
@@ -154,7 +160,8 @@ def save_clips(
         clips: those that the placements number.
         placed: the frames to write, those of a clip in order.
         crop: the tracker's, at whose resolution occluders are drawn.
-        occlusion: ``square``: the noise that the policy played with; ``varied``: shapes and fillings centred on the landmark.
+        occlusion: what lies on the landmark, whatever occluder the policy played with. ``square``: a noise square of 48 px at
+            the 224 scale, anew on each frame; ``varied``: shapes and fillings.
         card: what the manifest says besides.
 
     Raises:
@@ -173,7 +180,7 @@ def save_clips(
             part["clip"], part["noise_seed"] = clip.name, placement.noise_seed
             part["frames"].append(placement.frame)
             part["landmarks"].append(placement.target)
-        write_json(temporary / "manifest.json", {**card, "occlusion": occlusion, "clips": parts})
+        write_json(temporary / MANIFEST, {**card, "occlusion": occlusion, "clips": parts})
         os.replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +19,15 @@ from srn_gym.render import draw_env
 FPS = 12
 
 
-def episode_pictures(game: OcclusionGame, rollout: Rollout, episode: int) -> list[np.ndarray]:
-    """The frames of an episode as they were played: ``T`` pictures ``(H, W, 3)`` uint8 RGB."""
+def episode_pictures(game: OcclusionGame, rollout: Rollout, episode: int) -> Iterator[np.ndarray]:
+    """The frames of an episode as they were played: ``T`` pictures ``(H, W, 3)`` uint8 RGB, one at a time."""
     clip = int(rollout.clip[episode])
     episodes = Episodes(game, 1)
     options = {"clip": clip, "frame": 0, "landmark": int(rollout.first[episode])}
     episodes.reset([0], [np.random.default_rng(0)], options)
-    pictures = []
     for target in rollout.targets[episode, : len(game.clips[clip])]:
         episodes.place(torch.tensor([int(target)], device=game.device))
-        pictures.append(draw_env(episodes, 0))
-    return pictures
+        yield draw_env(episodes, 0)
 
 
 def check_ending(path: Path) -> None:

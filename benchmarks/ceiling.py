@@ -131,9 +131,9 @@ class RewardModel:
 
     def policies(self, label: str) -> dict[str, Policy]:
         """``LABEL`` takes the candidate of the highest prediction; ``LABEL-planned`` the best path through the predictions."""
-        arguments = {**plain(self.args), "trunk": "frozen"}
+        card = {"arguments": {**plain(self.args), "trunk": "frozen"}}
         planned = Planned(lambda game, clip, _: self.predicted(game, clip))
-        return {label: LearnedPolicy(self.network.state_dict(), arguments), f"{label}-planned": planned}
+        return {label: LearnedPolicy(label, self.network.state_dict(), card), f"{label}-planned": planned}
 
     def _features(self, game: OcclusionGame) -> FrozenFeatures:
         return shared_features(game, self.args.tracker, self.args.encoder)

@@ -41,18 +41,20 @@ def check_writable(path: Path) -> None:
     """Make the folder that a file shall lie in.
 
     Raises:
-        UserError: there is a folder of the file's own name.
+        UserError: there is a folder or a device of the file's own name, or the folder cannot be written to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; expected the name of a file to write")
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: is a {'folder' if path.is_dir() else 'device'}; expected the name of a file to write")
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"{path}: its folder cannot be written to; expected a place with room that can be written to")
 
 
 def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None] = ()) -> None:
     """Make the folders of the files that a command will write; None is left out.
 
     Raises:
-        UserError: one of them is also read, is written twice, or is a folder.
+        UserError: one of them is also read, is written twice, or cannot be written.
     """
     taken = {path.resolve() for path in inputs if path is not None}
     for path in outputs:

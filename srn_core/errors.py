@@ -36,7 +36,8 @@ def check_numbers(args: object, limits: Mapping[str, Limits]) -> None:
         for value in given if isinstance(given, tuple) else (given,):
             if value is None or (low <= value <= high and value != math.inf):
                 continue
-            expected = f"from {low:g} to {high:g}" if high < math.inf else "above 0" if 0 < low < 1 else f"of at least {low:g}"
+            expected = "above 0" if 0 < low < 1 else f"of at least {low:g}"
+            expected += f" and at most {high:g}" if high < math.inf else ""
             raise UserError(f"--{name.replace('_', '-')} {value}: expected a number {expected}")
 
 
@@ -59,8 +60,8 @@ def check_resumed(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any
 
 
 def command(main: Callable[P, None]) -> Callable[P, None]:
-    """Wrap a command's entry point: a :class:`UserError`, or a path that cannot be used, becomes one line on stderr and exit
-    status 2."""
+    """Wrap a command's entry point: a :class:`UserError`, a path that cannot be used or a size beyond the memory becomes one
+    line on stderr and exit status 2."""
 
     @functools.wraps(main)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -72,6 +73,8 @@ def command(main: Callable[P, None]) -> Callable[P, None]:
             if error.filename is None or error.strerror is None:
                 raise
             message = f"{error.filename}: {error.strerror}; expected a path that can be used"
+        except MemoryError as error:
+            message = f"out of memory ({error or 'no more can be had'}); expected sizes that fit; give smaller ones"
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             raise SystemExit(130) from None

@@ -93,10 +93,9 @@ class Evaluation:
     def clip_jitter(self) -> list[np.ndarray]:
         """Jitter of each clip, ``(T - 1,)`` fractions; empty for a still and where there is a cut inside."""
         found = []
-        for i, clip in enumerate(self.clip_set.clips):
+        for clip, predictions in zip(self.clip_set.clips, self._by_clip(self.predictions), strict=True):
             length = normaliser_length(clip.landmarks, clip.scheme, self.normaliser)
-            steps = jitter(self.predictions[self.clip_index == i], clip.landmarks, length) if clip.is_video else np.empty(0)
-            found.append(steps)
+            found.append(jitter(predictions, clip.landmarks, length) if clip.is_video else np.empty(0))
         return found
 
     def stability(self) -> dict[str, float | None]:
@@ -105,10 +104,15 @@ class Evaluation:
         Clips of one frame or with a cut inside do not count; both figures are None where no other is left.
         """
         shaking = self.clip_jitter()
-        lasting = [time_to_failure(self.nme[self.clip_index == i], FAILURE) for i, steps in enumerate(shaking) if len(steps)]
+        errors = self._by_clip(self.nme)
+        lasting = [time_to_failure(nme, FAILURE) for nme, steps in zip(errors, shaking, strict=True) if len(steps)]
         if not lasting:
             return {"jitter": None, "time_to_failure": None}
         return {"jitter": 100 * float(np.concatenate(shaking).mean()), "time_to_failure": float(np.mean(lasting))}
+
+    def _by_clip(self, values: np.ndarray) -> list[np.ndarray]:
+        """``(N, ...)`` values of all frames, apart for each clip."""
+        return np.split(values, np.cumsum([len(clip) for clip in self.clip_set.clips])[:-1])
 
     def _group_errors(self) -> dict[str, float | None]:
         """Mean error of each facial component, percent; None where none of its landmarks counts."""
@@ -150,7 +154,7 @@ def evaluate(
         mode: see :class:`srn_core.run_clips.RunOptions`, as ``boxes``, ``start``, ``steps`` and ``mirror``.
         boxes: where face boxes come from.
         normaliser: what errors are divided by; None: the scheme's own.
-        batch_size: faces at once (``detect``: about; ``track``: clips side by side).
+        batch_size: faces at once; with ``track`` clips side by side, at most :data:`srn_core.data.clip.KEPT_OPEN`.
         progress: show a bar on a terminal.
         start: the cascade's initial shape.
         steps: K.

@@ -23,6 +23,7 @@ import numpy as np
 
 from srn_core.checkpoint import read_json
 from srn_core.errors import UserError
+from srn_core.image_file import decode_image
 from srn_core.landmarks import IBUG68
 from srn_core.mask_fit import ThinPlate, face_axes, right_share
 from srn_core.mask_light import lay_on, sample, shrink_level, window_of
@@ -143,8 +144,7 @@ def _view(folder: Path, name: str, anchors: list[Any]) -> View:
 
 
 def _pyramid(path: Path) -> tuple[np.ndarray, ...]:
-    data = path.read_bytes() if path.is_file() else b""
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    picture = decode_image(path.read_bytes() if path.is_file() else b"", cv2.IMREAD_UNCHANGED)
     if picture is None or picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 4:
         raise UserError(f"{path}: missing or no RGBA picture; {ANCHORS} names it; expected a PNG of four channels of 8 bits")
     rgba = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from srn_core.data import Clip
 from srn_core.data.boxes import following_box
+from srn_core.data.clip import KEPT_OPEN
 from srn_core.errors import UserError
 from srn_core.geometry import boxes_in_crop, crop_image, crop_map
 from srn_core.tracker import Start, Tracker, starts_from
@@ -63,7 +64,7 @@ def run_clips(tracker: Tracker, clips: Sequence[Clip], options: RunOptions, batc
         tracker: the model on its device.
         clips: each is on its own, no memory passes from one to the next.
         options: how.
-        batch_size: faces at once (``detect``: about; ``track``: clips side by side).
+        batch_size: faces at once; with ``track`` clips side by side, at most :data:`srn_core.data.clip.KEPT_OPEN`.
         bar: is told of every frame.
 
     Raises:
@@ -74,32 +75,24 @@ def run_clips(tracker: Tracker, clips: Sequence[Clip], options: RunOptions, batc
 
 
 def _detect(tracker: Tracker, clips: Sequence[Clip], options: RunOptions, batch_size: int, bar: tqdm) -> list[np.ndarray]:
+    places = [(clip, t) for clip in clips for t in range(len(clip))]
     found = []
-    for chunk in _chunks(clips, batch_size):
-        crops, boxes = np.concatenate([clip.crops(tracker.crop) for clip in chunk]), np.concatenate([c.boxes for c in chunk])
+    for first in range(0, len(places), batch_size):
+        part = places[first : first + batch_size]
+        boxes = np.stack([clip.boxes[t] for clip, t in part])
+        crops = np.stack([crop_image(clip.frame(t), clip.boxes[t], tracker.crop) for clip, t in part])
         found.append(tracker.detect_crops(crops, boxes, steps=options.steps, mirror=options.mirror))
-        bar.update(len(crops))
+        bar.update(len(part))
     return found
-
-
-def _chunks(clips: Sequence[Clip], faces: int) -> Iterator[list[Clip]]:
-    """Neighbouring clips together until they hold ``faces`` frames: stills fill a batch, a video is a chunk of its own."""
-    chunk: list[Clip] = []
-    for clip in clips:
-        chunk.append(clip)
-        if sum(map(len, chunk)) >= faces:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _track(tracker: Tracker, clips: Sequence[Clip], options: RunOptions, batch_size: int, bar: tqdm) -> list[np.ndarray]:
     """Clips of like length side by side, the longest first, so that those still running are always the first ones."""
     order = sorted(range(len(clips)), key=lambda i: -len(clips[i]))
     found = [np.zeros_like(clip.landmarks) for clip in clips]
-    for first in range(0, len(order), batch_size):
-        _track_together(tracker, [(clips[i], found[i]) for i in order[first : first + batch_size]], options, bar)
+    side_by_side = min(batch_size, KEPT_OPEN)
+    for first in range(0, len(order), side_by_side):
+        _track_together(tracker, [(clips[i], found[i]) for i in order[first : first + side_by_side]], options, bar)
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import torch
@@ -81,7 +81,7 @@ class Tracker:
         self.scheme = model.config.landmarks
         self.crop = model.config.crop
         self.patch_size = model.config.patch_size
-        self.key = f"{_fingerprint(model):08x}"
+        self.key = fingerprint(model)
 
     def start(self, batch: int) -> Tensor:
         """The memory at a clip's start: zeros ``(B, H)``."""
@@ -170,8 +170,10 @@ class Tracker:
             ``(L, 2)`` float32 landmarks, frame pixels.
 
         Raises:
-            ValueError: fewer boxes than frames, or a frame or box as :meth:`detect` does not take it.
+            ValueError: another start, fewer boxes than frames, or a frame or box as :meth:`detect` does not take it.
         """
+        if start not in get_args(Start):
+            raise ValueError(f"start {start!r}; expected one of {', '.join(get_args(Start))}")
         if isinstance(boxes, list | tuple) and np.ndim(boxes) == 1:
             boxes = np.array(boxes)
         fixed = isinstance(boxes, np.ndarray) and boxes.ndim == 1
@@ -202,7 +204,7 @@ class Tracker:
 def _read_image(image: Any) -> np.ndarray:
     """A picture ``(H, W, 3)`` uint8, after a check: one in 0..1 would give landmarks, and wrong ones."""
     read = np.asarray(image)
-    if read.ndim != 3 or read.shape[2] != 3 or read.dtype != np.uint8:
+    if read.ndim != 3 or read.shape[2] != 3 or not read.size or read.dtype != np.uint8:
         raise ValueError(f"image of shape {read.shape} and type {read.dtype}; expected (H, W, 3) uint8 RGB")
     return read
 
@@ -244,8 +246,9 @@ def load_tracker(name: str, device: str = "auto") -> Tracker:
     return Tracker(load_pretrained(name), device)
 
 
-def _fingerprint(model: SRN) -> int:
+def fingerprint(model: SRN) -> str:
+    """Eight hex digits of a model's config and weights."""
     value = zlib.crc32(repr(model.config).encode())
     for name, tensor in model.state_dict().items():
         value = zlib.crc32(name.encode() + tensor.detach().cpu().numpy().tobytes(), value)
-    return value
+    return f"{value:08x}"

@@ -208,7 +208,8 @@ class OcclusionGame:
 
     def _track(self, clip: Tensor, frame: Tensor, target: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         images, boxes = self.occlude(clip, frame, target), self.boxes[self.row(clip, frame)]
-        prediction, state = self.tracker.step(images, boxes, state)
+        with torch.no_grad():
+            prediction, state = self.tracker.step(images, boxes, state)
         # Clones, because a tracker may answer in inference tensors, which nobody can write to later.
         return prediction.clone(), state.clone()
 

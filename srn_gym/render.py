@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 from typing import Any
 
@@ -71,10 +72,30 @@ def require_display(what: str, remedy: str) -> None:
         remedy: what to do where there are none.
 
     Raises:
-        UserError: there is no display.
+        UserError: there is no display, or none that answers: OpenCV would end the process.
     """
-    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise UserError(f"{what}: no display is there; {remedy}")
+    display = os.environ.get("DISPLAY", "")
+    if sys.platform == "linux" and not os.environ.get("WAYLAND_DISPLAY") and not _answers(display):
+        raise UserError(f"{what}: {f'the display {display} does not answer' if display else 'no display is there'}; {remedy}")
+
+
+def _answers(display: str) -> bool:
+    """Whether an X server listens at ``HOST:NUMBER.SCREEN``; without a host on this machine."""
+    host, _, number = display.rpartition(":")
+    number = number.partition(".")[0]
+    if not number.isdecimal():
+        return False
+    # Linux has the socket as a file and by an abstract name; either may be out of reach in a container.
+    path = f"/tmp/.X11-unix/X{number}"
+    if host not in ("", "unix"):
+        with contextlib.suppress(OSError), socket.create_connection((host, 6000 + int(number)), timeout=5):
+            return True
+        return False
+    for address in (path, "\0" + path):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(address)
+            return True
+    return False
 
 
 def show(picture: np.ndarray, title: str, what: str, remedy: str) -> None:

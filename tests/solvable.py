@@ -6,6 +6,7 @@ import torch
 from conftest import TINY
 
 from srn_core import SRN, Tracker
+from srn_core.victims import ConstantVictim
 
 
 class LooksAtTheNose(Tracker):
@@ -31,6 +32,22 @@ def looks_at_the_nose(device: torch.device) -> LooksAtTheNose:
         for layer in model.hsrm.groups.values():
             torch.nn.init.normal_(layer.weight, std=1.0)
         return LooksAtTheNose(model, str(device))
+
+
+class Learns(ConstantVictim):
+    """A victim whose answers have a gradient."""
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__(device)
+        self.key, self.scale = "learns", torch.nn.Parameter(torch.ones(()))
+
+    def step(self, frames, boxes, state):
+        landmarks, state = super().step(frames, boxes, state)
+        return landmarks * self.scale, state
+
+
+def learns(device: torch.device) -> Learns:
+    return Learns(device)
 
 
 def incomplete(device: torch.device) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import agents.dqn
 from agents.dqn import DQNArgs, epsilon_at, train
-from agents.features import FrozenFeatures
+from agents.features import FrozenFeatures, forget_features
 from agents.learner import Learner
 from agents.policies import named_policy
 from agents.qnet import QNet
@@ -21,6 +22,7 @@ from agents.replay import TRANSITION
 from agents.rollout import play
 from agents.run_files import load_policy
 from agents.summary import optimal_share
+from agents.synthesize import trained_dqn
 from srn_core.checkpoint import load_pretrained, load_tensors
 from srn_core.errors import UserError
 from srn_core.tracker import load_tracker
@@ -96,11 +98,13 @@ def test_a_blind_network_values_a_landmark_alike_on_every_face(game, clip_spec, 
     [
         ({"save_every": 0}, "--save-every 0: expected a number of at least 1"),
         ({"learning_starts": 0}, "--learning-starts 0"),
-        ({"n_step": 200}, "--n-step 200: expected a number from 1 to 127"),
-        ({"gamma": 1.5}, "--gamma 1.5: expected a number from 0 to 1"),
+        ({"n_step": 200}, "--n-step 200: expected a number of at least 1 and at most 127"),
+        ({"gamma": 1.5}, "--gamma 1.5: expected a number of at least 0 and at most 1"),
         ({"lr": 0.0}, "--lr 0.0: expected a number above 0"),
         ({"lr": float("nan")}, "--lr nan"),
+        ({"lr": 1e300}, r"--lr 1e\+300: expected a number above 0 and at most 1"),
         ({"seed": -1}, "--seed -1"),
+        ({"seed": 2**64}, f"--seed {2**64}"),
     ],
 )
 def test_numbers_out_of_range_are_named(clip_spec, tiny_checkpoint, tmp_path, changes, message):
@@ -179,6 +183,28 @@ def test_a_run_does_not_go_on_against_other_weights_of_the_same_name(clip_spec, 
     load_tracker.cache_clear()
     with pytest.raises(UserError, match="weights have changed"):
         train(dataclasses.replace(args, resume=True, total_steps=96))
+    with pytest.raises(UserError, match="weights have changed"):
+        trained_dqn(args)
+
+
+def test_a_run_does_not_go_on_on_other_clips_or_through_another_srn(clip_folder, tiny_checkpoint, tmp_path):
+    clips = shutil.copytree(clip_folder, tmp_path / "clips")
+    encoder = write_checkpoint(tmp_path / "encoder", seed=0)
+    args = small_args(f"300vw:{clips}", tiny_checkpoint, tmp_path / "run", total_steps=64, encoder=encoder)
+    run = train(args)
+    game = load_game(args.clips, tiny_checkpoint, "cpu")
+    play(game, load_policy(run), 2, 0)
+    shutil.rmtree(sorted(clips.iterdir())[0])
+    forget_games()
+    with pytest.raises(UserError, match="other clips than"):
+        train(dataclasses.replace(args, resume=True, total_steps=96))
+    write_checkpoint(tmp_path / "encoder", seed=1)
+    forget_games()
+    forget_features()
+    with pytest.raises(UserError, match="sees through an SRN whose weights have changed"):
+        train(dataclasses.replace(args, resume=True, total_steps=96))
+    with pytest.raises(UserError, match="sees through an SRN whose weights have changed"):
+        play(load_game(args.clips, tiny_checkpoint, "cpu"), load_policy(run), 2, 0)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import weakref
 from functools import partial
 from pathlib import Path
 
@@ -96,6 +97,21 @@ def test_a_pass_visits_every_frame_once_with_noise_of_its_own(clip_spec, tiny_ch
         assert passed[0].noise_seed != first[0].noise_seed
         assert [p.target for p in passed] != [p.target for p in first]
     assert {p.target for p in placements(clips, tracker, "none", 0, 0)} == {-1}
+
+
+def test_games_that_were_played_are_freed(clip_spec, tiny_checkpoint, monkeypatch):
+    clips, tracker = load_clips(clip_spec).clips, Tracker(load_pretrained(tiny_checkpoint), "cpu")
+    games: list[weakref.ref] = []
+
+    def noted(*args, **rules) -> OcclusionGame:
+        game = OcclusionGame(*args, **rules)
+        games.append(weakref.ref(game))
+        return game
+
+    monkeypatch.setattr("agents.synthesize.CLIPS_AT_ONCE", 1)
+    monkeypatch.setattr("agents.synthesize.OcclusionGame", noted)
+    alive = [sum(game() is not None for game in games) for _ in placements(clips, tracker, "static", 0, 0)]
+    assert len(games) == len(clips) and max(alive) <= 2
 
 
 def test_on_a_share_of_the_clips_the_occluder_is_placed_at_random(clip_spec, tiny_checkpoint, tmp_path):
@@ -243,6 +259,12 @@ def test_what_cannot_be_used_is_refused(clip_spec, tiny_checkpoint, tmp_path):
     finetune(small_args(clip_spec, tiny_checkpoint, tmp_path / "used", steps=1, policy="none"))
     with pytest.raises(UserError, match="--resume"):
         finetune(small_args(clip_spec, tiny_checkpoint, tmp_path / "used"))
+    with pytest.raises(UserError, match="holds a checkpoint already; give another --out"):
+        finetune(small_args(clip_spec, tiny_checkpoint, Path(tiny_checkpoint), resume=True))
+    refused("is --out or holds it", save=tmp_path / "run")
+    refused("is --out or holds it", save=tmp_path)
+    with pytest.raises(UserError, match=r"--save .* is there already"):
+        finetune(small_args(clip_spec, tiny_checkpoint, tmp_path / "used", resume=True, save=tmp_path / "used" / "round-1"))
     with pytest.raises(UserError, match="begun with policy none, lr 0.0001; resume it with the same"):
         finetune(small_args(clip_spec, tiny_checkpoint, tmp_path / "used", steps=1, policy="greedy", lr=5.0, resume=True))
 

@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import json
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -269,6 +270,11 @@ def test_a_damaged_run_is_named(small_args):
     (run / "model.zip").write_bytes(b"no zip")
     with pytest.raises(UserError, match=r"model\.zip"):
         load_policy(run)
+    for content in (b"", b"no pickle"):
+        with zipfile.ZipFile(run / "model.zip", "w") as file:
+            file.writestr("policy.pth", content)
+        with pytest.raises(UserError, match=r"model\.zip"):
+            load_policy(run)
     card = json.loads((run / "card.json").read_text())
     (run / "card.json").write_text(json.dumps({key: card[key] for key in ("library", "arguments")}))
     with pytest.raises(UserError, match=r"card\.json: damaged"):

@@ -1,7 +1,9 @@
 """What the user can mend ends with exit status 2 and one line on stderr that names it; nothing half-written stays."""
 
+import os
 import shutil
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +12,8 @@ import numpy as np
 import pytest
 
 from srn_core.cli import main
-from srn_core.data.clip import read_image
 from srn_core.errors import UserError
+from srn_core.image_file import read_image
 from srn_core.model.mean_shape import MEAN_SHAPES
 from srn_core.packing import load_to_pack, write_pack
 from srn_core.training.args import TrainArgs
@@ -147,6 +149,24 @@ def test_truncated_image(evaluate, complaint: Complaint, photo_set: Path, share:
     assert str(path) in evaluate(f"300w:{photo_set}")
     assert str(path) in complaint("data", f"300w:{photo_set}", "--sheet", photo_set / "sheet.png")
     assert not list(photo_set.glob("*sheet*"))
+
+
+def test_a_picture_whose_header_promises_too_many_pixels_is_named(photo_set: Path, evaluate: Callable[[str], str]) -> None:
+    (photo_set / "afw" / "face.jpg").unlink()
+    path = photo_set / "afw" / "face.png"
+    cv2.imwrite(str(path), np.zeros((20, 20, 3), np.uint8))
+    data = bytearray(path.read_bytes())
+    data[16:24] = (70_000).to_bytes(4, "big") * 2
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    path.write_bytes(data)
+    assert str(path) in evaluate(f"300w:{photo_set}")
+
+
+def test_a_device_is_not_replaced_by_a_file(complaint: Complaint, clip_spec: str, tiny_checkpoint: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.json"
+    os.mkfifo(pipe)
+    assert str(pipe) in complaint("evaluate", "--checkpoint", tiny_checkpoint, "--data", clip_spec, "--json", pipe)
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png"])

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from srn_core.data import clip as clip_module
 from srn_core.data import load_clips, parse_spec
 from srn_core.data.boxes import box_from_description, describe_box, draw_detector_boxes
-from srn_core.data.clip import read_image
 from srn_core.data.pts import write_pts
 from srn_core.data.sheet import TILE, contact_sheet, describe
 from srn_core.data.spec import hold_out
 from srn_core.errors import UserError
 from srn_core.geometry import CropSpec
+from srn_core.image_file import read_image
 from srn_core.model.mean_shape import MEAN_SHAPES
 
 DATA = Path(os.environ.get("SRN_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -147,6 +148,17 @@ def test_frames_come_in_any_order_and_from_a_pickle(clip_spec: str) -> None:
         np.testing.assert_array_equal(clip.frame(t), in_order[t])
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(clip)).frame(2), in_order[2])
     assert not np.array_equal(in_order[0], in_order[5])
+
+
+def test_only_so_many_videos_stay_open_and_each_goes_on_where_it_was(clip_spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = [clip for clip in load_clips(clip_spec).clips if len(clip) > 2]
+    assert len(clips) == 4 and not any(clip.source._capture for clip in clips)
+    plain = [[clip.frame(t) for t in range(3)] for clip in clips]
+    monkeypatch.setattr(clip_module, "KEPT_OPEN", 2)
+    for t in range(3):
+        for clip, frames in zip(clips, plain, strict=True):
+            np.testing.assert_array_equal(clip.frame(t), frames[t])
+            assert sum(other.source._capture is not None for other in clips) <= 2
 
 
 def test_splits_partition_and_absent_categories_are_noted(clip_spec: str) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from srn_core import SRN, SRNConfig, Tracker
+from srn_core.errors import UserError
 from srn_core.geometry import from_box_units
 from srn_core.model.nonlocal_block import NonLocalBlock
 from srn_core.model.patches import extract_patches
@@ -168,7 +169,12 @@ def test_boxes_are_read_in_any_form_and_unusable_ones_are_named() -> None:
 def test_pictures_that_are_not_uint8_rgb_are_named() -> None:
     tracker = Tracker(seeded(SMALL), "cpu")
     image, box = np.zeros((90, 110, 3), np.uint8), np.array([20, 10, 80, 75])
-    wrong = ((image / 255, "float64"), (image[..., 0], r"\(90, 110\)"), (np.dstack([image, image[..., :1]]), r"\(90, 110, 4\)"))
+    wrong = (
+        (image[:0], r"\(0, 110, 3\)"),
+        (image / 255, "float64"),
+        (image[..., 0], r"\(90, 110\)"),
+        (np.dstack([image, image[..., :1]]), r"\(90, 110, 4\)"),
+    )
     for picture, message in wrong:
         with pytest.raises(ValueError, match=rf"image of shape .*{message}.*; expected \(H, W, 3\) uint8 RGB"):
             tracker.detect([picture], box[None])
@@ -176,3 +182,20 @@ def test_pictures_that_are_not_uint8_rgb_are_named() -> None:
             list(tracker.track([picture], box))
     with pytest.raises(ValueError, match="2 images, 1 boxes; expected one box an image"):
         tracker.detect([image, image], box)
+
+
+def test_steps_and_starts_that_there_are_not_are_named() -> None:
+    tracker = Tracker(seeded(SMALL), "cpu")
+    image, box = np.zeros((90, 110, 3), np.uint8), np.array([20, 10, 80, 75])
+    for steps in (0, -1):
+        with pytest.raises(ValueError, match=f"steps {steps}; expected at least 1"):
+            tracker.detect([image], box[None], steps=steps)
+    with pytest.raises(ValueError, match="start 'prev'; expected one of mean, previous"):
+        list(tracker.track([image], box, start="prev"))  # type: ignore[arg-type]
+
+
+def test_a_config_from_a_file_takes_defaults_and_names_what_it_cannot_read() -> None:
+    assert SRNConfig.from_dict({"steps": 2}) == SRNConfig(steps=2)
+    for values in ({"trunk": 5}, {"trunk": [5, 16]}, {"trunk": None}):
+        with pytest.raises(UserError, match="SRN config"):
+            SRNConfig.from_dict(values)

@@ -22,6 +22,7 @@ from srn_core.geometry import from_box_units
 from srn_core.model.mean_shape import MEAN_SHAPES
 from srn_core.tracker import Tracker
 from srn_core.victims import ConstantVictim, is_srn, load_victim
+from srn_gym.episodes import Episodes
 from srn_gym.games import load_game
 
 SIDE = 9
@@ -204,6 +205,11 @@ def test_ones_own_victim_plugs_in_by_name(clip_spec):
     game = load_game(clip_spec, name, "cpu")
     assert type(game.tracker).__name__ == "LooksAtTheNose"
     assert game.nme_table(0).max() > 2 * game.nme_table(0).min()
+    for mode in ("detect", "track"):
+        learnt = load_game(clip_spec, "solvable:learns", "cpu", mode=mode)
+        found = Episodes(learnt, 1)
+        found.reset([0], [np.random.default_rng(0)])
+        assert np.isfinite(float(found.step(torch.tensor([1])).reward))
     for unusable, message in (
         ("solvable:nobody", "solvable has no function 'nobody'; expected MODULE:FUNCTION"),
         ("os:name", "os has no function 'name'"),

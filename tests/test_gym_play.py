@@ -43,8 +43,14 @@ def test_arrows_of_all_systems_have_a_meaning():
     ]  # fmt: skip
 
 
-def test_without_a_display_the_command_says_so(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("display", "said"),
+    [(None, "no display is there"), (":987", "display :987 does not answer"), ("127.0.0.1:987.0", "does not")],
+)
+def test_without_a_display_the_command_says_so(monkeypatch, capsys, display, said):
     monkeypatch.delenv("DISPLAY", raising=False)
+    if display is not None:
+        monkeypatch.setenv("DISPLAY", display)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr("sys.argv", ["play"])
@@ -52,5 +58,5 @@ def test_without_a_display_the_command_says_so(monkeypatch, capsys):
         main()
     assert end.value.code == 2
     message = capsys.readouterr().err
-    assert message.startswith("error: srn_gym.play: no display")
+    assert message.startswith("error: srn_gym.play: ") and said in message
     assert message.count("\n") == 1

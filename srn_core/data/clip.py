@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import cv2
 import numpy as np
 
 from srn_core.errors import UserError
 from srn_core.geometry import CropSpec, crop_image
+from srn_core.image_file import read_image
 from srn_core.landmarks import Scheme
 from srn_core.metrics import normaliser_length
 
-# How JPEG and PNG files begin and end. Some programs append a few bytes.
-ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
-TRAILER = 4096
+# Files of many frames that are kept open, or in memory, at a time; so many clips at most are read side by side.
+KEPT_OPEN = 32
 
 
 class FrameSource(Protocol):
@@ -110,26 +112,13 @@ class ImageFiles:
         return read_image(self.paths[t])
 
 
-def read_image(path: Path) -> np.ndarray:
-    """Read an image file as ``(H, W, 3)`` uint8 RGB.
-
-    Raises:
-        UserError: the file is missing, truncated or no image.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); expected an image file") from None
-    # OpenCV pads a truncated JPEG with grey and says nothing, and of a truncated PNG it prints a line of its own.
-    complete = all(end in data[-TRAILER:] for start, end in ENDS.items() if data.startswith(start))
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data and complete else None
-    if image is None:
-        raise UserError(f"{path}: truncated or not an image; expected a whole JPEG or PNG; restore the file")
-    return np.asarray(image)
-
-
 class VideoFrames:
-    """Frames of a video file, decoded when asked for; reading in order is fast, jumping back reopens the file."""
+    """Frames of a video file, decoded when asked for; reading in order is fast, jumping back reopens the file.
+
+    The :data:`KEPT_OPEN` files that were read last stay open.
+    """
+
+    _kept: ClassVar[OrderedDict[int, VideoFrames]] = OrderedDict()
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -144,26 +133,47 @@ class VideoFrames:
 
     def count(self) -> int:
         """The number of frames that the container states."""
-        return int(self._open().get(cv2.CAP_PROP_FRAME_COUNT))
+        return self._facts[0]
 
     def fps(self) -> float:
         """Frames a second; 25 where the container does not say."""
-        return float(self._open().get(cv2.CAP_PROP_FPS)) or 25.0
+        return self._facts[1] or 25.0
+
+    @cached_property
+    def _facts(self) -> tuple[int, float]:
+        capture = self._open()
+        facts = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), float(capture.get(cv2.CAP_PROP_FPS))
+        capture.release()
+        return facts
 
     def _open(self) -> cv2.VideoCapture:
+        if not self.path.is_file():
+            raise UserError(f"{self.path}: no such video file")
+        capture = cv2.VideoCapture(str(self.path))
+        if not capture.isOpened():
+            raise UserError(f"{self.path}: cannot be opened as a video; expected a file that OpenCV decodes")
+        return capture
+
+    def _keep_open(self) -> cv2.VideoCapture:
+        self._kept.pop(id(self), None)
         if self._capture is None:
-            if not self.path.is_file():
-                raise UserError(f"{self.path}: no such video file")
-            capture = cv2.VideoCapture(str(self.path))
-            if not capture.isOpened():
-                raise UserError(f"{self.path}: cannot be opened as a video; expected a file that OpenCV decodes")
-            self._capture, self._next = capture, 0
+            self._capture, self._next = self._open(), 0
+        while len(self._kept) >= KEPT_OPEN:
+            self._kept[next(iter(self._kept))].close()
+        self._kept[id(self)] = self
         return self._capture
+
+    def close(self) -> None:
+        """Close the file; the next frame that is asked for opens it again."""
+        self._kept.pop(id(self), None)
+        if self._capture is not None:
+            self._capture.release()
+        self._capture = None
 
     def __call__(self, t: int) -> np.ndarray:
         if t < self._next:
-            self._capture = None
-        capture = self._open()
+            self.close()
+        capture = self._keep_open()
         while self._next < t and capture.grab():
             self._next += 1
         ok, frame = capture.read()

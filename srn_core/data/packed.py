@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-import cv2
 import numpy as np
 
 from srn_core.data import vw300, w300, wflw
 from srn_core.data.clip import Clip
 from srn_core.data.spec import DataSpec
 from srn_core.errors import UserError
+from srn_core.image_file import decode_image
 from srn_core.landmarks import SCHEMES
 
 # Those of all kinds that are cut.
@@ -72,11 +72,10 @@ class Pack:
 
     def image(self, number: int) -> np.ndarray:
         """Frame ``number`` of the pack as ``(H, W, 3)`` uint8 RGB."""
-        data = np.frombuffer(self.read(frame_name(number)), np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
+        image = decode_image(self.read(frame_name(number)))
         if image is None:
             raise UserError(f"{self.path}: {frame_name(number)} is no image; write the pack again")
-        return np.asarray(image)
+        return image
 
     def index(self) -> dict[str, Any]:
         """What ``index.json`` says; see :func:`srn_core.packing.write_pack`."""

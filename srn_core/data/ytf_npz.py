@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from srn_core.data.clip import Clip, continuous
+from srn_core.data.clip import KEPT_OPEN, Clip, continuous
 from srn_core.data.spec import DataSpec, hold_out
 from srn_core.errors import UserError
 from srn_core.geometry import landmark_box
@@ -65,8 +65,8 @@ def _clip(path: Path, name: str) -> Clip:
     return Clip(name, points, landmark_box(corners), ArchivedFrames(path, frames), continuous(frames), IBUG68)
 
 
-# An array has to be read whole for any of its frames. A file has about 9 MB of pixels; 32 clips are tracked side by side.
-@lru_cache(maxsize=32)
+# An array has to be read whole for any of its frames. A file has about 9 MB of pixels.
+@lru_cache(maxsize=KEPT_OPEN)
 def _images(path: Path) -> np.ndarray:
     return _arrays(path, "colorImages")[0]
 

@@ -97,7 +97,11 @@ class SRNConfig:
         known = {field.name for field in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - known):
             raise UserError(f"SRN config: unknown field '{unknown[0]}'; this version knows {', '.join(sorted(known))}")
-        return cls(**{**values, "trunk": tuple(tuple(layer) for layer in values["trunk"])})
+        try:
+            trunk = {"trunk": tuple(tuple(layer) for layer in values["trunk"])} if "trunk" in values else {}
+            return cls(**{**values, **trunk})
+        except TypeError as error:
+            raise UserError(f"SRN config: {error}; expected the config of a checkpoint of this package") from None
 
     def override(self, settings: Sequence[str]) -> SRNConfig:
         """The config with each ``key=value`` put in, values as text.

@@ -91,10 +91,16 @@ class SRN(nn.Module):
 
         Returns:
             ``(K, B, L, 2)`` the shapes S_1 ... S_K, crop pixels, and the memory for the next frame.
+
+        Raises:
+            ValueError: K below 1.
         """
+        steps = self.config.steps if steps is None else steps
+        if steps < 1:
+            raise ValueError(f"steps {steps}; expected at least 1 cascade step")
         shapes = []
         entering = memory
-        for _ in range(steps or self.config.steps):
+        for _ in range(steps):
             patches = extract_patches(images, shape, self.config.patch_size)
             read = entering if self.config.memory == "frame" else memory
             update, memory = self.regress(self.patch_features(patches), read)
