@@ -19,12 +19,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.hofs_report import difference_text
-from benchmarks.stats import DRAWS, interval, resample_both
+from benchmarks.stats import MIN_RUNS, paired_difference, score_table
 from srn_core.checkpoint import write_atomically
 from srn_core.data import spec_label
 
 REFERENCE = "full"
-BOOTSTRAP_SEED = 0
 # Panels side by side.
 COLUMNS = 4
 Rows = Sequence[Mapping[str, Any]]
@@ -38,8 +37,7 @@ def summarise(rows: Rows, parameters: Mapping[str, int]) -> list[dict[str, Any]]
 
     ``mean`` is the NME, or the jitter, over clips and seeds, in percent of the inter-ocular distance; a clip's is the mean of
     its frames'.
-    ``vs_full`` is the paired difference ``{"mean", "ci95", "relative"}`` (``relative``: percent of full's mean), None for
-    full itself or where it was not run.
+    ``vs_full`` is the :func:`paired_difference`, None for full itself or where it was not run.
 
     Args:
         rows: ``variant``, ``seed``, ``set``, ``data``, ``clip`` and ``value``, every variant with the same seeds and clips.
@@ -48,7 +46,7 @@ def summarise(rows: Rows, parameters: Mapping[str, int]) -> list[dict[str, Any]]
     figures = []
     variants = _distinct(row["variant"] for row in rows)
     for data, name in _distinct((row["data"], row["set"]) for row in rows):
-        scores = {variant: score_table(rows, (data, name), variant) for variant in variants}
+        scores = {variant: scores_of(rows, (data, name), variant) for variant in variants}
         for variant, values in scores.items():
             compared = variant != REFERENCE and REFERENCE in scores
             figures.append(
@@ -60,35 +58,22 @@ def summarise(rows: Rows, parameters: Mapping[str, int]) -> list[dict[str, Any]]
                     "n_seeds": values.shape[0],
                     "n_clips": values.shape[1],
                     "mean": float(values.mean()),
-                    "vs_full": difference(values, scores[REFERENCE]) if compared else None,
+                    "vs_full": paired_difference(values, scores[REFERENCE]) if compared else None,
                 }
             )
     return figures
 
 
-def score_table(rows: Rows, test_set: TestSet, variant: str) -> np.ndarray:
-    """The values of a variant on a test set: ``(S, C)``, seeds rising, clips as they come."""
-    chosen = [row for row in rows if (row["data"], row["set"]) == test_set and row["variant"] == variant]
-    values = {(row["seed"], row["clip"]): row["value"] for row in chosen}
-    seeds, clips = sorted({row["seed"] for row in chosen}), _distinct(row["clip"] for row in chosen)
-    return np.array([[values[seed, clip] for clip in clips] for seed in seeds])
-
-
-def difference(values: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
-    """Mean of ``values - reference``, both ``(S, C)``, paired by seed and clip; seeds and clips are both resampled."""
-    rng = np.random.default_rng(BOOTSTRAP_SEED)
-    paired = values - reference
-    clips = rng.integers(paired.shape[1], size=(DRAWS, paired.shape[1]))
-    ends = interval(resample_both(paired, rng, clips).mean((1, 2)))
-    mean = float(paired.mean())
-    return {"mean": mean, "ci95": [float(end) for end in ends], "relative": 100 * mean / float(reference.mean())}
+def scores_of(rows: Rows, test_set: TestSet, variant: str) -> np.ndarray:
+    """The values of a variant on a test set: ``(S, C)``."""
+    return score_table([row for row in rows if (row["data"], row["set"]) == test_set and row["variant"] == variant])
 
 
 def print_figures(figures: Rows, title: str) -> None:
     """The figures on the screen, a table a test set."""
     for data, name in _distinct((figure["data"], figure["set"]) for figure in figures):
         chosen = [figure for figure in figures if (figure["data"], figure["set"]) == (data, name)]
-        caption = f"% of the inter-ocular distance over {chosen[0]['n_clips']} clips; paired, [95 % interval over seeds, clips]"
+        caption = f"% of the inter-ocular distance over {chosen[0]['n_clips']} clips; paired [95 %, from {MIN_RUNS} seeds on]"
         table = Table(title=f"{data}, {name} ({title})", caption=caption)
         table.add_column("variant")
         for heading in ("parameters", figure_name(name), f"against {REFERENCE}"):
@@ -125,7 +110,7 @@ def figure_name(test_set: str) -> str:
 
 def _draw_panel(panel: Axes, figures: Rows, rows: Rows) -> None:
     for place, figure in enumerate(figures):
-        seeds = score_table(rows, (figure["data"], figure["set"]), figure["variant"]).mean(1)
+        seeds = scores_of(rows, (figure["data"], figure["set"]), figure["variant"]).mean(1)
         panel.plot(seeds, np.full(len(seeds), place), "k.", markersize=4)
         panel.plot(figure["mean"], place, "|", color=f"C{place}", markersize=12)
         if figure["vs_full"] is None:
@@ -134,6 +119,8 @@ def _draw_panel(panel: Axes, figures: Rows, rows: Rows) -> None:
             continue
         # Round full's mean, so that a bar that does not reach the line is a difference.
         full = figure["mean"] - figure["vs_full"]["mean"]
+        if figure["vs_full"]["ci95"] is None:
+            continue
         low, high = figure["vs_full"]["ci95"]
         panel.hlines(place, full + low, full + high, color=f"C{place}", linewidth=5, alpha=0.4)
     panel.set_title(f"{spec_label(figures[0]['data'])}\n{figures[0]['set']}", fontsize=8)

@@ -39,13 +39,14 @@ from benchmarks.compare_report import THRESHOLDS, Results, print_learners, profi
 from benchmarks.curves import read_curve
 from benchmarks.jobs import require_ray, run_jobs
 from benchmarks.learner_specs import LearnerSpec, read_learners
-from benchmarks.learners import job_defaults, job_settings, make_jobs, run_job
+from benchmarks.learners import Job, job_defaults, job_settings, make_jobs, run_job
 from benchmarks.plots import plot_curves, plot_improvement, plot_places, plot_policies, plot_profiles
 from benchmarks.runs import check_settings, option_words
 from srn_core.checkpoint import plain, write_json
 from srn_core.command_line import read_options
 from srn_core.data import spec_label
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
+from srn_core.victims import load_victim
 from srn_gym.rules import GameRules, rules_of
 
 
@@ -105,6 +106,12 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
     )  # fmt: skip
     # The game that learners train on: its table serves again.
     reward = loaded_reward(args, DQNArgs.reward)
+    how = Measurement(options, args.seeds, load_victim(args.tracker, args.device).key, reward)
+    named = [name for name in dict.fromkeys([REFERENCE, CEILING, *args.policies]) if name in NAMES]
+    jobs = make_jobs(learners, named, args.train_seeds, args.total_steps, how, args.out, args.start == "cold")
+    for job in jobs if learners else ():
+        # Before anything in the folder is replaced.
+        check_settings(job.folder, job_settings(job), job_defaults(job))
     played = []
     for seed in tqdm(args.seeds, desc="seeds"):
         game, rollouts = evaluate(dataclasses.replace(options, seed=seed), names, reward)
@@ -135,18 +142,15 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
     plot_policies(rows, rollouts, title, args.out / "policies.png")
     plot_places(rollouts, scheme, title, args.out / "places.png")
     if learners:
-        compare_learners(args, learners, Measurement(options, args.seeds, game.tracker.key, reward))
+        compare_learners(args, learners, jobs)
     return rows
 
 
-def compare_learners(args: CompareArgs, learners: Sequence[LearnerSpec], how: Measurement) -> None:
+def compare_learners(args: CompareArgs, learners: Sequence[LearnerSpec], jobs: Sequence[Job]) -> None:
     """Train what is not trained yet, measure, print, plot and write, beside the named policies."""
-    named = [name for name in dict.fromkeys([REFERENCE, CEILING, *args.policies]) if name in NAMES]
-    jobs = make_jobs(learners, named, args.train_seeds, args.total_steps, how, args.out, args.start == "cold")
-    for job in jobs:
-        check_settings(job.folder, job_settings(job), job_defaults(job))
+    how = jobs[0].measurement
     results = list(zip(jobs, run_jobs(run_job, jobs, args.ray, args.ray_gpus), strict=True))
-    labels = [*(learner.label for learner in learners), *named]
+    labels = [*(learner.label for learner in learners), *(job.label for job in jobs if job.training is None)]
     rows = [row for label in labels for job, found in results if job.label == label for row in found]
     first = learners[0].label
     figures = summarise_learners(rows, first)

@@ -12,18 +12,18 @@ from rich.table import Table
 from agents.summary import CEILING, REFERENCE, optimal_share
 from benchmarks.compare_measure import HELD_OUT, TRAIN, Row
 from benchmarks.stats import (
+    BOOTSTRAP_SEED,
+    MIN_RUNS,
     interval,
     iqm,
     mean_difference,
     performance_profile,
     probability_of_improvement,
     resample_runs,
+    score_table,
 )
 from srn_core.errors import UserError
 
-BOOTSTRAP_SEED = 0
-# With fewer runs a nominal 95 % interval covers 80 % or less.
-MIN_RUNS = 5
 THRESHOLDS = np.linspace(-0.5, 1, 61)
 
 
@@ -33,7 +33,10 @@ class Results:
     Attributes:
         policies: names, in the order of the rows.
         trained: whether a policy is trained, so that its runs differ.
-        shares: each policy's shares of the optimum ``(S, C)``; S is 1 for a named policy.
+        share: each policy's share of the optimum ``(S,)``, of the mean return over clips, as in :mod:`agents.summary`; S is 1
+            for a named policy.
+        shares: the same clip by clip ``(S, C)``; without clips on which the optimum is no better than the random walk.
+        clips: the names of those.
         nme: each policy's mean NME in percent ``(S, C)``.
     """
 
@@ -46,18 +49,19 @@ class Results:
         chosen = [row for row in rows if row["split"] == split]
         self.policies = list(dict.fromkeys(row["policy"] for row in chosen))
         self.trained = {row["policy"]: row["seed"] is not None for row in chosen}
-        returns = {name: _array(chosen, name, "return") for name in self.policies}
+        of = {name: [row for row in chosen if row["policy"] == name] for name in self.policies}
+        returns = {name: score_table(rows, "return") for name, rows in of.items()}
         walk, optimum = returns[REFERENCE][0], returns[CEILING][0]
-        # On a clip where no policy can do better than chance there is nothing to have a share of.
+        if optimum.mean() <= walk.mean():
+            raise UserError(f"{split} clips: {CEILING} is not above {REFERENCE}, so there is no share; take another tracker")
+        self.share = {name: optimal_share(values.mean(1), walk.mean(), optimum.mean()) for name, values in returns.items()}
         scaled = optimum > walk
-        if not scaled.any():
-            raise UserError(
-                f"{split} clips: on none is {CEILING} above {REFERENCE}, so there is no share; take another tracker"
-            )
         self.shares = {
             name: optimal_share(values[:, scaled], walk[scaled], optimum[scaled]) for name, values in returns.items()
         }
-        self.nme = {name: _array(chosen, name, "nme_percent") for name in self.policies}
+        names = sorted({row["clip"] for row in of[REFERENCE]}, key=str)
+        self.clips = [name for name, kept in zip(names, scaled, strict=True) if kept]
+        self.nme = {name: score_table(rows, "nme_percent") for name, rows in of.items()}
 
     def certain(self, *names: str) -> bool:
         """Whether there are runs enough for an interval: some policy is trained, and each that is has :data:`MIN_RUNS`."""
@@ -65,38 +69,30 @@ class Results:
         return bool(runs) and min(runs) >= MIN_RUNS
 
 
-def _array(rows: Sequence[Row], policy: str, key: str) -> np.ndarray:
-    """``(S, C)`` values of a policy, seeds and clips in the order of their rows."""
-    values = {(row["seed"], row["clip"]): row[key] for row in rows if row["policy"] == policy}
-    seeds, clips = (list(dict.fromkeys(key[i] for key in values)) for i in range(2))
-    return np.array([[values[seed, clip] for clip in clips] for seed in seeds])
-
-
 def summarise_learners(rows: Sequence[Row], first: str) -> list[dict[str, Any]]:
     """One row a policy; intervals are None where fewer than :data:`MIN_RUNS` runs stand behind them.
 
-    ``nme_mean`` is in percent; ``share_iqm`` the IQM of the share of the optimum over runs and held-out clips, with
-    ``share_ci95`` (whole runs resampled) and ``share_ci95_apart`` (runs of each clip resampled apart, as rliable does);
-    ``train_share_iqm`` the same on the training clips; ``improvement`` the probability of a higher share than ``first``'s
-    and ``nme_difference`` the difference to its mean NME, resampled over runs and clips, both ``{"over", "value", "ci95"}``;
-    ``r2`` the mean over runs and held-out clips, for regressions alone.
+    ``nme_mean`` is in percent; ``share_iqm`` the IQM over runs of the share of the optimum on the held-out clips, with
+    ``share_ci95``, whole runs resampled; ``clip_shares`` the mean over runs of each clip's; ``train_share_iqm`` on the training
+    clips; ``improvement`` the probability of a higher share than ``first``'s on a clip ``{"over", "value", "ci95"}``;
+    ``nme_differences`` to the mean NME of each other policy ``{"value", "ci95"}``, resampled over runs and clips; ``r2`` the
+    mean over runs and held-out clips, for regressions alone.
     """
     held_out, train = Results(rows, HELD_OUT), Results(rows, TRAIN)
     figures = []
     for name in held_out.policies:
-        shares = held_out.shares[name]
         figure = {
             "policy": name,
-            "runs": len(shares),
-            "clips": shares.shape[1],
+            "runs": len(held_out.share[name]),
+            "clips": held_out.nme[name].shape[1],
             "nme_mean": float(held_out.nme[name].mean()),
-            "share_iqm": float(iqm(shares)),
+            "share_iqm": float(iqm(held_out.share[name])),
             "share_ci95": _iqm_interval(held_out, name),
-            "share_ci95_apart": _iqm_interval(held_out, name, apart=True),
-            "train_share_iqm": float(iqm(train.shares[name])),
+            "clip_shares": dict(zip(held_out.clips, held_out.shares[name].mean(0).round(4).tolist(), strict=True)),
+            "train_share_iqm": float(iqm(train.share[name])),
             "train_share_ci95": _iqm_interval(train, name),
             "improvement": None if name == first else _improvement(held_out, name, first),
-            "nme_difference": None if name == first else _difference(held_out, name, first),
+            "nme_differences": {other: _difference(held_out, name, other) for other in held_out.policies if other != name},
         }
         explained = [row["r2"] for row in rows if row["policy"] == name and row["split"] == HELD_OUT and "r2" in row]
         figures.append(figure | ({"r2": float(np.mean(explained))} if explained else {}))
@@ -119,10 +115,10 @@ def _rng() -> np.random.Generator:
     return np.random.default_rng(BOOTSTRAP_SEED)
 
 
-def _iqm_interval(results: Results, name: str, apart: bool = False) -> list[float] | None:
+def _iqm_interval(results: Results, name: str) -> list[float] | None:
     if not results.certain(name):
         return None
-    return list(interval(iqm(resample_runs(results.shares[name], _rng(), apart=apart))).tolist())
+    return list(interval(iqm(resample_runs(results.share[name], _rng()))).tolist())
 
 
 def _improvement(results: Results, name: str, first: str) -> dict[str, Any]:
@@ -135,15 +131,15 @@ def _improvement(results: Results, name: str, first: str) -> dict[str, Any]:
     return {"over": first, "value": float(probability_of_improvement(shares, others)), "ci95": ci95}
 
 
-def _difference(results: Results, name: str, first: str) -> dict[str, Any]:
-    difference, ci95 = mean_difference(results.nme[name], results.nme[first], _rng())
-    return {"over": first, "value": difference, "ci95": ci95.tolist() if results.certain(name, first) else None}
+def _difference(results: Results, name: str, other: str) -> dict[str, Any]:
+    difference, ci95 = mean_difference(results.nme[name], results.nme[other], _rng())
+    return {"value": difference, "ci95": ci95.tolist() if results.certain(name, other) else None}
 
 
 def print_learners(figures: Sequence[Mapping[str, Any]], first: str, title: str) -> None:
     """The figures as a table on the screen."""
     caption = (
-        "share (0: random-walk, 1: the policy optimal): IQM over runs x clips; "
+        "share (0: random-walk, 1: the policy optimal): IQM over runs; "
         f"P: probability of a higher share than {first}'s; [95 % over runs], "
         f"the NME's difference [95 % over runs and clips]; none below {MIN_RUNS} runs"
     )
@@ -152,7 +148,7 @@ def print_learners(figures: Sequence[Mapping[str, Any]], first: str, title: str)
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "policy" else "right")
     for row in figures:
-        difference, better = row["nme_difference"], row["improvement"]
+        difference, better = row["nme_differences"].get(first), row["improvement"]
         table.add_row(
             row["policy"],
             str(row["runs"]),

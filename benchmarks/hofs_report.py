@@ -16,19 +16,18 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.hofs_measure import SETS
+from benchmarks.stats import MIN_RUNS, paired_difference, score_table
 from srn_core.checkpoint import write_atomically
 from srn_core.data import spec_label
-from srn_core.metrics import bootstrap_interval
 
 REFERENCES = ("none", "rsf")
-BOOTSTRAP_SEED = 0
 HOW = (
-    "Differences in percent of the reference's mean, paired by clip and seed [95 % over clips]. All policies played against "
-    "the tracker that all arms start from (in the second half of the arm rounds, against that of the first), with the noise "
-    "square, whatever lies on their places in training; a DQN was trained on the first --clips. Each arm's weights are "
-    "those that did best on --val under noise squares at random places, among those within 1 % of the clean error there; "
-    "the worst case, too, is that of a noise square. A policy plays a still 16 times, each time from where the last move "
-    "led; with one move at a time greedy and optimal do the same there."
+    "Differences in percent of the reference's mean, paired by clip and seed [95 % over both, from five seeds on]. All "
+    "policies played against the tracker that all arms start from (in the second half of the arm rounds, against that of the "
+    "first), with the noise square, whatever lies on their places in training; a DQN was trained on the first --clips. Each "
+    "arm's weights are those that did best on --val under noise squares at random places, among those within 1 % of the "
+    "clean error there; the worst case, too, is that of a noise square. A policy plays a still 16 times, each time from where "
+    "the last move led; with one move at a time greedy and optimal do the same there."
 )
 Rows = Sequence[Mapping[str, Any]]
 
@@ -56,43 +55,28 @@ def comparable(rows: Rows) -> list[list[Mapping[str, Any]]]:
 def summarise(rows: Rows) -> list[dict[str, Any]]:
     """One row a test set, data spec and arm, in the order in which they appear; all arms must have the same seeds.
 
-    ``mean`` is over clips and seeds, in percent of the inter-ocular distance. ``vs_none`` and ``vs_rsf`` are paired
-    differences ``{"mean", "ci95", "relative"}`` (``relative``: percent of the reference's mean; ``ci95``: whole clips
-    resampled, None for a single one); None for the reference itself or where it was not run.
+    ``mean`` is over clips and seeds, in percent of the inter-ocular distance. ``vs_none`` and ``vs_rsf`` are what
+    :func:`paired_difference` says; None for the reference itself or where it was not run.
     """
     figures = []
     for name, data in sorted({(row["set"], row["data"]): None for row in rows}, key=lambda key: list(SETS).index(key[0])):
         chosen = [row for row in rows if (row["set"], row["data"]) == (name, data)]
         arms = list(dict.fromkeys(row["arm"] for row in chosen))
+        values = {arm: score_table([row for row in chosen if row["arm"] == arm]) for arm in arms}
         for arm in arms:
-            values = _values(chosen, arm)
             figure: dict[str, Any] = {"set": name, "data": data, "arm": arm}
-            figure |= {"seeds": sorted({seed for seed, _ in values}), "n_clips": len({clip for _, clip in values})}
-            figure["mean"] = float(np.mean(list(values.values())))
+            figure |= {"seeds": sorted({row["seed"] for row in chosen if row["arm"] == arm}), "n_clips": values[arm].shape[1]}
+            figure["mean"] = float(values[arm].mean())
             for reference in REFERENCES:
                 compared = reference in arms and reference != arm
-                figure[f"vs_{reference}"] = _difference(values, _values(chosen, reference)) if compared else None
+                figure[f"vs_{reference}"] = paired_difference(values[arm], values[reference]) if compared else None
             figures.append(figure)
     return figures
 
 
-def _values(rows: Rows, arm: str) -> dict[tuple[int, str], float]:
-    """(seed, clip) -> value, of rows of one test set and data spec."""
-    return {(row["seed"], row["clip"]): row["value"] for row in rows if row["arm"] == arm}
-
-
-def _difference(values: Mapping[tuple[int, str], float], reference: Mapping[tuple[int, str], float]) -> dict[str, Any]:
-    """Paired by seed and clip; whole clips with all their seeds are resampled."""
-    pairs = [key for key in values if key in reference]
-    differences = np.array([values[key] - reference[key] for key in pairs])
-    interval = bootstrap_interval(differences, np.array([clip for _, clip in pairs]), np.random.default_rng(BOOTSTRAP_SEED))
-    mean, whole = float(differences.mean()), float(np.mean([reference[key] for key in pairs]))
-    return {"mean": mean, "ci95": interval and list(interval), "relative": 100 * mean / whole}
-
-
 def print_figures(figures: Rows, title: str) -> None:
     """The figures as a table on the screen."""
-    caption = "% of the inter-ocular distance, mean over clips and seeds; differences paired, [95 % interval over clips]"
+    caption = f"% of the inter-ocular distance, mean over clips and seeds; differences paired [95 %, from {MIN_RUNS} seeds on]"
     table = Table(title=title, caption=caption)
     for heading in ("test set", "arm", "value", *(f"against {reference}" for reference in REFERENCES), "seeds", "clips"):
         table.add_column(heading, justify="left" if heading in ("test set", "arm") else "right")
@@ -168,15 +152,15 @@ def plot_figures(figures: Rows, rows: Rows, title: str, path: Path) -> None:
                 low, high = difference["ci95"]
                 spans = [[difference["mean"] - low], [high - difference["mean"]]]
             panel.bar(place, row["mean"], yerr=spans, capsize=4, alpha=0.6)
-            values = _values([other for other in rows if _part(other) == (name, data)], row["arm"])
-            seeds = sorted({seed for seed, _ in values})
-            means = [np.mean([value for key, value in values.items() if key[0] == seed]) for seed in seeds]
+            means = score_table([other for other in rows if _part(other) == (name, data) and other["arm"] == row["arm"]]).mean(
+                1
+            )
             panel.plot(np.full(len(means), place), means, "k.", markersize=4)
         panel.set_xticks(range(len(chosen)), [row["arm"] for row in chosen], rotation=45)
         panel.set_title(f"{SETS[name]}\n{spec_label(data)}", fontsize=9)
         panel.margins(y=0.1)
     for row in panels:
         row[0].set_ylabel("% of the inter-ocular distance")
-    figure.suptitle(f"{title}\ndots: seeds; bars: 95 % interval of the difference to none, over clips", fontsize=9)
+    figure.suptitle(f"{title}\ndots: seeds; bars: 95 % interval of the difference to none", fontsize=9)
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
     plt.close(figure)

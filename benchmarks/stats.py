@@ -2,42 +2,46 @@
 
 Letters: **S** training runs (seeds) of one learner, **C** clips, **D** bootstrap draws. Scores are ``(..., S, C)``.
 
-The tasks of the paper are trained one by one, so it resamples the runs of each task apart. Here one run plays all clips and
-its scores on them go up and down together: whole runs are resampled, unless ``apart`` asks for the paper's way.
+The tasks of the paper are trained one by one, and there are many of them. Here one run plays all clips, and these are few: a
+run has one score over all of them, no clip is trimmed away, and whole runs are resampled.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 DRAWS = 2000
+BOOTSTRAP_SEED = 0
+# With fewer runs a nominal 95 % interval covers 80 % or less: none is given.
+MIN_RUNS = 5
+
+
+def score_table(rows: Sequence[Mapping[str, Any]], key: str = "value") -> np.ndarray:
+    """``(S, C)`` values of rows with ``seed``, ``clip`` and ``key``, in an order that their own does not change."""
+    values = {(row["seed"], row["clip"]): row[key] for row in rows}
+    seeds, clips = (sorted({pair[i] for pair in values}, key=str) for i in range(2))
+    return np.array([[values[seed, clip] for clip in clips] for seed in seeds])
 
 
 def iqm(scores: np.ndarray) -> np.ndarray:
-    """Interquartile mean over runs and clips: ``(..., S, C)`` -> ``(...)``.
+    """Interquartile mean over runs: ``(..., S)`` -> ``(...)``.
 
     A quarter of the values, rounded down, is left out at either end.
 
-    >>> float(iqm(np.array([[0.0, 1.0], [2.0, 99.0]])))
+    >>> float(iqm(np.array([0.0, 1.0, 2.0, 99.0])))
     1.5
     """
-    values = np.sort(scores.reshape(*scores.shape[:-2], -1), axis=-1)
+    values = np.sort(scores, axis=-1)
     cut = values.shape[-1] // 4
     return np.asarray(values[..., cut : values.shape[-1] - cut].mean(-1))
 
 
-def resample_runs(scores: np.ndarray, rng: np.random.Generator, draws: int = DRAWS, apart: bool = False) -> np.ndarray:
-    """Stratified bootstrap: runs drawn with replacement, every clip kept; ``(S, C)`` -> ``(D, S, C)``.
-
-    Args:
-        scores: of one learner.
-        rng: what it draws from.
-        draws: D.
-        apart: draw the runs of each clip on their own, as if other runs had been trained for each.
-    """
-    runs, clips = scores.shape
-    picks = rng.integers(runs, size=(draws, runs, clips if apart else 1))
-    return np.take_along_axis(scores[None], picks, axis=1) if apart else scores[picks[..., 0]]
+def resample_runs(scores: np.ndarray, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
+    """Bootstrap: runs drawn with replacement, every clip kept; ``(S, ...)`` -> ``(D, S, ...)``."""
+    return scores[rng.integers(len(scores), size=(draws, len(scores)))]
 
 
 def resample_both(scores: np.ndarray, rng: np.random.Generator, clips: np.ndarray) -> np.ndarray:
@@ -84,3 +88,19 @@ def mean_difference(
     clips = rng.integers(values.shape[1], size=(draws, values.shape[1]))
     samples = [resample_both(part, rng, clips).mean((1, 2)) for part in (values, others)]
     return float(values.mean() - others.mean()), interval(samples[0] - samples[1])
+
+
+def paired_difference(values: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
+    """Mean of ``values - reference``, both ``(S, C)``, paired by seed and clip.
+
+    Returns:
+        ``mean``; ``ci95``, seeds and clips both resampled, None for fewer than :data:`MIN_RUNS` seeds or for a single clip;
+        ``relative``: percent of the reference's mean.
+    """
+    paired, ci95 = values - reference, None
+    if len(paired) >= MIN_RUNS and paired.shape[1] > 1:
+        rng = np.random.default_rng(BOOTSTRAP_SEED)
+        clips = rng.integers(paired.shape[1], size=(DRAWS, paired.shape[1]))
+        ci95 = [float(end) for end in interval(resample_both(paired, rng, clips).mean((1, 2)))]
+    mean = float(paired.mean())
+    return {"mean": mean, "ci95": ci95, "relative": 100 * mean / float(reference.mean())}

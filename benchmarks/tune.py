@@ -101,7 +101,7 @@ def tune(args: TuneArgs) -> list[dict[str, Any]]:
     results = Results([row for found in run_jobs(run_job, jobs) for row in found], HELD_OUT)
     rows = []
     for (name, i), text in texts.items():
-        shares = results.shares[text].mean(1)
+        shares = results.share[text]
         values = {"share": float(shares.mean()), "shares": shares.tolist()}
         rows.append({"learner": name, "draw": i, "hyper_parameters": drawn[name][i], **values, "text": text})
     words = shlex.join(["python", "benchmarks/tune.py", *option_words(args, ("device",))])
@@ -163,7 +163,7 @@ def _text(out: Path, name: str, draw: int, values: Mapping[str, Any]) -> str:
 
 def print_rows(rows: list[dict[str, Any]], title: str) -> None:
     """The draws of each learner, the best first."""
-    table = Table(title=title, caption="share of the optimum, mean over seeds and held-out clips")
+    table = Table(title=title, caption="share of the optimum, on held-out clips, mean over seeds")
     for heading in ("learner", "share", "seeds", "hyper-parameters"):
         table.add_column(heading, justify="left" if heading in ("learner", "hyper-parameters") else "right")
     for name in dict.fromkeys(row["learner"] for row in rows):

@@ -218,9 +218,25 @@ def test_few_runs_have_no_interval():
     ]
     a, b, walk, optimal = summarise_learners(rows, "a")
     assert (a["share_ci95"], a["share_iqm"], b["share_iqm"]) == ([0.75, 0.75], 0.75, 0.25)
-    assert b["share_ci95"] is b["improvement"]["ci95"] is b["nme_difference"]["ci95"] is None
+    assert a["clip_shares"] == {0: 0.75, 1: 0.75}
+    assert b["share_ci95"] is b["improvement"]["ci95"] is b["nme_differences"]["a"]["ci95"] is None
     assert (b["improvement"]["value"], optimal["improvement"]["value"]) == (0, 1)
-    assert walk["nme_difference"] == {"over": "a", "value": -3, "ci95": [-3, -3]}
+    assert walk["nme_differences"]["a"] == {"value": -3, "ci95": [-3, -3]}
+    assert walk["nme_differences"]["optimal"]["ci95"] is None
+
+
+def test_no_person_is_trimmed_away_and_a_share_is_of_the_mean_return():
+    """On one clip of three a learner fails in all runs: leaving out the outer quarters of runs x clips would hide it."""
+    ends = {"random-walk": [0, 0, 0], "optimal": [1, 1, 8], "a": [0.5, 0.5, -8]}
+    rows = [
+        {"policy": name, "seed": seed, "split": split, "clip": clip, "return": value, "nme_percent": 0.0}
+        for split in ("held-out", "train")
+        for name, values in ends.items()
+        for seed in (range(5) if name == "a" else [None])
+        for clip, value in enumerate(values)
+    ]
+    a = summarise_learners(rows, "a")[2]
+    assert a["share_iqm"] == pytest.approx(-7 / 10) and a["clip_shares"] == {0: 0.5, 1: 0.5, 2: -1.0}
 
 
 def test_curves_leave_out_breaks_and_what_was_played_again(tmp_path, monkeypatch):

@@ -12,10 +12,12 @@ from benchmarks.stats import (
     interval,
     iqm,
     mean_difference,
+    paired_difference,
     performance_profile,
     probability_of_improvement,
     resample_both,
     resample_runs,
+    score_table,
 )
 
 SCORES = arrays(
@@ -31,45 +33,52 @@ def rng() -> np.random.Generator:
 
 
 def test_iqm_leaves_a_quarter_out_at_either_end():
-    assert iqm(np.array([[5.0, 1.0, 2.0, 100.0]])) == pytest.approx(3.5)
-    assert iqm(np.array([[-9.0, 1, 2], [3, 4, 99]])) == pytest.approx((1 + 2 + 3 + 4) / 4)
-    assert iqm(np.array([[1.0, 2.0], [6.0, 3.0], [0, 0]])[None]).tolist() == pytest.approx([1.5])
-    assert iqm(np.array([[7.0, 8.0]])) == pytest.approx(7.5)
+    assert iqm(np.array([5.0, 1.0, 2.0, 100.0])) == pytest.approx(3.5)
+    assert iqm(np.array([-9.0, 1, 2, 3, 4, 99])) == pytest.approx((1 + 2 + 3 + 4) / 4)
+    assert iqm(np.array([[1.0, 2.0, 6.0, 3.0, 0, 0]])).tolist() == pytest.approx([1.5])
+    assert iqm(np.array([7.0, 8.0])) == pytest.approx(7.5)
 
 
 @UNHURRIED
 @given(SCORES, st.floats(-5, 5), st.randoms())
 def test_iqm_of_a_constant_is_the_constant_and_order_does_not_matter(scores, constant, random):
+    scores = scores.flatten()
     assert iqm(np.full_like(scores, constant)) == pytest.approx(constant)
-    flat = scores.flatten().tolist()
+    flat = scores.tolist()
     random.shuffle(flat)
-    assert iqm(np.reshape(flat, scores.shape)) == pytest.approx(float(iqm(scores)))
+    assert iqm(np.array(flat)) == pytest.approx(float(iqm(scores)))
     assert scores.min() - 1e-12 <= iqm(scores) <= scores.max() + 1e-12
 
 
 @UNHURRIED
 @given(SCORES)
 def test_intervals_contain_the_estimate_and_repeat_with_the_seed(scores):
-    for apart in (False, True):
-        low, high = interval(resample_runs(scores, rng(), 500, apart).mean((1, 2)))
-        assert low - 1e-9 <= scores.mean() <= high + 1e-9
-        assert np.array_equal(resample_runs(scores, rng(), 20, apart), resample_runs(scores, rng(), 20, apart))
+    low, high = interval(resample_runs(scores, rng(), 500).mean((1, 2)))
+    assert low - 1e-9 <= scores.mean() <= high + 1e-9
+    assert np.array_equal(resample_runs(scores, rng(), 20), resample_runs(scores, rng(), 20))
 
 
 def test_whole_runs_are_resampled_and_clips_stay_in_place():
-    scores = np.arange(12.0).reshape(4, 3)
-    drawn = resample_runs(scores, rng(), 200)
+    drawn = resample_runs(np.arange(12.0).reshape(4, 3), rng(), 200)
     assert drawn.shape == (200, 4, 3)
     assert (np.diff(drawn, axis=-1) == 1).all()
-    apart = resample_runs(scores, rng(), 200, apart=True)
-    assert (apart % 3 == np.arange(3)).all()
-    assert (np.diff(apart, axis=-1) != 1).any()
 
 
-def test_resampling_clips_apart_is_too_narrow_where_a_run_is_good_or_bad_on_all_clips():
-    scores = np.linspace(0, 1, 6)[:, None] + np.zeros(20)
-    together, apart = (np.ptp(interval(iqm(resample_runs(scores, rng(), 500, apart)))) for apart in (False, True))
-    assert apart < together / 2
+def test_tables_do_not_depend_on_the_order_of_rows():
+    rows = [{"seed": seed, "clip": clip, "value": 10 * seed + len(clip)} for clip in ("bb", "a") for seed in (3, 1)]
+    assert score_table(rows).tolist() == score_table(rows[::-1]).tolist() == [[11, 12], [31, 32]]
+
+
+def test_a_paired_difference_has_an_interval_over_seeds_and_clips_from_five_seeds_on():
+    reference = np.random.default_rng(0).normal(size=(6, 40)) + 10
+    seeds = np.linspace(-1, 1, 6)[:, None]
+    found = paired_difference(reference + 1 + seeds, reference)
+    low, high = found["ci95"]
+    assert found["mean"] == pytest.approx(1) and found["relative"] == pytest.approx(100 / reference.mean())
+    # Forty clips alone would leave no doubt; six seeds do.
+    assert low < 0.6 and high > 1.4
+    assert paired_difference(reference[:4] + 1, reference[:4])["ci95"] is None
+    assert paired_difference(reference[:, :1] + 1, reference[:, :1])["ci95"] is None
 
 
 def test_the_interval_of_a_mean_covers_as_it_says():
