@@ -57,7 +57,7 @@ class DQNArgs(TrainingRules):
     lr: float = 1e-3
     """Learning rate of Adam."""
     gamma: float = 0.99
-    """Discount a frame. Share on unseen talking heads, mean of three seeds: 0.9: 0.15; 0.97: 0.17; 0.99: 0.20."""
+    """Discount a frame. Of 0.9, 0.97 and 0.99 the last was best on unseen talking heads."""
     n_step: int = 1
     """Rewards summed before the bootstrap."""
     double: bool = True
@@ -81,7 +81,7 @@ class DQNArgs(TrainingRules):
     capacity: int = 4_096
     """Transitions a queue."""
     single_queue: bool = False
-    """One FIFO of queues x capacity transitions in place of the queues."""
+    """One FIFO of queues x capacity transitions in place of the queues, of which only as many fill as there are clips."""
     priority: float = 0.0
     """Exponent of the TD error by which transitions are drawn inside a queue; 0: uniformly."""
     epsilon_end: float = 0.05
@@ -92,7 +92,7 @@ class DQNArgs(TrainingRules):
     """How much less later envs explore: env i of B has epsilon ** (1 + this * i / (B - 1)). 0: all alike; Ape-X has 7."""
     above_clean: bool = False
     """Show the network how much more the SRN would move the landmarks than on the clean frame, not the candidate alone. Share
-    on unseen talking heads, ten seeds: 0.26 against 0.20; on those of the training 0.44 against 0.45."""
+    on unseen talking heads, ten seeds: 0.21 against 0.19; on those of the training 0.44 against 0.45."""
     blind: bool = False
     """Show the network nothing but the covered landmark's number: what is won without looking at faces."""
     device: str = "auto"

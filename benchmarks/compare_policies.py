@@ -186,6 +186,8 @@ def _read_learners(args: CompareArgs) -> list[LearnerSpec]:
         raise UserError("--train-seeds: none given; expected at least one whole number")
     if learners and args.ray is not None:
         require_ray()
+        if args.start == "warm":
+            raise UserError("--start warm with --ray: a cluster starts every training in a process of its own; leave one out")
     return learners
 
 

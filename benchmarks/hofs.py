@@ -48,10 +48,10 @@ from srn_core.training.state import STATE
 from srn_core.training.train import train
 from srn_gym.rules import Mode
 
-Arm = Literal["none", "rsf", "hofs", "mixed", "rounds", "greedy", "optimal"]
+Arm = Literal["none", "rsf", "hofs", "mixed", "rounds", "prior", "greedy", "optimal"]
 # Arms that are not here play the DQN that was trained against the tracker that all start from.
 POLICIES: Mapping[Arm, str] = {
-    "none": "none", "rsf": "random-jump", "rounds": "dqn", "greedy": "greedy", "optimal": "optimal",
+    "none": "none", "rsf": "random-jump", "rounds": "dqn", "prior": "prior", "greedy": "greedy", "optimal": "optimal",
 }  # fmt: skip
 ROWS = "rows.json"
 # What may change between calls that share a folder; all else must stay as it was.
@@ -64,8 +64,8 @@ class HofsArgs:
 
     arms: tuple[Arm, ...] = ("none", "rsf", "hofs", "greedy", "optimal")
     """none: clean faces only; rsf: occluders at random; hofs: where a DQN puts them; mixed: half of the clips as hofs, half as
-    rsf; rounds: as hofs, in two halves of the steps, the second with a DQN trained against the tracker of the first; greedy,
-    optimal: planned with the true errors."""
+    rsf; rounds: as hofs, in two halves of the steps, the second with a DQN trained against the tracker of the first; prior:
+    where it hurts on the average face; greedy, optimal: planned with the true errors."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Each seed is a fine-tuning of every arm, and a DQN."""
     occluder: PlacedOcclusion = "square"

@@ -161,6 +161,6 @@ def plot_figures(figures: Rows, rows: Rows, title: str, path: Path) -> None:
         panel.margins(y=0.1)
     for row in panels:
         row[0].set_ylabel("% of the inter-ocular distance")
-    figure.suptitle(f"{title}\ndots: seeds; bars: 95 % interval of the difference to none", fontsize=9)
+    figure.suptitle(f"{title}\ndots: seeds; bars, from five seeds on: 95 % interval of the difference to none", fontsize=9)
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
     plt.close(figure)

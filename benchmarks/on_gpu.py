@@ -128,10 +128,12 @@ def _train(args: OnGpuArgs, part: Part) -> None:
         plan = {"command": training_command(run.args), "machine": describe_machine(run.device), "steps": run.args.steps}
         plan["ms_a_step_before"] = None if seconds is None else 1e3 * seconds
         write_json(file, plan)
+    over = run.step >= run.args.steps
     run_to_end(run)
     card = load_card(training.out)
     save_pretrained(load_pretrained(training.out), args.out / EXPORT, card, half=True)
-    write_json(file, {**plan, "card": card, "seconds": time.time() - began})
+    spent = plan.get("seconds", 0.0) + (0.0 if over else time.time() - began)
+    write_json(file, {**plan, "card": card, "seconds": spent})
 
 
 def training_args(args: OnGpuArgs) -> TrainArgs:

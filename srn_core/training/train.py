@@ -58,7 +58,8 @@ def run_to_end(run: TrainingRun) -> None:
                     f"step {step}: the loss is {value}; expected a number; try a lower --lr, or --precision float32"
                 )
             run.writer.add_scalar("train/loss", value, step + 1)
-            progress.set_postfix(loss=f"{value:.3f}", val=f"{run.best:.2f}%")
+            best = {"val": f"{run.best:.2f}%"} if math.isfinite(run.best) else {}
+            progress.set_postfix(loss=f"{value:.3f}", **best)
         if saved:
             run.validate_and_save(step + 1)
     run.writer.close()
