@@ -98,7 +98,9 @@ def plot_figures(figures: Rows, rows: Rows, title: str, path: Path) -> None:
         panel.set_visible(False)
     panels[0][0].set_yticks(range(len(variants)), variants)
     panels[0][0].invert_yaxis()
-    figure.suptitle(f"{title}\ndots: seeds; bars, from five seeds on: 95 % interval of the difference to {REFERENCE} (line)", fontsize=9)
+    figure.suptitle(
+        f"{title}\ndots: seeds; bars, from five seeds on: 95 % interval of the difference to {REFERENCE} (line)", fontsize=9
+    )
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
     plt.close(figure)
 
