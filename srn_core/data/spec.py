@@ -196,7 +196,10 @@ def whole_number(text: str, key: str, value: str, least: int) -> int:
 
 
 def hold_out(names: list[str], fraction: float) -> set[str]:
-    """The names (of people, clips or photos) that make up ``val``: a fixed draw of ``fraction``, rounded up."""
+    """The names (of people, clips or photos) that make up ``val``: a fixed draw of ``fraction``, rounded up.
+
+    Of the names given: with others among them the draw is another, and ``val`` may hold what weights of before were trained on.
+    """
     ordered = sorted(set(names))
     count = int(np.ceil(fraction * len(ordered)))
     chosen = np.random.default_rng(VAL_SEED).permutation(len(ordered))[:count]
