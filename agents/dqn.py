@@ -95,6 +95,8 @@ class DQNArgs(TrainingRules):
     on unseen talking heads, ten seeds: 0.21 against 0.19; on those of the training 0.44 against 0.45."""
     blind: bool = False
     """Show the network nothing but the covered landmark's number: what is won without looking at faces."""
+    unnamed: bool = False
+    """Do not tell the network the covered landmark's number, but show it the picture alone, as the SB3 baselines see it."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     eval_episodes: int = 48
@@ -109,6 +111,8 @@ class DQNArgs(TrainingRules):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_numbers(self, LIMITS)
+        if self.blind and self.unnamed:
+            raise UserError("--blind with --unnamed: nothing is left to learn from; leave one out")
 
     @property
     def first_update(self) -> int:

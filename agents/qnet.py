@@ -17,14 +17,22 @@ class QNet(nn.Module):
     Attributes:
         blind: see nothing: values follow from the covered landmark's number alone.
         above_clean: see what is more than on the frame with nothing hidden.
+        unnamed: see alone: the covered landmark's number is not told.
         head: the :class:`QHead`.
         encoder: the SRN whose trunk learns too; None: the frozen one, whose answers are computed once.
     """
 
-    def __init__(self, features: FrozenFeatures, tuned: bool = False, blind: bool = False, above_clean: bool = False) -> None:
+    def __init__(
+        self,
+        features: FrozenFeatures,
+        tuned: bool = False,
+        blind: bool = False,
+        above_clean: bool = False,
+        unnamed: bool = False,
+    ) -> None:
         """``tuned``: the trunk learns too, from the frozen SRN's weights; the others: see the attributes."""
         super().__init__()
-        self.blind, self.above_clean = blind, above_clean
+        self.blind, self.above_clean, self.unnamed = blind, above_clean, unnamed
         self.head = QHead(features.size, features.game.num_landmarks)
         self.encoder: SRN | None = None
         if tuned:
@@ -47,7 +55,8 @@ class QNet(nn.Module):
 
     def forward(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, covered: Tensor) -> Tensor:
         """Values ``(B,)`` of hiding landmark ``covered`` on the frames."""
-        return self.head(self.see(features, clip, frame, covered), covered)
+        named = torch.zeros_like(covered) if self.unnamed else covered
+        return self.head(self.see(features, clip, frame, covered), named)
 
     def candidate_values(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, landmark: Tensor) -> Tensor:
         """Values of the three candidates round ``landmark``: ``(B,)`` indices -> ``(B, 3)``."""

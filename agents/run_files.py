@@ -155,8 +155,8 @@ class LearnedPolicy:
             self.features = shared_features(game, self.arguments["tracker"], self.arguments["encoder"])
             check_encoder(self.run, self.card, fingerprint(self.features.model))
             # Switches that came later: off in the runs from before.
-            blind, above_clean = (self.arguments.get(name, False) for name in ("blind", "above_clean"))
-            self.network = QNet(self.features, self.arguments["trunk"] == "tuned", blind, above_clean).to(game.device).eval()
+            switches = {name: self.arguments.get(name, False) for name in ("blind", "above_clean", "unnamed")}
+            self.network = QNet(self.features, self.arguments["trunk"] == "tuned", **switches).to(game.device).eval()
             self.network.load_state_dict(self.tensors)
             if self.network.encoder is not None:
                 # A tuned trunk learns no more: its answers are shared and remembered as those of a frozen one.

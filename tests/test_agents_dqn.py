@@ -93,6 +93,16 @@ def test_a_blind_network_values_a_landmark_alike_on_every_face(game, clip_spec, 
                 assert policy.setdefault(before, after) == after
 
 
+def test_without_the_number_candidates_differ_in_what_is_seen_alone(game, clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
+    learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path / "run", unnamed=True), game)
+    place = torch.tensor([0, 1]), torch.tensor([0, 3]), torch.tensor([8, 50])
+    learner.online.head.standardise_by(learner.features(*place))
+    with torch.no_grad():
+        assert len(learner.online.candidate_values(learner.features, *place).unique()) > 1
+        monkeypatch.setattr(learner.online, "see", lambda features, clip, *_: torch.zeros(len(clip), features.size))
+        assert len(learner.online.candidate_values(learner.features, *place).unique()) == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -104,6 +114,7 @@ def test_a_blind_network_values_a_landmark_alike_on_every_face(game, clip_spec, 
         ({"lr": float("nan")}, "--lr nan"),
         ({"lr": 1e300}, r"--lr 1e\+300: expected a number above 0 and at most 1"),
         ({"seed": -1}, "--seed -1"),
+        ({"blind": True, "unnamed": True}, "--blind with --unnamed"),
         ({"seed": 2**64}, f"--seed {2**64}"),
     ],
 )
@@ -211,7 +222,7 @@ def test_a_run_does_not_go_on_on_other_clips_or_through_another_srn(clip_folder,
     "changes",
     [
         {"double": False}, {"loss": "squared"}, {"priority": 0.6}, {"trunk": "tuned"}, {"n_step": 3}, {"blind": True},
-        {"above_clean": True}, {"epsilon_spread": 7.0},
+        {"above_clean": True}, {"unnamed": True}, {"epsilon_spread": 7.0},
     ],
 )  # fmt: skip
 def test_every_switch_changes_what_is_learnt(clip_spec, tiny_checkpoint, tmp_path, changes):
