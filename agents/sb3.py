@@ -26,7 +26,7 @@ from agents.run_files import start_run_dir
 from agents.sb3_extra import find_algorithm, require
 from agents.sb3_hparams import SHIPPED, Hparams, read_hparams
 from srn_core.command_line import read_options
-from srn_core.errors import COUNT, NOT_NEGATIVE, check_numbers, command
+from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
 from srn_gym.rules import Observation, TrainingRules
 
 
@@ -46,6 +46,8 @@ class SB3Args(TrainingRules):
     """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
     observation: Observation = "features"
     """features: what an SRN tracker makes of the patches, small; patches: pixels, seen through the SRN's trunk."""
+    numbered: bool = False
+    """Also tell which landmark each candidate covers, one-hot, as agents/dqn.py tells its network. For features."""
     train_trunk: bool = False
     """Let the trunk learn too; it is frozen otherwise. For patches."""
     seed: int = 1
@@ -66,6 +68,8 @@ class SB3Args(TrainingRules):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_numbers(self, LIMITS)
+        if self.numbered and self.observation != "features":
+            raise UserError(f"--numbered with --observation {self.observation}: expected features; leave one out")
 
 
 LIMITS = {

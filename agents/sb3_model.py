@@ -53,9 +53,10 @@ def build_envs(args: SB3Args, hparams: Hparams) -> VecEnv:
     Raises:
         UserError: an argument of the game or of the normalisation cannot be used.
     """
-    envs: VecEnv = SB3VecEnv(
-        OcclusionSynthesisVectorEnv(hparams.n_envs, args.clips, args.tracker, args.device, args.window, **rules_of(args, Rules))
+    batch = OcclusionSynthesisVectorEnv(
+        hparams.n_envs, args.clips, args.tracker, args.device, args.window, **rules_of(args, Rules)
     )
+    envs: VecEnv = SB3VecEnv(batch, args.numbered)
     envs = VecMonitor(envs)
     if hparams.normalize is None:
         return envs

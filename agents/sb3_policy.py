@@ -28,6 +28,7 @@ from agents.policies import Position
 from agents.sb3_extra import LIBRARY, MODEL
 from agents.sb3_hparams import Hparams
 from agents.sb3_model import build_network
+from agents.sb3_vec_env import numbered
 from srn_core.checkpoint import CARD, read_json, write_atomically, write_json
 from srn_core.errors import UserError
 from srn_gym.dynamics import NUM_ACTIONS, OcclusionGame
@@ -94,6 +95,9 @@ class SB3Policy:
         live = running.nonzero()[:, 0]
         landmark = position.landmark[live]
         observation = self._observe(position.clip[live], position.frame[live], landmark).cpu().numpy()
+        # Runs from before it came have no such argument.
+        if self.arguments.get("numbered", False):
+            observation = numbered(observation, self.game, landmark)
         actions, _ = self.network.predict(observation, deterministic=True)
         chosen = torch.from_numpy(np.asarray(actions)).to(landmark.device)
         targets[live] = self.game.candidates(landmark).gather(1, chosen[:, None])[:, 0]

@@ -7,11 +7,16 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import torch
 from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
+from torch import Tensor
+from torch.nn.functional import one_hot
 
 from srn_core.errors import UserError
+from srn_gym.dynamics import OcclusionGame
+from srn_gym.env import observation_box
 from srn_gym.vector_env import OcclusionSynthesisVectorEnv
 
 Info = dict[str, Any]
@@ -25,18 +30,23 @@ class SB3VecEnv(VecEnv):
 
     Attributes:
         envs: the batched environment.
+        numbered: whether observations are :func:`numbered`.
     """
 
-    def __init__(self, envs: OcclusionSynthesisVectorEnv) -> None:
-        """Take over ``envs``.
+    def __init__(self, envs: OcclusionSynthesisVectorEnv, numbered: bool = False) -> None:
+        """Take over ``envs``; ``numbered``: see :func:`numbered`.
 
         Raises:
             UserError: another autoreset mode than SB3's.
         """
         if envs.autoreset_mode is not AutoresetMode.SAME_STEP:
             raise UserError(f"autoreset_mode '{envs.autoreset_mode.value}': SB3 expects 'SameStep'; make the envs with that")
-        self.envs = envs
-        super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
+        self.envs, self.numbered = envs, numbered
+        space = envs.single_observation_space
+        if numbered:
+            candidates, size = envs.game.observation_shape
+            space = observation_box("features", (candidates, size + envs.game.num_landmarks))
+        super().__init__(envs.num_envs, space, envs.single_action_space)
 
     def reset(self) -> np.ndarray:
         """Begin new episodes, with the seeds and options that :meth:`seed` and :meth:`set_options` left."""
@@ -44,7 +54,7 @@ class SB3VecEnv(VecEnv):
         self.reset_infos = env_infos(infos, self.num_envs)
         self._reset_seeds()
         self._reset_options()
-        return observations
+        return self._shown(observations, self.reset_infos)
 
     def step_async(self, actions: np.ndarray) -> None:
         """Keep ``(B,)`` actions for :meth:`step_wait`."""
@@ -57,13 +67,21 @@ class SB3VecEnv(VecEnv):
         final_observations = infos.pop("final_obs", None)
         final = env_infos(infos.pop("final_info", {}), self.num_envs)
         rows = env_infos(infos, self.num_envs)
+        observations = self._shown(observations, rows)
         for i in np.flatnonzero(dones):
             # What the batched env shows of an env that has ended is the reset's.
             self.reset_infos[i], rows[i] = rows[i], final[i]
-            rows[i]["terminal_observation"] = final_observations[i]
+            rows[i]["terminal_observation"] = self._shown(final_observations[i][None], [rows[i]])[0]
         for row, cut in zip(rows, truncated & ~terminated, strict=True):
             row["TimeLimit.truncated"] = bool(cut)
         return observations, rewards.astype(np.float32), dones, rows
+
+    def _shown(self, observations: np.ndarray, infos: Sequence[Info]) -> np.ndarray:
+        """Observations of envs whose last covered landmark the infos tell."""
+        if not self.numbered:
+            return observations
+        landmark = torch.tensor([int(info["landmark"]) for info in infos], device=self.envs.game.device)
+        return numbered(observations, self.envs.game, landmark)
 
     def close(self) -> None:
         """Release what the envs hold."""
@@ -88,6 +106,21 @@ class SB3VecEnv(VecEnv):
     def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
         """Nothing wraps an env of the batch."""
         return [False for _ in self._get_indices(indices)]
+
+
+def numbered(observations: np.ndarray, game: OcclusionGame, landmark: Tensor) -> np.ndarray:
+    """Features with the landmark that each candidate covers, one-hot, behind them.
+
+    Args:
+        observations: ``(B, A, F)``.
+        game: whose candidates they are.
+        landmark: ``(B,)`` int64 the landmarks covered before.
+
+    Returns:
+        ``(B, A, F + L)`` of the same type.
+    """
+    number = one_hot(game.candidates(landmark), game.num_landmarks).cpu().numpy()
+    return np.concatenate([observations, number.astype(observations.dtype)], axis=2)
 
 
 def env_infos(infos: Info, num_envs: int) -> list[Info]:

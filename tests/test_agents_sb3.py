@@ -33,7 +33,7 @@ from agents.sb3_extra import ALGORITHMS, find_algorithm
 from agents.sb3_features import CandidateFeatures, CandidatePatches
 from agents.sb3_hparams import ENV_ID, SHIPPED, read_hparams
 from agents.sb3_model import build_envs, build_model
-from agents.sb3_vec_env import SB3VecEnv
+from agents.sb3_vec_env import SB3VecEnv, numbered
 from agents.summary import optimal_share
 from srn_core.checkpoint import load_pretrained
 from srn_core.errors import UserError
@@ -85,6 +85,27 @@ def test_the_adapter_equals_sb3s_own_over_single_envs(clip_spec, tiny_checkpoint
         assert_same(ours.reset_infos, plain.reset_infos)
         kinds |= {info["TimeLimit.truncated"] for info in plain.buf_infos if "terminal_observation" in info}
     assert kinds == {True, False}
+
+
+def test_numbered_candidates_say_which_landmark_they_cover(clip_spec, tiny_checkpoint):
+    arguments = {"clips": clip_spec, "tracker": tiny_checkpoint, "device": "cpu", "window": 3, "observation": "features"}
+    plain, told = (SB3VecEnv(OcclusionSynthesisVectorEnv(num_envs=4, **arguments), told) for told in (False, True))
+    plain.seed(7), told.seed(7)
+    seen = told.reset()
+    size, neighbours = plain.reset().shape[2], told.envs.game.neighbours.numpy()
+    assert seen.shape[1:] == told.observation_space.shape
+    assert seen.shape[2] == size + 68 and seen.dtype == told.observation_space.dtype == np.float16
+    ended = 0
+    for action in (2, 2, 0, 1, 2):
+        np.testing.assert_array_equal(seen[:, :, size:].argmax(2), neighbours[told.envs.episodes.landmark])
+        covered = neighbours[told.envs.episodes.landmark.numpy(), action]
+        (expected, *_), (seen, _, dones, infos) = plain.step([action] * 4), told.step([action] * 4)
+        assert_same(seen[:, :, :size], expected)
+        for i in np.flatnonzero(dones):
+            ended += 1
+            number = infos[i]["terminal_observation"][:, size:]
+            assert (number.sum(1) == 1).all() and number.argmax(1).tolist() == neighbours[covered[i]].tolist()
+    assert ended
 
 
 def assert_same(first, second) -> None:
@@ -171,14 +192,21 @@ def test_ppo_starts_from_the_trunk_even_where_it_learns(small_args, tiny_checkpo
 
 
 @pytest.mark.parametrize(
-    ("algo", "observation"), [("dqn", "features"), ("dqn", "patches"), ("ppo", "features"), ("qrdqn", "features")]
+    ("algo", "changes"),
+    [
+        ("dqn", {}),
+        ("dqn", {"observation": "patches"}),
+        ("ppo", {}),
+        ("ppo", {"numbered": True}),
+        ("qrdqn", {}),
+    ],
 )
-def test_a_run_learns_is_saved_and_plays_as_sb3_would(small_args, clip_spec, tiny_checkpoint, algo, observation):
+def test_a_run_learns_is_saved_and_plays_as_sb3_would(small_args, clip_spec, tiny_checkpoint, algo, changes):
     pytest.importorskip(ALGORITHMS[algo][0])
-    args = small_args(algo, observation=observation)
+    args = small_args(algo, **changes)
     run = train(args)
     assert list(run.glob("events.out.tfevents.*"))
-    hparams = read_hparams(args.hparams, observation)
+    hparams = read_hparams(args.hparams, args.observation)
     envs = build_envs(args, hparams)
     fresh = build_model(args, hparams, envs).policy.state_dict()
     assert any(not torch.equal(value, fresh[name]) for name, value in weights(run).items())
@@ -189,8 +217,10 @@ def test_a_run_learns_is_saved_and_plays_as_sb3_would(small_args, clip_spec, tin
     assert first.returns.min() > 0
     # What the policy answers is what SB3's own model predicts on what the env shows.
     model = find_algorithm(algo).load(run / "model.zip", device="cpu")
-    single = OcclusionSynthesisEnv(clip_spec, tiny_checkpoint, "cpu", observation=observation)
+    single = OcclusionSynthesisEnv(clip_spec, tiny_checkpoint, "cpu", observation=args.observation)
     shown, _ = single.reset(options={"clip": int(first.clip[0]), "frame": 0, "landmark": int(first.first[0])})
+    if args.numbered:
+        shown = numbered(shown[None], game, torch.tensor(first.first[:1]))[0]
     action = int(model.predict(shown, deterministic=True)[0])
     assert game.candidates(torch.tensor(first.first[:1]))[0, action] == first.targets[0, 0]
 
@@ -258,7 +288,10 @@ def test_a_policy_of_other_patches_is_refused(small_args, clip_spec):
         play(game, policy, 1, 0)
 
 
-@pytest.mark.parametrize("changes", [{"seed": -1}, {"seed": 2**32}, {"total_steps": 0}, {"num_envs": 0}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"seed": -1}, {"seed": 2**32}, {"total_steps": 0}, {"num_envs": 0}, {"numbered": True, "observation": "patches"}],
+)
 def test_numbers_out_of_range_are_named(small_args, changes):
     [(name, value)] = changes.items()
     with pytest.raises(UserError, match=f"--{name.replace('_', '-')} {value}: expected"):
