@@ -288,14 +288,16 @@ def test_a_policy_of_other_patches_is_refused(small_args, clip_spec):
         play(game, policy, 1, 0)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"seed": -1}, {"seed": 2**32}, {"total_steps": 0}, {"num_envs": 0}, {"numbered": True, "observation": "patches"}],
-)
+@pytest.mark.parametrize("changes", [{"seed": -1}, {"seed": 2**32}, {"total_steps": 0}, {"num_envs": 0}])
 def test_numbers_out_of_range_are_named(small_args, changes):
     [(name, value)] = changes.items()
     with pytest.raises(UserError, match=f"--{name.replace('_', '-')} {value}: expected"):
         small_args("ppo", **changes)
+
+
+def test_patches_say_themselves_what_they_cover(small_args):
+    with pytest.raises(UserError, match="--numbered with --observation patches: expected features"):
+        small_args("dqn", numbered=True, observation="patches")
 
 
 def test_a_damaged_run_is_named(small_args):
