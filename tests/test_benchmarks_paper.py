@@ -208,13 +208,13 @@ def ablation_file(path: Path) -> Path:
     rows = [
         {"variant": v, "seed": seed, "set": s, "data": data, "clip": f"{name}/{i}", "value": value + worse + (s == "masked")}
         for v, worse in (("full", 0), ("maps=off", 1), ("relation=off", 2))
-        for seed in (0, 1)
+        for seed in range(5)
         for s in ("clean", "masked")
         for data, name, count, value in sets
         for i in range(count)
     ]
     figures = [{"variant": v, "parameters": 10**6} for v in ("full", "maps=off", "relation=off")]
-    settings = {"seeds": [0, 1], "preset": "small", "steps": 9, "mode": "detect"}
+    settings = {"seeds": list(range(5)), "preset": "small", "steps": 9, "mode": "detect"}
     write_json(path, {"rows": rows, "figures": figures, "settings": settings})
     return path
 
@@ -242,13 +242,14 @@ def test_ablation_rows_stand_below_those_of_the_paper_and_both_parts_make_the_fu
 def test_hard_synthesis_rows_are_those_of_the_arms(tiny_checkpoint, tmp_path):
     level = {"none": 5.0, "rsf": 4.0, "hofs": 3.0}
     rows = [
-        {"arm": arm, "seed": 0, "set": s, "data": f"300vw:D?split={c}", "clip": str(i), "value": value + more + c + i}
+        {"arm": arm, "seed": seed, "set": s, "data": f"300vw:D?split={c}", "clip": str(i), "value": value + more + c + i}
         for arm, value in level.items()
+        for seed in range(5)
         for s, more in (("clean", 0), ("masked", 1), ("worst", 9))
         for c in (1, 3)
         for i in range(2)
     ]
-    settings = {"seeds": [0], "occluder": "square", "steps": 9, "mode": "detect"}
+    settings = {"seeds": list(range(5)), "occluder": "square", "steps": 9, "mode": "detect"}
     write_json(tmp_path / "h.json", {"rows": rows, "figures": [], "settings": settings})
     record = tables(None, tiny_checkpoint, tmp_path, 9, hofs=tmp_path / "h.json")[9]
     for section, more in (("300VW test set", 0), ("300VW test set, masked", 1)):

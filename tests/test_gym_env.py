@@ -49,7 +49,7 @@ def same(a, b) -> bool:
 
 def test_gymnasium_checker(arguments, monkeypatch):
     shown = []
-    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("srn_gym.render.require_display", lambda what, remedy: None)
     monkeypatch.setattr(cv2, "imshow", lambda title, picture: shown.append(picture))
     monkeypatch.setattr(cv2, "waitKey", lambda delay: -1)
     with warnings.catch_warnings():
@@ -241,7 +241,7 @@ def test_render_shows_truth_then_prediction(arguments):
 
 def test_human_rendering_shows_every_frame_by_itself_and_closes_its_window(arguments, monkeypatch):
     shown, closed = [], []
-    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("srn_gym.render.require_display", lambda what, remedy: None)
     monkeypatch.setattr("cv2.imshow", lambda title, picture: shown.append((title, picture.shape)))
     monkeypatch.setattr("cv2.waitKey", lambda _: -1)
     monkeypatch.setattr("cv2.destroyWindow", closed.append)
