@@ -11,6 +11,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from srn_core.curve import catmull_rom
+
 NOSE_ROOT, CHIN = 27, 8
 # The map is evaluated on every STEP-th pixel and interpolated between: it bends over tens of pixels.
 STEP = 8
@@ -63,14 +65,9 @@ def smooth_curve(knots: np.ndarray) -> np.ndarray:
 
 @lru_cache
 def _curve_matrix(num_knots: int) -> np.ndarray:
-    """Knots to curve, ``((N - 1) * SAMPLES + 1, N)``; beyond its ends the curve goes straight on."""
-    knots = np.eye(num_knots)
-    padded = np.concatenate([2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]])
-    p0, p1, p2, p3 = (padded[i : num_knots - 1 + i, None] for i in range(4))
-    t = (np.arange(SAMPLES) / SAMPLES)[:, None]
-    # Catmull and Rom (1974), uniform, written out by powers of t.
-    curve = 2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3
-    return np.concatenate([curve.reshape(-1, num_knots) / 2, knots[-1:]])
+    """Knots to curve, ``((N - 1) * SAMPLES + 1, N)``."""
+    knots, number = np.eye(num_knots), np.arange((num_knots - 1) * SAMPLES)
+    return np.concatenate([catmull_rom(knots, number // SAMPLES, number % SAMPLES / SAMPLES), knots[-1:]])
 
 
 @dataclass(frozen=True)

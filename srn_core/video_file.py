@@ -13,20 +13,30 @@ from srn_core.errors import UserError
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 
 
-def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
+def write_video(path: Path, frames: Iterable[np.ndarray], fps: float, quality: int | None = None) -> None:
     """Write RGB frames ``(H, W, 3)`` uint8 of one size as they come; the last one is read back.
+
+    Args:
+        path: ``.mp4`` or ``.avi``.
+        frames: the video.
+        fps: frames a second.
+        quality: of each JPEG image of an ``.avi``, 0 to 100, on the scale of OpenCV's own encoder (60 keeps about 45 dB), which
+            is then taken, in place of FFmpeg.
 
     Raises:
         UserError: OpenCV cannot write such a file here, or the file is not whole, as on a full disk.
     """
     writer, count = cv2.VideoWriter(), 0
+    backend = cv2.CAP_ANY if quality is None else cv2.CAP_OPENCV_MJPEG
     try:
         for frame in frames:
             height, width = frame.shape[:2]
             if not writer.isOpened() and not writer.open(
-                str(path), cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()]), fps, (width, height)
+                str(path), backend, cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()]), fps, (width, height)
             ):
                 raise UserError(f"{path.suffix} video of {width} x {height} px: OpenCV has no encoder for it here; try .avi")
+            if quality is not None and not count:
+                writer.set(cv2.VIDEOWRITER_PROP_QUALITY, quality)
             writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
             count += 1
     finally:

@@ -6,9 +6,9 @@ python -m srn_core.synthetic.build --out srn_core/demo_clips
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -16,6 +16,7 @@ from srn_core.checkpoint import write_atomically
 from srn_core.errors import COUNT, UserError, check_numbers, command
 from srn_core.synthetic.clips import render_clip
 from srn_core.synthetic.head import data_folder
+from srn_core.video_file import write_video
 
 NUM_CLIPS = 16
 FRAMES_PER_SECOND = 25.0
@@ -25,30 +26,6 @@ LANDMARK_FILE = "landmarks.npz"
 def clip_name(index: int) -> str:
     """Name of the clip that seed ``index`` gives; 0 to 11 are for training, 12 to 15 for validation."""
     return f"demo{index:03d}"
-
-
-def write_video(path: Path, frames: np.ndarray, quality: int) -> None:
-    """Write RGB uint8 ``frames (T, H, W, 3)``, H and W even, as Motion JPEG; the file appears only when complete.
-
-    Args:
-        path: an ``.avi`` file.
-        frames: the clip.
-        quality: of each JPEG image, 0 to 100, on the scale of OpenCV's own encoder (60 keeps about 45 dB).
-    """
-    height, width = frames.shape[1:3]
-
-    def write(temporary: Path) -> None:
-        writer = cv2.VideoWriter(
-            str(temporary), cv2.CAP_OPENCV_MJPEG, cv2.VideoWriter.fourcc(*"MJPG"), FRAMES_PER_SECOND, (width, height)
-        )
-        if not writer.isOpened():
-            raise UserError(f"cannot write {path}; expected a folder that can be written to: choose another --out")
-        writer.set(cv2.VIDEOWRITER_PROP_QUALITY, quality)
-        for frame in frames:
-            writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-        writer.release()
-
-    write_atomically(path, write)
 
 
 def write_landmarks(path: Path, landmarks: dict[str, np.ndarray]) -> None:
@@ -63,7 +40,8 @@ def build(out: Path, num_clips: int = NUM_CLIPS, num_frames: int = 48, size: int
     landmarks = {}
     for seed in tqdm(range(num_clips), desc="render", unit="clip"):
         clip = render_clip(seed, num_frames, size)
-        write_video(out / f"{clip_name(seed)}.avi", clip.frames, quality)
+        video = partial(write_video, frames=clip.frames, fps=FRAMES_PER_SECOND, quality=quality)
+        write_atomically(out / f"{clip_name(seed)}.avi", video)
         landmarks[clip_name(seed)] = clip.landmarks
     write_landmarks(out / LANDMARK_FILE, landmarks)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from srn_core.curve import catmull_rom
 from srn_core.synthetic.head import load_mesh
 
 # Atlas: x in [LEFT, -LEFT], y in [TOP - 2.7, TOP], in dm.
@@ -39,12 +40,9 @@ def to_atlas(points: np.ndarray) -> np.ndarray:
 
 
 def _smooth_curve(points: np.ndarray, count: int) -> np.ndarray:
-    """``count`` points on a Catmull-Rom spline through ``points (n, 2)``."""
-    padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
+    """``count`` points on a smooth curve through ``points (n, 2)``."""
     place = np.linspace(0.0, len(points) - 1 - 1e-6, count)
-    i, t = place.astype(int), (place % 1.0)[:, None]
-    a, b, c, d = padded[i], padded[i + 1], padded[i + 2], padded[i + 3]
-    return 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+    return catmull_rom(points, place.astype(int), place % 1.0)
 
 
 def _blend(atlas: np.ndarray, colour: np.ndarray, mask: np.ndarray) -> None:
