@@ -15,6 +15,8 @@ from srn_gym.dynamics import NO_OCCLUDER, OcclusionGame
 
 # Frames of a training clip on which the prior is measured: means over clips differ by more than those over frames.
 PRIOR_FRAMES = 32
+# Training clips on which it is measured: a photo set has thousands, and each frame costs one look a landmark.
+PRIOR_CLIPS = 128
 
 
 class Position(NamedTuple):
@@ -162,14 +164,18 @@ def true_rewards(game: OcclusionGame, clip: int, wanted: np.ndarray) -> np.ndarr
 def mean_excess(training: OcclusionGame) -> np.ndarray:
     """Each landmark's mean error over the clean frame's on the training clips: ``(L,)``; a clip counts once.
 
-    Long clips are sampled: :data:`PRIOR_FRAMES` frames, evenly spaced.
+    Of many clips :data:`PRIOR_CLIPS` are taken, of a long one :data:`PRIOR_FRAMES` frames, evenly spaced.
     """
-    return np.mean([_clip_excess(training, clip) for clip in range(len(training.clips))], axis=0)
+    return np.mean([_clip_excess(training, clip) for clip in _evenly(len(training.clips), PRIOR_CLIPS).tolist()], axis=0)
+
+
+def _evenly(count: int, most: int) -> Tensor:
+    """At most ``most`` of the numbers below ``count``, evenly spaced."""
+    return torch.linspace(0, count - 1, min(count, most)).round().long()
 
 
 def _clip_excess(game: OcclusionGame, clip: int) -> np.ndarray:
-    length = len(game.clips[clip])
-    frames = torch.linspace(0, length - 1, min(length, PRIOR_FRAMES), device=game.device).round().long()
+    frames = _evenly(len(game.clips[clip]), PRIOR_FRAMES).to(game.device)
     targets = torch.arange(NO_OCCLUDER, game.num_landmarks, device=game.device)
     frame, target = frames.repeat_interleave(len(targets)), targets.repeat(len(frames))
     clips = torch.full_like(frame, clip)

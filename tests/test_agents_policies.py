@@ -98,6 +98,17 @@ def test_prior_knows_the_landmarks_mean_excess_alone(game, rollouts):
         assert np.array_equal(rollout.targets[e, :length], expected)
 
 
+def test_of_many_clips_prior_samples_some_and_of_long_ones_some_frames(game, monkeypatch):
+    clips = len(game.clips)
+    assert clips > 2
+    tables = [game.nme_table(clip).numpy() for clip in range(clips)]
+    excess = [table[:, :-1] - table[:, -1:] for table in tables]
+    assert mean_excess(game) == pytest.approx(np.mean([table.mean(0) for table in excess], 0), abs=1e-5)
+    monkeypatch.setattr("agents.policies.PRIOR_CLIPS", 2)
+    monkeypatch.setattr("agents.policies.PRIOR_FRAMES", 1)
+    assert mean_excess(game) == pytest.approx((excess[0][0] + excess[-1][0]) / 2, abs=1e-5)
+
+
 def test_beam_search_beats_greedy_in_track_mode(clip_spec, tiny_checkpoint):
     game = load_game(clip_spec, tiny_checkpoint, "cpu", mode="track")
     played = {name: play(game, named_policy(name, game, lambda: game), 5, 0) for name in ("greedy", "optimal")}
