@@ -33,10 +33,10 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def comparable(rows: Rows) -> list[list[Mapping[str, Any]]]:
-    """The rows in parts inside which all arms have the same seeds, the largest first.
+    """The rows in parts inside which all arms have the same seeds, the one with the most seeds first.
 
     A part has the seeds of one of the arms, and all arms that have them; it is there if it shows an arm that no part before
-    it shows.
+    it shows. So every arm stands beside others with as many seeds as it can; one that has no company comes last.
     """
     seeds: dict[str, set[int]] = {}
     for row in rows:
@@ -45,7 +45,7 @@ def comparable(rows: Rows) -> list[list[Mapping[str, Any]]]:
     arms = {alike: {arm for arm, found in seeds.items() if found.issuperset(alike)} for alike in choices}
     shown: set[str] = set()
     parts = []
-    for alike in sorted(choices, key=lambda alike: (len(arms[alike]) == 1, -len(arms[alike]) * len(alike), alike)):
+    for alike in sorted(choices, key=lambda alike: (len(arms[alike]) == 1, -len(alike), alike)):
         if not arms[alike] <= shown:
             shown |= arms[alike]
             parts.append([row for row in rows if row["arm"] in arms[alike] and row["seed"] in alike])

@@ -159,9 +159,12 @@ def test_arms_are_compared_on_the_seeds_that_they_share():
         for arm, seeds, better in (("none", (0, 1, 2, 3), 0), ("hofs", (0, 1, 2), -1), ("greedy", (0,), -2), ("rsf", (5,), 0))
         for seed in seeds
     ]
+    # Many arms with one seed do not hide that others have more.
+    rows += [{**row, "arm": arm} for row in rows if row["arm"] == "greedy" for arm in ("prior", "mixed", "rounds", "optimal")]
     parts = [summarise(part) for part in comparable(rows)]
+    alone = [(arm, 3) for arm in ("greedy", "prior", "mixed", "rounds", "optimal")]
     assert [[(row["arm"], row["mean"]) for row in part] for part in parts] == [
-        [("none", 15), ("hofs", 14)], [("none", 5), ("hofs", 4), ("greedy", 3)], [("rsf", 55)],
+        [("none", 15), ("hofs", 14)], [("none", 5), ("hofs", 4), *alone], [("rsf", 55)],
     ]  # fmt: skip
     assert parts[1][2]["vs_none"]["mean"] == -2 and parts[1][2]["vs_rsf"] is None
     # One clip does not tell how much another would differ.
