@@ -11,72 +11,15 @@ A run cannot be resumed: SB3's checkpoints leave out where the episodes stand.
 from __future__ import annotations
 
 import dataclasses
-import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-if __package__ in (None, ""):
-    # Run as a file, the folder above is not on the path unless the package is installed.
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-
-
-from agents.evaluate import check_evaluation, evaluate_run, evaluation_of
-from agents.run_files import start_run_dir
-from agents.sb3_extra import find_algorithm, require
-from agents.sb3_hparams import SHIPPED, Hparams, read_hparams
-from srn_core.command_line import read_options
-from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
-from srn_gym.rules import Observation, TrainingRules
-
-
-@dataclass(frozen=True)
-class SB3Args(TrainingRules):
-    """Train a baseline of Stable-Baselines3 on the occlusion game, save it, and evaluate what was saved."""
-
-    algo: Literal["dqn", "ppo", "qrdqn"]
-    """The algorithm; qrdqn is sb3-contrib's."""
-    hparams: Path | None = None
-    """YAML file of hyper-parameters in rl_zoo3's layout; agents/hparams/ALGO.yml where not given."""
-    clips: str = "demo?split=train"
-    """Data spec of the clips to train on."""
-    val_clips: str | None = None
-    """Data spec to evaluate on; the training spec with split=val where not given."""
-    tracker: str = "srn-small"
-    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
-    observation: Observation = "features"
-    """features: what an SRN tracker makes of the patches, small; patches: pixels, seen through the SRN's trunk."""
-    numbered: bool = False
-    """Also tell which landmark each candidate covers, one-hot, as agents/dqn.py tells its network. For features."""
-    train_trunk: bool = False
-    """Let the trunk learn too; it is frozen otherwise. For patches."""
-    seed: int = 1
-    """Seeds weights, exploration, episodes and sampling."""
-    total_steps: int | None = None
-    """Env steps (frames played); those of the hyper-parameters where not given."""
-    num_envs: int | None = None
-    """Episodes side by side; those of the hyper-parameters where not given."""
-    window: int | None = 64
-    """Frames of an episode at most; longer clips start at a random frame."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N."""
-    eval_episodes: int = 48
-    """Episodes of the evaluation of the saved policy; 0: none."""
-    run_dir: Path | None = None
-    """Folder for logs and the model; runs/sb3-ALGO-SEED where not given."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_numbers(self, LIMITS)
-        if self.numbered and self.observation != "features":
-            raise UserError(f"--numbered with --observation {self.observation}: expected features; leave one out")
-
-
-LIMITS = {
-    "seed": (0, 2**32 - 1),
-    "eval_episodes": NOT_NEGATIVE,
-    **dict.fromkeys(("total_steps", "num_envs"), COUNT),
-}
+from agents.baselines.args import SB3Args
+from agents.baselines.extra import find_algorithm, require
+from agents.baselines.hyper_parameters import SHIPPED, Hparams, read_hparams
+from agents.playing.evaluation import check_evaluation, evaluate_run, evaluation_of
+from agents.run_folder import start_run_dir
+from srn_core.cli.options import read_options
+from srn_core.errors import command
 
 
 def train(args: SB3Args) -> Path:
@@ -90,8 +33,8 @@ def train(args: SB3Args) -> Path:
     # Only here: SB3 is an extra.
     from stable_baselines3.common.logger import configure
 
-    from agents.sb3_model import Progress, build_envs, build_model
-    from agents.sb3_policy import save_sb3_run
+    from agents.baselines.model import Progress, build_envs, build_model
+    from agents.baselines.policy import save_sb3_run
 
     hparams = chosen_hparams(args)
     envs = build_envs(args, hparams)

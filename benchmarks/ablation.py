@@ -13,28 +13,24 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-if __package__ in (None, ""):
-    # Run as a file, the folder above is not on the path unless the package is installed.
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import tyro
 from tqdm import tqdm
 
-from benchmarks.ablation_report import plot_figures, print_figures, summarise
-from benchmarks.clip_nme import check_measurable, clean_and_masked
-from benchmarks.runs import check_settings, option_words, training_command
-from srn_core.checkpoint import load_pretrained, plain, plain_defaults, read_json, write_json
-from srn_core.command_line import read_options
+from benchmarks.common.clip_nme import check_measurable, clean_and_masked
+from benchmarks.common.settings import check_settings, option_words, training_command
+from benchmarks.variants.report import plot_figures, print_figures, summarise
+from srn_core.checkpoints import load_pretrained
+from srn_core.cli.options import read_options
 from srn_core.errors import UserError, command
+from srn_core.io.files import plain, plain_defaults, read_json, write_json
 from srn_core.model import SRN
-from srn_core.run_clips import Mode
-from srn_core.tracker import Tracker
+from srn_core.tracking.batch import Mode
+from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import TrainArgs, refuse_masked
 from srn_core.training.augment import Occlusion
 from srn_core.training.optimiser import SHORT_LR, SHORT_MUON_LR

@@ -7,27 +7,22 @@ python benchmarks/accuracy.py --checkpoint srn-small --data-root DIR --test --ou
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-if __package__ in (None, ""):
-    # Run as a file, the folder above is not on the path unless the package is installed.
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import numpy as np
 from rich.console import Console
 
-from srn_core.checkpoint import write_json, write_text
-from srn_core.command_line import read_options
+from srn_core.cli.options import read_options
 from srn_core.data import load_clips
 from srn_core.errors import UserError, command
-from srn_core.evaluate import Evaluation, evaluate
-from srn_core.evaluation_report import plot_ced, write_rows
-from srn_core.run_clips import Mode
-from srn_core.tracker import Tracker, load_tracker
+from srn_core.evaluation.evaluate import Evaluation, evaluate
+from srn_core.evaluation.report import plot_ced, write_rows
+from srn_core.io.files import write_json, write_text
+from srn_core.tracking.batch import Mode
+from srn_core.tracking.tracker import Tracker, load_tracker
 
 
 class FaceSet(NamedTuple):

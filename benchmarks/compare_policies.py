@@ -9,22 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-if __package__ in (None, ""):
-    # Run as a file, the folder above is not on the path unless the package is installed.
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from tqdm import tqdm
 
-from agents.dqn import DQNArgs
-from agents.evaluate import EvaluateArgs, evaluate, loaded_reward, sibling_split
-from agents.policies import NAMES
-from agents.summary import (
+from agents.deepq.args import DQNArgs
+from agents.playing.args import EvaluateArgs
+from agents.playing.evaluation import evaluate, loaded_reward, sibling_split
+from agents.playing.summary import (
     CEILING,
     OPTIMUM,
     REFERENCE,
@@ -34,19 +29,20 @@ from agents.summary import (
     print_summary,
     summarise,
 )
-from benchmarks.compare_measure import HELD_OUT, Measurement, joined
-from benchmarks.compare_report import THRESHOLDS, Results, print_learners, profiles, summarise_learners
-from benchmarks.curves import read_curve
-from benchmarks.jobs import require_ray, run_jobs
-from benchmarks.learner_specs import LearnerSpec, read_learners
-from benchmarks.learners import Job, job_defaults, job_settings, make_jobs, run_job
-from benchmarks.plots import plot_curves, plot_improvement, plot_places, plot_policies, plot_profiles
-from benchmarks.runs import check_settings, option_words
-from srn_core.checkpoint import plain, write_json
-from srn_core.command_line import read_options
+from agents.policies.named import NAMES
+from benchmarks.common.jobs import require_ray, run_jobs
+from benchmarks.common.settings import check_settings, option_words
+from benchmarks.comparison.curves import read_curve
+from benchmarks.comparison.jobs import Job, job_defaults, job_settings, make_jobs, run_job
+from benchmarks.comparison.learners import LearnerSpec, read_learners
+from benchmarks.comparison.measure import HELD_OUT, Measurement, joined
+from benchmarks.comparison.plots import plot_curves, plot_improvement, plot_places, plot_policies, plot_profiles
+from benchmarks.comparison.report import THRESHOLDS, Results, print_learners, profiles, summarise_learners
+from srn_core.cli.options import read_options
 from srn_core.data import spec_label
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
-from srn_core.victims import load_victim
+from srn_core.io.files import plain, write_json
+from srn_core.victims.registry import load_victim
 from srn_gym.rules import GameRules, rules_of
 
 

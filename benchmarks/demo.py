@@ -5,24 +5,20 @@ make demo
 
 from __future__ import annotations
 
-import sys
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-if __package__ in (None, ""):
-    # Run as a file, the folder above is not on the path unless the package is installed.
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-
-import shutil
-
-from agents.dqn import DQNArgs, train
-from agents.evaluate import EvaluateArgs, evaluate
-from agents.video import write_episode
+from agents.deepq.args import DQNArgs
+from agents.dqn import train
+from agents.playing.args import EvaluateArgs
+from agents.playing.evaluation import evaluate
+from agents.playing.video import write_episode
 from benchmarks.compare_policies import CompareArgs, compare
-from srn_core.checkpoint import plain, write_json
-from srn_core.command_line import read_options
+from srn_core.cli.options import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
+from srn_core.io.files import plain, write_json
 
 # Written before a run, which the next demo may replace.
 MARK = "demo.json"

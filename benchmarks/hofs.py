@@ -9,40 +9,29 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-if __package__ in (None, ""):
-    # Run as a file, the folder above is not on the path unless the package is installed.
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import tyro
 from tqdm import tqdm
 
-from agents.dqn import DQNArgs
-from agents.finetune import FinetuneArgs, finetune
-from agents.synthesize import PlacedOcclusion, trained_dqn
-from benchmarks.clip_nme import check_measurable
-from benchmarks.hofs_measure import measure
-from benchmarks.hofs_report import comparable, page, plot_figures, print_figures, summarise
-from benchmarks.runs import check_settings, compare_settings, option_words, training_command
-from srn_core.checkpoint import (
-    load_card,
-    load_pretrained,
-    load_tensors,
-    plain,
-    plain_defaults,
-    read_json,
-    write_json,
-    write_text,
-)
-from srn_core.command_line import read_options
+from agents.deepq.args import DQNArgs
+from agents.finetune import finetune
+from agents.hardening.args import FinetuneArgs
+from agents.hardening.placements import PlacedOcclusion, trained_dqn
+from benchmarks.common.clip_nme import check_measurable
+from benchmarks.common.settings import check_settings, compare_settings, option_words, training_command
+from benchmarks.synthesis.measure import measure
+from benchmarks.synthesis.report import comparable, page, plot_figures, print_figures, summarise
+from srn_core.checkpoints import load_card, load_pretrained
+from srn_core.cli.options import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
-from srn_core.tracker import Tracker
+from srn_core.io.files import plain, plain_defaults, read_json, write_json, write_text
+from srn_core.io.tensors import load_tensors
+from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import TrainArgs, check_batch, refuse_masked
 from srn_core.training.state import STATE
 from srn_core.training.train import train

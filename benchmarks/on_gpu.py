@@ -8,40 +8,28 @@ python benchmarks/on_gpu.py ... # again: a training that was stopped goes on
 from __future__ import annotations
 
 import dataclasses
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-if __package__ in (None, ""):
-    # Run as a file, the folder above is not on the path unless the package is installed.
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.clip_nme import check_measurable, masked_spec
-from benchmarks.runs import training_command
-from benchmarks.speed_tracker import Preset, training_step
+from benchmarks.common.clip_nme import check_measurable, masked_spec
+from benchmarks.common.settings import training_command
+from benchmarks.speed.timing import describe_machine
+from benchmarks.speed.tracker import Preset, training_step
 from benchmarks.throughput import GROUPS, Group, ThroughputArgs, throughput
-from benchmarks.timing import describe_machine
-from srn_core.checkpoint import (
-    WEIGHTS,
-    load_card,
-    load_pretrained,
-    pick_device,
-    read_json,
-    resolve_checkpoint,
-    save_pretrained,
-    write_json,
-)
-from srn_core.command_line import read_options
+from srn_core.checkpoints import WEIGHTS, load_card, load_pretrained, resolve_checkpoint, save_pretrained
+from srn_core.cli.options import read_options
 from srn_core.data import load_clips
+from srn_core.devices import pick_device
 from srn_core.errors import UserError, command
-from srn_core.evaluate import evaluate
-from srn_core.tracker import Tracker
+from srn_core.evaluation.evaluate import evaluate
+from srn_core.io.files import read_json, write_json
+from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import TrainArgs, refuse_masked
 from srn_core.training.state import STATE
 from srn_core.training.train import TrainingRun, run_to_end

@@ -9,25 +9,19 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-if __package__ in (None, ""):
-    # Run as a file, the folder above is not on the path unless the package is installed.
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-
-
-from benchmarks.paper_measure import MEASURES
-from benchmarks.paper_numbers import TABLES
-from benchmarks.paper_report import Found, page, print_table, record
-from benchmarks.paper_runs import ablation_rows, hofs_rows
-from benchmarks.paper_setup import Setup, count_parameters
-from benchmarks.runs import option_words
-from srn_core.checkpoint import write_json, write_text
-from srn_core.command_line import read_options
+from benchmarks.common.settings import option_words
+from benchmarks.paper.measure import MEASURES
+from benchmarks.paper.numbers import TABLES
+from benchmarks.paper.report import Found, page, print_table, record
+from benchmarks.paper.runs import ablation_rows, hofs_rows
+from benchmarks.paper.setup import Setup, count_parameters
+from srn_core.cli.options import read_options
 from srn_core.errors import UserError, command
-from srn_core.tracker import load_tracker
+from srn_core.io.files import write_json, write_text
+from srn_core.tracking.tracker import load_tracker
 
 
 @dataclass(frozen=True)

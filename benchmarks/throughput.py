@@ -7,23 +7,19 @@ python benchmarks/throughput.py --device cuda --rows detect train parity --out r
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-if __package__ in (None, ""):
-    # Run as a file, the folder above is not on the path unless the package is installed.
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.parity import game_parity, landmark_parity
-from benchmarks.speed_game import GameLoad, dqn_rows, env_rows, replay_rows
-from benchmarks.speed_tracker import (
+from benchmarks.speed.game import GameLoad, dqn_rows, env_rows, replay_rows
+from benchmarks.speed.parity import game_parity, landmark_parity
+from benchmarks.speed.timing import Row, describe_machine, peak_memory_mib
+from benchmarks.speed.tracker import (
     Preset,
     TrackerLoad,
     detect_rows,
@@ -32,11 +28,12 @@ from benchmarks.speed_tracker import (
     train_rows,
     untrained,
 )
-from benchmarks.timing import Row, describe_machine, peak_memory_mib
-from srn_core.checkpoint import load_pretrained, pick_device, plain, write_json
-from srn_core.command_line import read_options
+from srn_core.checkpoints import load_pretrained
+from srn_core.cli.options import read_options
 from srn_core.data import load_clips
+from srn_core.devices import pick_device
 from srn_core.errors import UserError, command
+from srn_core.io.files import plain, write_json
 
 Group = Literal["detect", "track", "draw", "train", "env", "dqn", "replay", "parity"]
 GROUPS: tuple[Group, ...] = ("detect", "track", "draw", "train", "env", "dqn", "replay", "parity")

@@ -13,34 +13,30 @@ import dataclasses
 import itertools
 import json
 import shlex
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-if __package__ in (None, ""):
-    # Run as a file, the folder above is not on the path unless the package is installed.
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from agents.dqn import DQNArgs
-from agents.evaluate import EvaluateArgs, sibling_split
-from agents.sb3 import SB3Args
-from agents.sb3_hparams import SHIPPED, read_hparams, shipped_with
-from agents.summary import CEILING, REFERENCE
-from benchmarks.compare_measure import HELD_OUT, Measurement
-from benchmarks.compare_report import Results
-from benchmarks.jobs import run_jobs
-from benchmarks.learner_specs import ARGUMENTS, SB3_PREFIX, read_learner
-from benchmarks.learners import job_defaults, job_settings, make_jobs, run_job
-from benchmarks.runs import check_settings, option_words
-from srn_core.checkpoint import plain, read_json, write_json
-from srn_core.command_line import read_options
+from agents.baselines.args import SB3Args
+from agents.baselines.hyper_parameters import SHIPPED, read_hparams, shipped_with
+from agents.deepq.args import DQNArgs
+from agents.playing.args import EvaluateArgs
+from agents.playing.evaluation import sibling_split
+from agents.playing.summary import CEILING, REFERENCE
+from benchmarks.common.jobs import run_jobs
+from benchmarks.common.settings import check_settings, option_words
+from benchmarks.comparison.jobs import job_defaults, job_settings, make_jobs, run_job
+from benchmarks.comparison.learners import ARGUMENTS, SB3_PREFIX, read_learner
+from benchmarks.comparison.measure import HELD_OUT, Measurement
+from benchmarks.comparison.report import Results
+from srn_core.cli.options import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
+from srn_core.io.files import plain, read_json, write_json
 from srn_gym.games import load_game
 from srn_gym.rules import GameRules, rules_of
 
@@ -54,7 +50,8 @@ class TuneArgs(GameRules):
     learners: tuple[str, ...] = ("dqn", "sb3-dqn", "sb3-ppo")
     """Names in the space."""
     space: Path = SPACE
-    """JSON: for each learner, its hyper-parameters' values to draw from. Those of sb3-* are keys of agents/hparams/*.yml."""
+    """JSON: for each learner, its hyper-parameters' values to draw from. Those of sb3-* are keys of
+    agents/baselines/hparams/*.yml."""
     draws: int = 8
     """Draws a learner, the shipped hyper-parameters included: the budget, the same for all."""
     train_seeds: tuple[int, ...] = (101, 102)

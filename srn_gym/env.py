@@ -11,8 +11,8 @@ from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Box, Discrete
 
 from srn_core.errors import UserError
-from srn_gym.dynamics import NUM_ACTIONS, OcclusionGame
 from srn_gym.episodes import Episodes, Step
+from srn_gym.game import NUM_ACTIONS, OcclusionGame
 from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER, load_game
 from srn_gym.render import TITLE, close_window, draw_env, show
 from srn_gym.rules import Observation
@@ -85,7 +85,7 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     | `clips`           | `"demo?split=train"` | data spec of the clips                                                  |
     | `tracker`         | `"srn-small"`        | the victim: a checkpoint's name or folder, `"onnx:PATH?size=112&..."`,  |
     |                   |                      | a network in an ONNX file, `"constant"`, or your own by                 |
-    |                   |                      | `"MODULE:FUNCTION"` (`srn_core.victims`)                                |
+    |                   |                      | `"MODULE:FUNCTION"` (`srn_core.victims.registry`)                       |
     | `device`          | `"auto"`             | `"auto"`, `"cpu"`, `"cuda"`, `"cuda:N"`                                 |
     | `mode`            | `"detect"`           | `"detect"`: the tracker sees each frame afresh; `"track"`: it remembers |
     | `occluder`        | `"noise"`            | what covers: `"noise"` (uniform), `"black"`, `"blur"` (what is below,   |

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from srn_core.errors import UserError
-from srn_gym.dynamics import NO_OCCLUDER, OcclusionGame, Response
+from srn_gym.game import NO_OCCLUDER, OcclusionGame, Response
 
 OPTIONS = ("clip", "frame", "landmark")
 

@@ -15,12 +15,12 @@ from torch import Tensor
 from srn_core.errors import UserError
 from srn_core.model import SRN
 from srn_core.model.patches import extract_patches
-from srn_core.occluders import square_corner
-from srn_core.tracker import Tracker
-from srn_gym.memo import Memo, batch_size
+from srn_core.occluders.squares import square_corner
+from srn_core.tracking.tracker import Tracker
+from srn_gym.cache.memo import Memo, batch_size
 
 if TYPE_CHECKING:
-    from srn_gym.dynamics import OcclusionGame
+    from srn_gym.game import OcclusionGame
 
 Encode = Callable[[SRN, Tensor], Tensor]
 """Patch features X ``(B, L, C, S * S)`` -> ``(B, F)``."""

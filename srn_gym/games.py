@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from srn_core.data import load_clips
-from srn_core.victims import load_victim
-from srn_gym.dynamics import OcclusionGame
+from srn_core.victims.registry import load_victim
+from srn_gym.game import OcclusionGame
 from srn_gym.rules import Rules, read_rules
 
 DEFAULT_CLIPS, DEFAULT_TRACKER = "demo?split=train", "srn-small"
@@ -38,8 +38,8 @@ def load_game(clips: str = DEFAULT_CLIPS, tracker: str = DEFAULT_TRACKER, device
 
     Args:
         clips: data spec (``srn_core.data``).
-        tracker: name of the victim (``srn_core.victims``): a checkpoint's name or folder, ``onnx:PATH?...``, ``constant`` or
-            ``MODULE:FUNCTION``.
+        tracker: name of the victim (``srn_core.victims.registry``): a checkpoint's name or folder, ``onnx:PATH?...``,
+            ``constant`` or ``MODULE:FUNCTION``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         rules: the fields of :class:`srn_gym.rules.Rules`.
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from srn_core.landmarks import Scheme
-from srn_core.model.mean_shape import MEAN_SHAPES
+from srn_core.face.mean_shapes import MEAN_SHAPES
+from srn_core.face.schemes import Scheme
 
 
 def neighbour_table(scheme: Scheme, neighbourhood: str) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from srn_core.errors import UserError
-from srn_core.occluders import KINDS, Occluder
+from srn_core.occluders.squares import KINDS, Occluder
 
 Mode = Literal["detect", "track"]
 Neighbourhood = Literal["index", "graph"]

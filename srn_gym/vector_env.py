@@ -15,9 +15,9 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from srn_core.errors import UserError
-from srn_gym.dynamics import NUM_ACTIONS
 from srn_gym.env import RENDER_FPS, check_render_mode, observation_space, reset_info, step_info
 from srn_gym.episodes import Episodes
+from srn_gym.game import NUM_ACTIONS
 from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER, load_game
 from srn_gym.render import draw_env
 

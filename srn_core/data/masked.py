@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from srn_core.data.clip import Clip, FrameSource
+from srn_core.data.clip import Clip
 from srn_core.errors import UserError
-from srn_core.landmarks import IBUG68
-from srn_core.mask_templates import draw_template, load_templates
-from srn_core.masks import MaskStyle, draw_mask
+from srn_core.face.schemes import IBUG68
+from srn_core.io.frames import FrameSource
+from srn_core.masks.draw import MaskStyle, draw_mask
+from srn_core.masks.templates import draw_template, load_templates
 
 
 @dataclass(frozen=True)

@@ -16,16 +16,16 @@ from srn_core.data.masked import mask_clip
 from srn_core.errors import UserError
 
 READERS: Mapping[str, str] = {
-    "demo": "srn_core.data.demo",
-    "synthetic": "srn_core.data.synthetic",
-    "ytf68": "srn_core.data.ytf68",
-    "300w": "srn_core.data.w300",
-    "300vw": "srn_core.data.vw300",
-    "cofw29": "srn_core.data.cofw29",
-    "cofw68": "srn_core.data.cofw68",
-    "wflw": "srn_core.data.wflw",
-    "ytf-npz": "srn_core.data.ytf_npz",
-    "packed": "srn_core.data.packed",
+    "demo": "srn_core.data.readers.demo",
+    "synthetic": "srn_core.data.readers.synthetic",
+    "ytf68": "srn_core.data.readers.ytf68",
+    "300w": "srn_core.data.readers.w300",
+    "300vw": "srn_core.data.readers.vw300",
+    "cofw29": "srn_core.data.readers.cofw29",
+    "cofw68": "srn_core.data.readers.cofw68",
+    "wflw": "srn_core.data.readers.wflw",
+    "ytf-npz": "srn_core.data.readers.ytf_npz",
+    "packed": "srn_core.data.readers.packed",
 }
 VAL_SEED = 20220101
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from srn_core.errors import UserError
-from srn_core.geometry import CropSpec
-from srn_core.landmarks import SCHEMES, Scheme
+from srn_core.face.geometry import CropSpec
+from srn_core.face.schemes import SCHEMES, Scheme
 
 Trunk = tuple[tuple[int, int], ...]
 Relation = Literal["dot_product", "embedded_gaussian", "off"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from srn_core.geometry import from_box_units
+from srn_core.face.geometry import from_box_units
+from srn_core.face.mean_shapes import MEAN_SHAPES
 from srn_core.model.config import SRNConfig
 from srn_core.model.hourglass import Hourglass, gaussian_prior, soft_argmax
 from srn_core.model.hsrm import HSRM
-from srn_core.model.mean_shape import MEAN_SHAPES
 from srn_core.model.nonlocal_block import NonLocalBlock
 from srn_core.model.patches import extract_patches
 from srn_core.model.trunk import PatchTrunk
@@ -20,7 +20,7 @@ class SRN(nn.Module):
 
     Attributes:
         config: the architecture.
-        mean_shape: ``(L, 2)`` in box units (see ``srn_core.geometry.to_box_units``); built in, replaced by the training
+        mean_shape: ``(L, 2)`` in box units (see ``srn_core.face.geometry.to_box_units``); built in, replaced by the training
             set's.
     """
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from srn_core.data.boxes import draw_detector_boxes
-from srn_core.geometry import boxes_in_crop, crop_map
-from srn_core.metrics import normaliser_length
+from srn_core.face.boxes import draw_detector_boxes
+from srn_core.face.geometry import boxes_in_crop, crop_map
+from srn_core.face.metrics import normaliser_length
 from srn_core.model import SRNConfig
-from srn_core.training.occlusion import masklike_occluders, square_occluder, varied_occluders
+from srn_core.occluders.shapes import masklike_occluders, square_occluder, varied_occluders
 from srn_core.training.pool import FacePool
 
 Occlusion = Literal["none", "square", "varied", "masklike"]

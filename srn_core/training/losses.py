@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from srn_core.metrics import nme
+from srn_core.face.metrics import nme
 from srn_core.model import SRN
-from srn_core.tracker import Start
+from srn_core.tracking.tracker import Start
 from srn_core.training.augment import TrainingBatch
 
 Loss = Literal["l2", "wing", "smooth-l1", "adaptive-wing"]

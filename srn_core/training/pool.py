@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from srn_core.data.clip import Clip
 from srn_core.errors import UserError
-from srn_core.geometry import CropSpec, crop_map, to_box_units
+from srn_core.face.geometry import CropSpec, crop_map, to_box_units
 from srn_core.model import SRNConfig
 
 # A wide crop has the training crop's resolution and this many times its side: room to rotate, shift and scale.

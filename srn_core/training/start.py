@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from srn_core.checkpoint import load_pretrained
+from srn_core.checkpoints import load_pretrained
 from srn_core.errors import UserError
 from srn_core.model import SRN, SRNConfig
 

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from srn_core.checkpoint import load_tensors, plain, plain_defaults, save_tensors
 from srn_core.errors import UserError, check_resumed
+from srn_core.io.files import plain, plain_defaults
+from srn_core.io.tensors import load_tensors, save_tensors
 from srn_core.training.optimiser import Optimisers
 
 STATE = "state.safetensors"

@@ -20,12 +20,14 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from srn_core.checkpoint import pick_device, plain, save_pretrained
+from srn_core.checkpoints import save_pretrained
 from srn_core.data import load_clips, spec_labels
 from srn_core.data.clip import Clip
+from srn_core.devices import pick_device
 from srn_core.errors import UserError
+from srn_core.io.files import plain
 from srn_core.model import SRN
-from srn_core.tracker import Tracker
+from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import TrainArgs, check_train_args
 from srn_core.training.augment import TrainingBatch, draw_batch
 from srn_core.training.losses import cascade_loss

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from srn_core.data.clip import Clip
-from srn_core.metrics import normaliser_length, point_errors
+from srn_core.face.metrics import normaliser_length, point_errors
 from srn_core.model import SRNConfig
-from srn_core.tracker import Tracker
+from srn_core.tracking.tracker import Tracker
 
 
 class Faces(NamedTuple):

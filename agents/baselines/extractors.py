@@ -1,0 +1,86 @@
+"""What SB3's networks see: every candidate through the same weights, the results side by side.
+
+SB3's heads join the candidates, so they cannot treat them alike as ``agents.deepq.network`` does; the extractors do.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, Self
+
+import torch
+from gymnasium.spaces import Box
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import Tensor, nn
+
+from agents.deepq.features import load_encoder
+from srn_core.errors import UserError
+
+# Frames whose patches go through the trunk at once: what bounds its memory.
+TRUNK_BATCH = 64
+
+
+class CandidateFeatures(BaseFeaturesExtractor):
+    """For the observation ``features``: one layer on each candidate's vector, ``(B, A, F)`` -> ``(B, A * width)``."""
+
+    def __init__(self, observation_space: Box, width: int = 64) -> None:
+        candidates, size = observation_space.shape
+        super().__init__(observation_space, candidates * width)
+        self.head = _head(size, width)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        return self.head(observations).flatten(1)
+
+
+class CandidatePatches(BaseFeaturesExtractor):
+    """For the observation ``patches``: an SRN's pre-trained trunk, then one layer on each candidate.
+
+    ``(B, A, L, 3, P, P)`` in 0..255 -> ``(B, A * width)``.
+
+    Attributes:
+        trunk: the convolutions; frozen unless it is to be trained.
+        head: the layer behind it.
+    """
+
+    def __init__(self, observation_space: Box, tracker: str, width: int = 64, train_trunk: bool = False) -> None:
+        """Take the trunk of a checkpoint.
+
+        Args:
+            observation_space: the env's.
+            tracker: the victim's name; the trunk is that of the SRN there, of srn-small where it is none.
+            width: of the layer.
+            train_trunk: whether the trunk learns too.
+
+        Raises:
+            UserError: the SRN has another patch size than the observation.
+        """
+        candidates, landmarks, _, patch_size, _ = observation_space.shape
+        super().__init__(observation_space, candidates * width)
+        model = load_encoder(tracker)
+        if model.config.patch_size != patch_size:
+            raise UserError(
+                f"tracker '{tracker}': patches of {model.config.patch_size} px, but the observation's are of {patch_size} px; "
+                "choose the tracker that the game is played against"
+            )
+        # A copy: a victim of one's own is the very one that the game is played against.
+        self.trunk = copy.deepcopy(model.trunk).requires_grad_(train_trunk)
+        self.head = _head(landmarks * model.trunk.channels * model.trunk.side**2, width)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        frames = observations.flatten(0, 1)
+        found = torch.cat([self._patch_features(part) for part in frames.split(TRUNK_BATCH)])
+        return self.head(found).unflatten(0, observations.shape[:2]).flatten(1)
+
+    def apply(self, fn: Callable[[nn.Module], Any]) -> Self:
+        """Only on the head: PPO initialises all layers that it finds this way, and would wipe out the trunk's weights."""
+        self.head.apply(fn)
+        return self
+
+    def _patch_features(self, patches: Tensor) -> Tensor:
+        """``(N, L, 3, P, P)`` -> ``(N, L * C * S * S)``."""
+        return self.trunk(patches.flatten(0, 1) / 255 - 0.5).reshape(len(patches), -1)
+
+
+def _head(size: int, width: int) -> nn.Sequential:
+    return nn.Sequential(nn.LayerNorm(size), nn.Linear(size, width), nn.ReLU())

@@ -1,0 +1,105 @@
+"""Hyper-parameters of the SB3 baselines: YAML in the layout of rl_zoo3, one file an algorithm.
+
+The key ``OcclusionSynthesis-v0`` holds those of the env as ``gym.make`` gives it, with patches; rl_zoo3 reads this one. The
+key ``OcclusionSynthesis-v0/features``, where there is one, holds those of the observation ``features``, and rl_zoo3 passes
+over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agents.baselines.extra import require
+from srn_core.errors import UserError
+from srn_core.io.files import write_text
+
+ENV_ID = "OcclusionSynthesis-v0"
+SHIPPED = Path(__file__).parent / "hparams"
+
+
+@dataclass(frozen=True)
+class Hparams:
+    """What a file says, taken apart.
+
+    Attributes:
+        n_timesteps: env steps of the run.
+        n_envs: episodes side by side.
+        policy: SB3's name of a policy, such as ``MlpPolicy``.
+        policy_kwargs: the policy's arguments.
+        normalize: arguments of SB3's ``VecNormalize``; None for no normalisation.
+        algorithm: the algorithm's other arguments.
+    """
+
+    n_timesteps: int
+    n_envs: int
+    policy: str
+    policy_kwargs: dict[str, Any]
+    normalize: dict[str, Any] | None
+    algorithm: dict[str, Any]
+
+
+def read_hparams(path: Path, observation: str) -> Hparams:
+    """Read a file.
+
+    Args:
+        path: the file.
+        observation: ``patches`` or ``features``.
+
+    Raises:
+        UserError: PyYAML is missing, the file is not there or no YAML, or an entry cannot be used.
+    """
+    entries = _read_yaml(path)
+    key = f"{ENV_ID}/{observation}" if f"{ENV_ID}/{observation}" in entries else ENV_ID
+    values = entries.get(key)
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: no hyper-parameters under '{ENV_ID}'; expected a mapping there, as in {SHIPPED / 'dqn.yml'}")
+    values = {name: _checked(path, name, value) for name, value in values.items()}
+    for name in ("n_timesteps", "policy"):
+        if name not in values:
+            raise UserError(f"{path}: '{key}' has no '{name}'; expected one, as in {SHIPPED / 'dqn.yml'}")
+    return Hparams(
+        n_timesteps=values.pop("n_timesteps"),
+        n_envs=values.pop("n_envs", 1),
+        policy=values.pop("policy"),
+        policy_kwargs=values.pop("policy_kwargs", {}),
+        normalize=values.pop("normalize", None),
+        algorithm=values,
+    )
+
+
+def shipped_with(path: Path, values: Mapping[str, Any], out: Path) -> None:
+    """Write a file with other ``values`` for some hyper-parameters, in all entries of the file ``path``."""
+    yaml = require("yaml")
+    entries = {key: {**entry, **values} for key, entry in _read_yaml(path).items()}
+    write_text(out, yaml.safe_dump(entries))
+
+
+def _read_yaml(path: Path) -> Mapping[str, Any]:
+    yaml = require("yaml")
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); expected a YAML file of hyper-parameters") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: no valid YAML ({error}); mend the file") from None
+    if not isinstance(entries, dict):
+        raise UserError(f"{path}: expected a mapping with the key '{ENV_ID}', as in {SHIPPED / 'dqn.yml'}")
+    return entries
+
+
+def _checked(path: Path, name: str, value: Any) -> Any:
+    """A hyper-parameter's value, if it can be used without evaluating text as Python."""
+    if name in ("n_timesteps", "n_envs"):
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 1 or value != int(value):
+            raise UserError(f"{path}: {name} {value!r}: expected a whole number of at least 1")
+        return int(value)
+    if name in ("policy_kwargs", "replay_buffer_kwargs", "normalize") and not isinstance(value, dict):
+        raise UserError(f"{path}: {name} {value!r}: expected a YAML mapping, such as {{key: value}}")
+    if name == "normalize" and value.get("norm_obs", True):
+        raise UserError(f"{path}: normalize {value!r}: a saved policy plays on plain observations; write norm_obs: false")
+    if isinstance(value, str) and name != "policy":
+        raise UserError(f"{path}: {name} '{value}' is text; expected a value, and numbers in YAML as 1.0e-3, not 1e-3")
+    return tuple(value) if name == "train_freq" and isinstance(value, list) else value

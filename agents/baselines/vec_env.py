@@ -1,0 +1,142 @@
+"""The batched environment as a vectorised environment of Stable-Baselines3, which takes no gymnasium one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from srn_core.errors import UserError
+from srn_gym.env import observation_box
+from srn_gym.game import OcclusionGame
+from srn_gym.vector_env import OcclusionSynthesisVectorEnv
+
+Info = dict[str, Any]
+
+
+class SB3VecEnv(VecEnv):
+    """``B`` envs that step as one batch, behind SB3's interface.
+
+    Observations are ``(B, *shape)`` of the env's plain ``Box``, rewards ``(B,)`` float32. An env that has ended starts again in
+    the same step; its info then holds ``terminal_observation``, and ``TimeLimit.truncated`` says whether only the window ended.
+
+    Attributes:
+        envs: the batched environment.
+        numbered: whether observations are :func:`numbered`.
+    """
+
+    def __init__(self, envs: OcclusionSynthesisVectorEnv, numbered: bool = False) -> None:
+        """Take over ``envs``; ``numbered``: see :func:`numbered`.
+
+        Raises:
+            UserError: another autoreset mode than SB3's.
+        """
+        if envs.autoreset_mode is not AutoresetMode.SAME_STEP:
+            raise UserError(f"autoreset_mode '{envs.autoreset_mode.value}': SB3 expects 'SameStep'; make the envs with that")
+        self.envs, self.numbered = envs, numbered
+        space = envs.single_observation_space
+        if numbered:
+            candidates, size = envs.game.observation_shape
+            space = observation_box("features", (candidates, size + envs.game.num_landmarks))
+        super().__init__(envs.num_envs, space, envs.single_action_space)
+
+    def reset(self) -> np.ndarray:
+        """Begin new episodes, with the seeds and options that :meth:`seed` and :meth:`set_options` left."""
+        observations, infos = self.envs.reset(seed=self._seeds, options=_joined(self._options))
+        self.reset_infos = env_infos(infos, self.num_envs)
+        self._reset_seeds()
+        self._reset_options()
+        return self._shown(observations, self.reset_infos)
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Keep ``(B,)`` actions for :meth:`step_wait`."""
+        self._actions = actions
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Step; returns observations, rewards, dones ``(B,)`` bool, and one info an env."""
+        observations, rewards, terminated, truncated, infos = self.envs.step(self._actions)
+        dones = terminated | truncated
+        final_observations = infos.pop("final_obs", None)
+        final = env_infos(infos.pop("final_info", {}), self.num_envs)
+        rows = env_infos(infos, self.num_envs)
+        observations = self._shown(observations, rows)
+        for i in np.flatnonzero(dones):
+            # What the batched env shows of an env that has ended is the reset's.
+            self.reset_infos[i], rows[i] = rows[i], final[i]
+            rows[i]["terminal_observation"] = self._shown(final_observations[i][None], [rows[i]])[0]
+        for row, cut in zip(rows, truncated & ~terminated, strict=True):
+            row["TimeLimit.truncated"] = bool(cut)
+        return observations, rewards.astype(np.float32), dones, rows
+
+    def _shown(self, observations: np.ndarray, infos: Sequence[Info]) -> np.ndarray:
+        """Observations of envs whose last covered landmark the infos tell."""
+        if not self.numbered:
+            return observations
+        landmark = torch.tensor([int(info["landmark"]) for info in infos], device=self.envs.game.device)
+        return numbered(observations, self.envs.game, landmark)
+
+    def close(self) -> None:
+        """Release what the envs hold."""
+        self.envs.close()
+
+    def get_images(self) -> Sequence[np.ndarray | None]:
+        """The picture of each env; None without a render mode."""
+        return self.envs.render() or [None] * self.num_envs
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        """An attribute of the batched env, once for each index."""
+        return [getattr(self.envs, attr_name) for _ in self._get_indices(indices)]
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        """Refused: the envs share one object."""
+        raise AttributeError(f"set_attr('{attr_name}'): the envs are one batch; set it on SB3VecEnv.envs")
+
+    def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
+        """Refused: the envs share one object."""
+        raise AttributeError(f"env_method('{method_name}'): the envs are one batch; call it on SB3VecEnv.envs")
+
+    def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
+        """Nothing wraps an env of the batch."""
+        return [False for _ in self._get_indices(indices)]
+
+
+def numbered(observations: np.ndarray, game: OcclusionGame, landmark: Tensor) -> np.ndarray:
+    """Features with the landmark that each candidate covers, one-hot, behind them.
+
+    Args:
+        observations: ``(B, A, F)``.
+        game: whose candidates they are.
+        landmark: ``(B,)`` int64 the landmarks covered before.
+
+    Returns:
+        ``(B, A, F + L)`` of the same type.
+    """
+    number = one_hot(game.candidates(landmark), game.num_landmarks).cpu().numpy()
+    return np.concatenate([observations, number.astype(observations.dtype)], axis=2)
+
+
+def env_infos(infos: Info, num_envs: int) -> list[Info]:
+    """Gymnasium's infos of a batch, arrays with a mask each, as one dict an env with the entries that it has."""
+    rows: list[Info] = [{} for _ in range(num_envs)]
+    for name, values in infos.items():
+        if f"_{name}" in infos:
+            for i in np.flatnonzero(infos[f"_{name}"]):
+                rows[i][name] = values[i]
+    return rows
+
+
+def _joined(options: Sequence[Info]) -> Info:
+    """One dict of options an env as a dict of arrays ``(B,)``."""
+    names = {name for row in options for name in row}
+    for name in names:
+        if not all(name in row for row in options):
+            raise ValueError(f"reset option '{name}': given for some envs; expected it for all of them or none")
+    return {name: np.array([row[name] for row in options]) for name in names}

@@ -1,0 +1,1 @@
+"""The deep Q-network: network, replay, learner, files of a run."""

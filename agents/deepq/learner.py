@@ -1,0 +1,119 @@
+"""The Q-network's learner: acts, and updates by eq. 11 and 12."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from agents.deepq.features import shared_features
+from agents.deepq.network import QNet
+from agents.deepq.replay import MultiQueueReplay, Sample
+from srn_core.tracking.tracker import fingerprint
+from srn_gym.game import NUM_ACTIONS, OcclusionGame
+
+if TYPE_CHECKING:
+    from agents.deepq.args import DQNArgs
+
+
+# Transitions that set mean and deviation of the network's inputs.
+INPUT_SAMPLE = 1024
+LOSSES = {"huber": functional.smooth_l1_loss, "squared": functional.mse_loss}
+
+
+class Learner:
+    """Online and target network, optimiser, replay and the generators they draw from."""
+
+    def __init__(self, args: DQNArgs, game: OcclusionGame) -> None:
+        self.args, self.game = args, game
+        self.features = shared_features(game, args.tracker, args.encoder)
+        self.encoder_key = fingerprint(self.features.model)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(args.seed)
+            self.online = QNet(self.features, args.trunk == "tuned", args.blind, args.above_clean, args.unnamed).to(game.device)
+        self.target = copy.deepcopy(self.online)
+        self.optimiser = torch.optim.Adam(self._parameter_groups(), lr=args.lr)
+        self.replay = MultiQueueReplay(args.queues, args.capacity, args.gamma, args.single_queue, args.priority)
+        self.rng = np.random.default_rng((args.seed, 11))
+        # Rewards are NMEs of a few percent: standardised by those seen before learning starts. Episodes have a fixed
+        # length, so an affine change of the reward leaves the order of policies as it is.
+        self.reward_count, self.reward_mean, self.reward_square = 0, 0.0, 0.0
+
+    def _parameter_groups(self) -> list[dict[str, object]]:
+        groups: list[dict[str, object]] = [{"params": self.online.head.parameters()}]
+        if self.online.encoder is not None:
+            groups.append({"params": self.online.encoder.trunk.parameters(), "lr": self.args.trunk_lr})
+        return groups
+
+    @torch.no_grad()
+    def act(self, clip: Tensor, frame: Tensor, landmark: Tensor, epsilon: float | np.ndarray) -> Tensor:
+        """Epsilon-greedy actions ``(B,)``: one coin an env, with one epsilon or ``(B,)``."""
+        explore = self.rng.random(len(clip)) < epsilon
+        random = self.rng.integers(NUM_ACTIONS, size=len(clip))
+        actions = torch.from_numpy(random).to(clip.device)
+        exploit = torch.from_numpy(~explore).to(clip.device).nonzero()[:, 0]
+        if len(exploit):
+            values = self.online.candidate_values(self.features, clip[exploit], frame[exploit], landmark[exploit])
+            actions[exploit] = values.argmax(1)
+        return actions
+
+    def observe_rewards(self, reward: np.ndarray) -> None:
+        """Take rewards ``(B,)`` into the mean and deviation, until the first update."""
+        if self.reward_count < self.args.first_update:
+            self.reward_count += len(reward)
+            self.reward_mean += float((reward - self.reward_mean).sum()) / self.reward_count
+            self.reward_square += float((reward**2 - self.reward_square).sum()) / self.reward_count
+
+    def update(self) -> dict[str, float]:
+        """One gradient step on ``(r + gamma max_a' Q_target(s', a') - Q(s, a))`` (eq. 11, 12); returns what to log."""
+        sample = self.replay.sample(self.args.batch_size, self.rng, self.game.device)
+        if not self.online.head.standardised:
+            self._standardise_inputs()
+        covered = self._covered(sample)
+        value = self.online(self.features, sample.clip, sample.frame, covered)
+        wanted = self._wanted(sample)
+        losses = LOSSES[self.args.loss](value, wanted, reduction="none")
+        loss = (sample.weight * losses).mean()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.online.parameters(), 10.0)
+        self.optimiser.step()
+        self.replay.learn_from(sample, (wanted - value).detach())
+        with torch.no_grad():
+            for target, online in zip(self.target.parameters(), self.online.parameters(), strict=True):
+                target.lerp_(online, self.args.target_rate)
+        return {"td_loss": float(loss.detach()), "q_mean": float(value.detach().mean())}
+
+    @torch.no_grad()
+    def _wanted(self, sample: Sample) -> Tensor:
+        """The target of eq. 11: ``r + gamma max_a' Q_target(s', a')``, ``(B,)``."""
+        # the state behind a clip's end is never looked at: its discount is 0
+        frame = sample.next_frame.minimum(self.game.lengths[sample.clip] - 1)
+        after = self.features, sample.clip, frame, sample.next_landmark
+        future = self.target.candidate_values(*after)
+        # double DQN: the online network chooses, the target network values
+        chooser = self.online.candidate_values(*after) if self.args.double else future
+        best = future.gather(1, chooser.argmax(1, keepdim=True))[:, 0]
+        return self._standardised(sample.reward, sample.next_frame - sample.frame) + sample.discount * best
+
+    @torch.no_grad()
+    def _standardise_inputs(self) -> None:
+        sample = self.replay.sample(INPUT_SAMPLE, self.rng, self.game.device)
+        features = self.online.see(self.features, sample.clip, sample.frame, self._covered(sample))
+        for network in (self.online, self.target):
+            network.head.standardise_by(features)
+
+    def _covered(self, sample: Sample) -> Tensor:
+        """The landmark that a transition's action covers: ``(B,)``."""
+        return self.game.candidates(sample.landmark).gather(1, sample.action[:, None])[:, 0]
+
+    def _standardised(self, reward: Tensor, steps: Tensor) -> Tensor:
+        """n-step sums of rewards as n-step sums of standardised rewards."""
+        deviation = max(self.reward_square - self.reward_mean**2, 1e-12) ** 0.5
+        gamma = self.args.gamma
+        weights = steps if gamma == 1 else (1 - gamma**steps) / (1 - gamma)
+        return (reward - self.reward_mean * weights) / deviation

@@ -1,0 +1,117 @@
+"""Files of a training run: the policy to use, the state to go on from; safetensors and JSON, written atomically."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.deepq.policy import check_encoder
+from agents.run_folder import POLICY, STATE
+from srn_core.errors import UserError, check_resumed
+from srn_core.io.files import plain, plain_defaults
+from srn_core.io.tensors import load_tensors, save_tensors
+from srn_core.victims.protocol import Victim
+from srn_gym.game import OcclusionGame
+
+if TYPE_CHECKING:
+    from agents.deepq.learner import Learner
+    from agents.deepq.replay import NStep
+    from srn_gym.episodes import Episodes
+
+# Arguments that may change when a run goes on; total_steps sets how far.
+FREE = {"total_steps", "val_clips", "eval_episodes", "save_every", "device", "run_dir", "resume"}
+EPISODE_TENSORS = ("clip", "frame", "landmark", "start", "state", "returns")
+
+
+def save_run(
+    folder: Path, step: int, learner: Learner, episodes: Episodes, rngs: Sequence[np.random.Generator], n_step: NStep
+) -> None:
+    """Write the policy, then everything that the next step depends on."""
+    keys = {"tracker_key": learner.game.tracker.key, "encoder_key": learner.encoder_key}
+    card = {"step": step, "arguments": plain(learner.args), **keys}
+    save_tensors(folder / POLICY, learner.online.state_dict(), card)
+    tensors = _prefixed("online", learner.online.state_dict()) | _prefixed("target", learner.target.state_dict())
+    for index, values in learner.optimiser.state_dict()["state"].items():
+        tensors |= _prefixed(f"optimiser.{index}", values)
+    tensors |= {f"replay.{name}": torch.from_numpy(array.copy()) for name, array in learner.replay.state().items()}
+    tensors |= {f"episodes.{name}": getattr(episodes, name) for name in EPISODE_TENSORS}
+    if n_step.pending:
+        tensors["pending"] = torch.from_numpy(np.stack(n_step.pending).view(np.uint8))
+    metadata = {
+        "step": step,
+        "clips_key": clips_key(learner.game),
+        "rewards": [learner.reward_count, learner.reward_mean, learner.reward_square],
+        "generators": [rng.bit_generator.state for rng in (learner.rng, *rngs)],
+    }
+    save_tensors(folder / STATE, tensors, metadata)
+
+
+def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[np.random.Generator], n_step: NStep) -> int:
+    """Restore what :func:`save_run` wrote into the same objects; returns the step to go on from.
+
+    Raises:
+        UserError: a damaged file, or a run of other arguments, on other clips or against other weights.
+    """
+    card = load_tensors(folder / POLICY)[1]
+    check_arguments(folder, card, learner.args)
+    check_tracker(folder, card, learner.game.tracker)
+    check_encoder(folder, card, learner.encoder_key)
+    tensors, metadata = load_tensors(folder / STATE)
+    # The replay holds clips as numbers.
+    if metadata.get("clips_key", clips_key(learner.game)) != clips_key(learner.game):
+        raise UserError(f"{folder}: was begun on other clips than {learner.args.clips} has now; restore them or start anew")
+    learner.online.load_state_dict(_under("online", tensors))
+    learner.target.load_state_dict(_under("target", tensors))
+    optimiser = learner.optimiser.state_dict()
+    for name, value in _under("optimiser", tensors).items():
+        index, _, key = name.partition(".")
+        optimiser["state"].setdefault(int(index), {})[key] = value
+    learner.optimiser.load_state_dict(optimiser)
+    learner.replay.load({name: value.numpy() for name, value in _under("replay", tensors).items()})
+    for name, value in _under("episodes", tensors).items():
+        setattr(episodes, name, value.to(learner.game.device))
+    if "pending" in tensors:
+        n_step.load(tensors["pending"].numpy())
+    learner.reward_count, learner.reward_mean, learner.reward_square = metadata["rewards"]
+    for rng, state in zip((learner.rng, *rngs), metadata["generators"], strict=True):
+        rng.bit_generator.state = state
+    return int(metadata["step"])
+
+
+def check_arguments(folder: Path, card: Mapping[str, Any], args: Any) -> None:
+    """Refuse to go on with a DQN of other arguments than ``args``, those of a ``card`` that was written before an option came
+    being its default.
+
+    Raises:
+        UserError: names what differs.
+    """
+    check_resumed(folder, plain_defaults(type(args)) | card["arguments"], plain(args), FREE)
+
+
+def check_tracker(folder: Path, before: Mapping[str, Any], tracker: Victim) -> None:
+    """Refuse to go on against other weights of the same name than those that the run's records ``before`` are of.
+
+    Raises:
+        UserError: they are.
+    """
+    if before.get("tracker_key", tracker.key) != tracker.key:
+        raise UserError(f"{folder}: was begun against a tracker whose weights have changed since; give another folder")
+
+
+def clips_key(game: OcclusionGame) -> str:
+    """Eight hex digits of the names and lengths of a game's clips, in their order."""
+    return f"{zlib.crc32(repr([(clip.name, len(clip)) for clip in game.clips]).encode()):08x}"
+
+
+def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}.")}

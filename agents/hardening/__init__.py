@@ -1,0 +1,1 @@
+"""Fine-tuning a tracker on what a policy covers."""

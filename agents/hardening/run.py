@@ -1,0 +1,118 @@
+"""One round of fine-tuning."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from agents.deepq.run_files import check_tracker
+from agents.hardening.args import FinetuneArgs
+from agents.hardening.placements import Placement, derived_seed, placements
+from srn_core.checkpoints import load_pretrained, save_pretrained
+from srn_core.face.geometry import crop_map
+from srn_core.occluders.shapes import SQUARE_SHARE
+from srn_core.occluders.squares import add_square, noise_keys
+from srn_core.tracking.tracker import Tracker
+from srn_core.training.args import TrainArgs
+from srn_core.training.augment import PlacedOccluders, TrainingBatch, draw_batch
+from srn_core.training.state import STATE
+from srn_core.training.train import TrainingRun
+from srn_core.training.validation import Faces, detection_nme
+
+# Fine-tuned weights may lose this share of the clean accuracy before they are turned down.
+CLEAN_LOSS = 0.01
+
+
+VALIDATION_SEED = 0
+
+
+class FinetuningRun(TrainingRun):
+    """One round: a training whose occluders lie where the policy puts them, and whose clean error is watched."""
+
+    def __init__(self, args: FinetuneArgs, tracker: str, policy: str, folder: Path, number: int) -> None:
+        """Load all data, and the state if the folder holds one."""
+        training = TrainArgs(
+            args.clips, folder, args.val, init=tracker, steps=args.steps, batch=args.batch, sequence=args.sequence,
+            sequence_every=1, lr=args.lr, warmup=args.steps // 10, occlusion=args.occlusion, precision=args.precision,
+            device=args.device, seed=derived_seed(args.seed, number), val_every=args.val_every,
+            resume=(folder / STATE).is_file(),
+        )  # fmt: skip
+        self.finetuning, self.policy = args, policy
+        super().__init__(training)
+        self.victim = Tracker(load_pretrained(tracker), args.device)
+        check_tracker(folder, self.metadata, self.victim)
+        self.start: float = self.metadata.get("start", 0.0)
+        self.rank: tuple[bool, float] = tuple(self.metadata.get("rank", (True, float("inf"))))
+        self._pass: tuple[int, list[Placement]] | None = None
+        self._covered: Faces | None = None
+
+    def played(self, number: int) -> list[Placement]:
+        """A pass over the clips, by the policy or at random: a function of the run's seed and of the number."""
+        if self._pass is None or self._pass[0] != number:
+            rng = np.random.default_rng((self.args.seed, number))
+            at_random = rng.random(len(self.clips)) < self.finetuning.random_share
+            self._pass = number, self._placed(self.policy, number)
+            if at_random.any():
+                pairs = zip(self._pass[1], self._placed("random-jump", number), strict=True)
+                self._pass = number, [other if at_random[other.clip] else placement for placement, other in pairs]
+        return self._pass[1]
+
+    def _placed(self, policy: str, number: int) -> list[Placement]:
+        return list(placements(self.clips, self.victim, policy, self.args.seed, number, self.finetuning.mode))
+
+    def draw(self, step: int) -> TrainingBatch:
+        """Sequences of clean faces, and of faces on which the step's pass has put the occluder."""
+        args = self.args
+        # The pool holds the frames of all clips one after the other, as a pass does.
+        targets = np.array([placement.target for placement in self.played(step // self.finetuning.refresh)])
+        occluders = PlacedOccluders(targets, self.finetuning.occluded_share)
+        frames = args.sequence
+        return draw_batch(self.pool, self.config, (args.seed, step), args.batch // frames, frames, args.occlusion, occluders)
+
+    def validate_and_save(self, step: int) -> None:
+        """Keep the weights that do best under occluders at random places among those with as good as no clean loss.
+
+        Weights above the limit are kept, the best on clean faces first, only until some are below it.
+        """
+        averaged = self.averaged()
+        tracker = Tracker(averaged, str(self.device))
+        errors = {spec: detection_nme(tracker, faces) for spec, faces in self.faces.items()}
+        clean, covered = float(np.mean(list(errors.values()))), detection_nme(tracker, self.covered_faces())
+        self.writer.add_scalar("val/nme_percent/clean", clean, step)
+        self.writer.add_scalar("val/nme_percent/covered", covered, step)
+        if step == 0:
+            self.start = clean
+        too_high = clean > (1 + CLEAN_LOSS) * self.start
+        rank = (too_high, clean if too_high else covered)
+        if step and rank <= self.rank:
+            self.rank, self.best = rank, covered
+            save_pretrained(averaged, self.args.out, {**self.card(step, errors), **self._findings(clean, covered)})
+        found = {"step": step, "best": self.best if step else None, "start": self.start, "rank": list(self.rank)}
+        self.save({**found, "tracker_key": self.victim.key})
+
+    @property
+    def settings(self) -> FinetuneArgs:
+        """The fine-tuning's, from which those of a round's training follow."""
+        return self.finetuning
+
+    def covered_faces(self) -> Faces:
+        """The validation faces, each with the noise square on a random landmark, the same at every validation."""
+        if self._covered is None:
+            crops, boxes, truth = (np.concatenate(part) for part in zip(*self.faces.values(), strict=True))
+            chosen = np.random.default_rng(VALIDATION_SEED).integers(truth.shape[1], size=len(truth))
+            centres = crop_map(boxes, self.config.crop).to_crop(truth)[np.arange(len(truth)), chosen]
+            number = torch.arange(len(truth))
+            keys = noise_keys(VALIDATION_SEED, number, torch.zeros_like(number))
+            images = torch.from_numpy(crops).permute(0, 3, 1, 2)
+            covered = add_square(images, torch.from_numpy(centres), keys, round(crops.shape[1] * SQUARE_SHARE))
+            self._covered = Faces(covered.permute(0, 2, 3, 1).numpy(), boxes, truth)
+        return self._covered
+
+    def _findings(self, clean: float, covered: float) -> dict[str, Any]:
+        arguments = {key: str(value) for key, value in dataclasses.asdict(self.finetuning).items()}
+        figures = {"clean_start_percent": self.start, "clean_percent": clean, "covered_percent": covered}
+        return {"finetuning": arguments, **figures, "clean_kept": clean <= (1 + CLEAN_LOSS) * self.start}

@@ -1,0 +1,1 @@
+"""Playing whole clips with a policy, and what comes of it."""

@@ -1,0 +1,113 @@
+"""Figures of rollouts, defined once: mean error, share of the optimum, paired difference to the random walk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from agents.playing.rollout import Rollout
+from srn_core.face.metrics import bootstrap_interval
+from srn_core.face.schemes import Scheme
+from srn_gym.game import OcclusionGame
+from srn_gym.games import NamedGame
+
+REFERENCE, CEILING = "random-walk", "optimal"
+# What the policy "optimal" is in each mode, for records.
+OPTIMUM = {"detect": "exact", "track": "the best of a beam search, a lower bound"}
+Returns = TypeVar("Returns", float, np.ndarray)
+
+
+def optimal_share(returns: Returns, reference: Returns, ceiling: Returns) -> Returns:
+    """``(return - random walk) / (optimal - random walk)``."""
+    return (returns - reference) / (ceiling - reference)
+
+
+def summarise(rollouts: Mapping[str, Rollout], seed: int = 0) -> list[dict[str, Any]]:
+    """One row a policy, in the order given; all rollouts must have played the same episodes.
+
+    ``nme_mean`` and ``gain`` (over the random walk) are percent of the scheme's normaliser, means over episodes;
+    ``gain_ci95`` resamples clips with their episodes and is None for a single clip; ``optimal_share`` is None without both
+    ends of its scale, or where the optimum is no better than the random walk.
+    """
+    reference, ceiling = rollouts.get(REFERENCE), rollouts.get(CEILING)
+    rows = []
+    for name, rollout in rollouts.items():
+        row: dict[str, Any] = {
+            "policy": name,
+            "episodes": len(rollout.clip),
+            "clips": len(np.unique(rollout.clip)),
+            "return_mean": float(rollout.returns.mean()),
+            "nme_mean": 100 * float(rollout.mean_nme.mean()),
+            "optimal_share": None,
+        }
+        if reference is not None:
+            gain = 100 * (rollout.mean_nme - reference.mean_nme)
+            row["gain"] = float(gain.mean())
+            row["gain_ci95"] = bootstrap_interval(gain, rollout.clip, np.random.default_rng(seed))
+        if reference is not None and ceiling is not None:
+            low, high = (float(end.returns.mean()) for end in (reference, ceiling))
+            row["optimal_share"] = optimal_share(row["return_mean"], low, high) if high > low else None
+        rows.append(row)
+    return rows
+
+
+def landmark_shares(rollout: Rollout, num_landmarks: int) -> np.ndarray:
+    """On what share of the frames each landmark was the covered one: ``(L,)``; zeros where nothing was covered."""
+    played = ~np.isnan(rollout.nme)
+    covered = rollout.targets[played & (rollout.targets >= 0)]
+    return np.bincount(covered, minlength=num_landmarks) / played.sum()
+
+
+def component_shares(shares: np.ndarray, scheme: Scheme) -> dict[str, float]:
+    """:func:`landmark_shares` summed over each facial component."""
+    return {name: round(float(shares[list(points)].sum()), 4) for name, points in scheme.groups.items()}
+
+
+def episode_rows(game: OcclusionGame, name: str, rollout: Rollout) -> list[dict[str, Any]]:
+    """One JSON-able row an episode: clip, first landmark, covered landmarks, return, mean NME in percent."""
+    rows = []
+    for clip, first, targets, total, mean in zip(
+        rollout.clip, rollout.first, rollout.targets, rollout.returns, rollout.mean_nme, strict=True
+    ):
+        length = len(game.clips[clip])
+        rows.append(
+            {
+                "policy": name,
+                "clip": game.clips[clip].name,
+                "first_landmark": int(first),
+                "frames": length,
+                "return": round(float(total), 6),
+                "nme_percent": round(100 * float(mean), 4),
+                "landmarks": targets[:length].tolist(),
+            }
+        )
+    return rows
+
+
+def print_summary(rows: list[dict[str, Any]], title: str, game: NamedGame) -> None:
+    """The rows as a table on the screen, and what of the clips is absent.
+
+    In the game's mode ``track`` the optimum is the best that a beam search found.
+    """
+    bound = game.mode == "track"
+    caption = f"NME: % of the {game.tracker.scheme.normaliser} distance; gain: over random-walk, paired, 95 % over clips"
+    caption += f"; {CEILING}: the best that a beam search found, a lower bound of the optimum" if bound else ""
+    table = Table(title=title, caption=caption)
+    share_of = "share of bound" if bound else "share of optimum"
+    for heading in ("policy", "episodes", "return", "NME %", "gain", "95 % interval", share_of):
+        table.add_column(heading, justify="left" if heading == "policy" else "right")
+    for row in rows:
+        interval = "[{:+.3f}, {:+.3f}]".format(*row["gain_ci95"]) if row.get("gain_ci95") else ""
+        share = "" if row["optimal_share"] is None else f"{row['optimal_share']:.2f}"
+        gain = f"{row['gain']:+.3f}" if "gain" in row else ""
+        table.add_row(
+            row["policy"], str(row["episodes"]), f"{row['return_mean']:.3f}", f"{row['nme_mean']:.3f}", gain, interval, share
+        )
+    console = Console(width=110)
+    console.print(table)
+    for note in game.notes:
+        console.print(f"note: {note}")

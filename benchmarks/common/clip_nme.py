@@ -1,0 +1,82 @@
+"""The NME of each clip, with bare and with masked faces, and its jitter, as rows of a benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from srn_core.data import ClipSet, load_clips
+from srn_core.errors import UserError
+from srn_core.evaluation.evaluate import Evaluation, evaluate
+from srn_core.tracking.batch import Mode
+from srn_core.tracking.tracker import Start, Tracker
+from srn_core.training.args import refuse_masked
+
+MASKED_SCHEME = "68"
+
+
+def clean_and_masked(
+    tracker: Tracker, spec: str, mode: Mode, start: Start = "mean", with_jitter: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The rows of ``clean`` and ``masked``, see :func:`clip_rows`: each clip's mean NME over its frames.
+
+    Args:
+        with_jitter: also the rows of ``jitter``, of the clean clips as they were just tracked.
+    """
+    for name, wanted in (("clean", spec), ("masked", masked_spec(spec))):
+        found = evaluate(tracker, load_clips(wanted), mode, start=start, progress=True)
+        yield from clip_rows(name, spec, found.clip_set, clip_means(found))
+        if with_jitter and name == "clean":
+            yield from jitter_rows(spec, found)
+
+
+def jitter(tracker: Tracker, spec: str) -> list[dict[str, Any]]:
+    """The rows of :func:`jitter_rows`, the memory running; stills are not looked at."""
+    clip_set = load_clips(spec)
+    if not any(clip.is_video for clip in clip_set.clips):
+        return []
+    return jitter_rows(spec, evaluate(tracker, clip_set, "track", progress=True))
+
+
+def jitter_rows(spec: str, found: Evaluation) -> list[dict[str, Any]]:
+    """The rows of ``jitter``, see :func:`clip_rows`: each continuous clip's mean over its steps."""
+    shaking = [steps.mean() if len(steps) else np.nan for steps in found.clip_jitter()]
+    return clip_rows("jitter", spec, found.clip_set, np.array(shaking))
+
+
+def check_measurable(specs: Iterable[str]) -> None:
+    """Find out before anything is trained whether specs can be measured bare and masked.
+
+    Raises:
+        UserError: a spec that does not load, is masked already, or has other landmarks than the 68 that masks are drawn on.
+    """
+    for spec in specs:
+        refuse_masked((spec,), "it is measured with and without masks; leave masked=1 out")
+        scheme = load_clips(spec).clips[0].scheme
+        if scheme.name != MASKED_SCHEME:
+            raise UserError(f"data spec '{spec}': {scheme.num_landmarks} points; expected 68, as masks are drawn on them too")
+
+
+def masked_spec(spec: str) -> str:
+    """The same clips with masked faces.
+
+    >>> masked_spec("demo"), masked_spec("demo?split=val")
+    ('demo?masked=1', 'demo?split=val&masked=1')
+    """
+    return f"{spec}{'&' if '?' in spec else '?'}masked=1"
+
+
+def clip_means(found: Evaluation) -> np.ndarray:
+    """Each clip's mean NME: ``(C,)`` fractions."""
+    return np.bincount(found.clip_index, found.nme) / np.bincount(found.clip_index)
+
+
+def clip_rows(name: str, spec: str, clip_set: ClipSet, values: np.ndarray) -> list[dict[str, Any]]:
+    """One row a clip: ``set``, ``data``, ``clip``, ``frames`` and ``value``, percent of ``values`` ``(C,)``; none for a nan."""
+    return [
+        {"set": name, "data": spec, "clip": clip.name, "frames": len(clip), "value": round(100 * float(value), 5)}
+        for clip, value in zip(clip_set.clips, values, strict=True)
+        if not np.isnan(value)
+    ]

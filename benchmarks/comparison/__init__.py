@@ -1,0 +1,1 @@
+"""Policies and learners side by side."""

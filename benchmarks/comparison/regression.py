@@ -1,0 +1,140 @@
+"""What a value learner could reach with what it sees: the true rewards of the training clips, regressed by its network.
+
+A reference, not a learner: no other policy that is trained is ever shown the table of rewards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from agents.deepq.features import FrozenFeatures, shared_features
+from agents.deepq.network import QNet
+from agents.deepq.policy import LearnedPolicy
+from agents.policies.named import Planned
+from agents.policies.protocol import Policy
+from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, check_numbers
+from srn_core.io.files import plain
+from srn_gym.game import OcclusionGame
+
+# Entries that set mean and deviation of the network's inputs, and entries to predict at once.
+INPUT_SAMPLE, CHUNK = 1024, 8192
+
+
+@dataclass(frozen=True)
+class RegressionArgs:
+    """Regress the training clips' rewards on the Q-network's features."""
+
+    clips: str = "demo?split=train"
+    """Data spec of the clips to train on."""
+    tracker: str = "srn-small"
+    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
+    encoder: str = ""
+    """The SRN that the network sees through; the tracker if that is an SRN, else srn-small, where not given."""
+    seed: int = 0
+    """Seeds weights and sampling."""
+    steps: int = 4_000
+    """Optimiser steps."""
+    batch_size: int = 1_024
+    """Entries of the table a step."""
+    lr: float = 1e-3
+    """Learning rate of Adam."""
+    above_clean: bool = False
+    """Show the network what is more than on the clean frame, as agents/dqn.py does."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+
+    def __post_init__(self) -> None:
+        check_numbers(self, {"seed": NOT_NEGATIVE, "steps": COUNT, "batch_size": COUNT, "lr": POSITIVE})
+
+
+def excess_table(game: OcclusionGame, clip: int) -> np.ndarray:
+    """Each landmark's reward on each frame over the clean frame's ``(T, L)``: the part that a choice can change."""
+    table = game.nme_table(clip).numpy()
+    return np.asarray(table[:, :-1] - table[:, -1:])
+
+
+def fit(network: QNet, features: FrozenFeatures, tables: Sequence[np.ndarray], args: RegressionArgs) -> None:
+    """Train ``network`` by squared error on standardised rewards.
+
+    Args:
+        network: fresh, on the features' device.
+        features: what it sees.
+        tables: each clip's rewards ``(T, L)``.
+        args: steps, batch, learning rate and seed.
+    """
+    device = network.head.mean.device
+    rows = [np.stack([np.full(table.size, clip), *np.indices(table.shape).reshape(2, -1)]) for clip, table in enumerate(tables)]
+    entries = torch.from_numpy(np.concatenate(rows, 1)).to(device)
+    rewards = torch.from_numpy(np.concatenate([table.ravel() for table in tables])).float().to(device)
+    rewards = (rewards - rewards.mean()) / rewards.std().clamp(min=1e-9)
+    generator = torch.Generator().manual_seed(args.seed)
+    sample = torch.randint(len(rewards), (INPUT_SAMPLE,), generator=generator).to(device)
+    network.head.standardise_by(network.see(features, *entries[:, sample]))
+    optimiser = torch.optim.Adam(network.parameters(), lr=args.lr)
+    for _ in range(args.steps):
+        batch = torch.randint(len(rewards), (args.batch_size,), generator=generator).to(device)
+        loss = functional.mse_loss(network(features, *entries[:, batch]), rewards[batch])
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+
+
+@torch.no_grad()
+def predicted(network: QNet, features: FrozenFeatures, clip: int) -> np.ndarray:
+    """What ``network`` says of each landmark on each frame of a clip, standardised rewards: ``(T, L)``."""
+    game = features.game
+    length, landmarks = len(game.clips[clip]), game.num_landmarks
+    cells = torch.arange(length * landmarks, device=game.device).split(CHUNK)
+    values = [network(features, torch.full_like(part, clip), part // landmarks, part % landmarks) for part in cells]
+    return torch.cat(values).view(length, landmarks).cpu().numpy()
+
+
+def explained_share(predictions: np.ndarray, truth: np.ndarray) -> float:
+    """r^2 inside frames: the share of the rewards' variance over a frame's landmarks that the predictions explain.
+
+    Both are ``(T, L)`` in the same units and lose their frames' means: how hard a frame is on the whole moves no choice.
+    """
+    wanted = truth - truth.mean(1, keepdims=True)
+    error = wanted - (predictions - predictions.mean(1, keepdims=True))
+    return float(1 - (error**2).sum() / (wanted**2).sum())
+
+
+class RewardModel:
+    """A regression of the rewards of a game's clips, which plays and is scored on any game."""
+
+    def __init__(self, args: RegressionArgs, training: OcclusionGame) -> None:
+        """Fit to the clips of ``training``.
+
+        Raises:
+            UserError: its mode is ``track``, where there is no table of rewards.
+        """
+        self.args = args
+        tables = [excess_table(training, clip) for clip in range(len(training.clips))]
+        self.deviation = float(np.concatenate(tables).std())
+        features = self._features(training)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(args.seed)
+            self.network = QNet(features, above_clean=args.above_clean).to(training.device)
+        fit(self.network, features, tables, args)
+
+    def predicted(self, game: OcclusionGame, clip: int) -> np.ndarray:
+        """See :func:`predicted`."""
+        return predicted(self.network, self._features(game), clip)
+
+    def explained_share(self, game: OcclusionGame, clip: int) -> float:
+        """See :func:`explained_share`; of one clip."""
+        return explained_share(self.predicted(game, clip) * self.deviation, excess_table(game, clip))
+
+    def policies(self, label: str) -> dict[str, Policy]:
+        """``LABEL`` takes the candidate of the highest prediction; ``LABEL-planned`` the best path through the predictions."""
+        card = {"arguments": {**plain(self.args), "trunk": "frozen"}}
+        planned = Planned(lambda game, clip, _: self.predicted(game, clip))
+        return {label: LearnedPolicy(label, self.network.state_dict(), card), f"{label}-planned": planned}
+
+    def _features(self, game: OcclusionGame) -> FrozenFeatures:
+        return shared_features(game, self.args.tracker, self.args.encoder)

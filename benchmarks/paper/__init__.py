@@ -1,0 +1,1 @@
+"""Numbers, measuring and pages of ``benchmarks/paper_tables.py``."""

@@ -1,0 +1,148 @@
+"""A table of the paper beside our figures: on the screen, as a Markdown page and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from benchmarks.paper.numbers import PaperTable, Section
+
+
+class Cell(NamedTuple):
+    """Attributes: text: what is shown; raw: the figures behind it, JSON-able."""
+
+    text: str
+    raw: Mapping[str, Any]
+
+
+class OurRow(NamedTuple):
+    """A measured row.
+
+    Attributes:
+        section: the part of the table that it belongs to.
+        method: checkpoint, file of predictions, variant or arm.
+        cells: column -> figure.
+        note: how it was measured.
+    """
+
+    section: str
+    method: str
+    cells: Mapping[str, Cell]
+    note: str = ""
+
+
+@dataclass
+class Found:
+    """What was measured for a table, the files that it was read from, and a line for each thing that is missing."""
+
+    rows: list[OurRow] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def lack(self, line: str) -> None:
+        """Add what is missing, once."""
+        if line not in self.missing:
+            self.missing.append(line)
+
+
+class Grid(NamedTuple):
+    """A section as text.
+
+    Attributes: headings: of the columns; lines: of cells, as many each; measured: whether a line is ours.
+    """
+
+    headings: list[str]
+    lines: list[list[str]]
+    measured: list[bool]
+
+
+def lay_out(section: Section, rows: list[OurRow]) -> Grid:
+    """The paper's rows, each followed by the measured ones that stand for it, then all other measured ones."""
+    columns = list(dict.fromkeys([*section.columns, *(column for row in rows for column in row.cells)]))
+    lines, measured = [], []
+    left = list(rows)
+    for paper in section.rows:
+        values = dict(zip(section.columns, (f"{value:.2f}" for value in paper.values), strict=True))
+        lines.append([paper.method, "paper", *(values.get(column, "") for column in columns), paper.note])
+        ours = [row for row in left if paper.ours and row.method == paper.ours]
+        left = [row for row in left if row not in ours]
+        lines += [_our_line(row, columns) for row in ours]
+        measured += [False] + [True] * len(ours)
+    lines += [_our_line(row, columns) for row in left]
+    return Grid(["method", "source", *columns, "note"], lines, measured + [True] * len(left))
+
+
+def _our_line(row: OurRow, columns: list[str]) -> list[str]:
+    return [row.method, "measured", *(row.cells[column].text if column in row.cells else "" for column in columns), row.note]
+
+
+def print_table(number: int, table: PaperTable, found: Found) -> None:
+    """On the screen; measured rows are bold."""
+    console = Console(width=160, highlight=False)
+    for section in table.sections:
+        grid = lay_out(section, [row for row in found.rows if row.section == section.name])
+        shown = Table(title=f"Table {number}: {table.title}; {section.name}", caption=section.unit)
+        for heading in grid.headings:
+            shown.add_column(heading, overflow="fold")
+        for line, ours in zip(grid.lines, grid.measured, strict=True):
+            shown.add_row(*map(escape, line), style="bold" if ours else None)
+        console.print(shown)
+    for remark in _remarks(table, found):
+        console.print(remark, markup=False, soft_wrap=True)
+
+
+def page(number: int, table: PaperTable, found: Found, command: str) -> str:
+    """The same as Markdown, measured rows in bold."""
+    lines = [f"# Table {number} of the paper: {table.title}", ""]
+    for section in table.sections:
+        grid = lay_out(section, [row for row in found.rows if row.section == section.name])
+        place = f" Paper: {section.place}." if section.place else ""
+        lines += [f"## {section.name}", "", f"{section.unit[0].upper()}{section.unit[1:]}.{place}", ""]
+        lines += [_markdown_line(grid.headings), "|" + "---|" * len(grid.headings)]
+        for (method, *cells), ours in zip(grid.lines, grid.measured, strict=True):
+            lines.append(_markdown_line([f"**{method}**" if ours else method, *cells]))
+        lines.append("")
+    lines += [f"- {line}" for line in _remarks(table, found)]
+    return "\n".join([*lines, "", "```bash", command, "```", "", f"Raw figures: `table-{number}.json`.", ""])
+
+
+def record(number: int, table: PaperTable, found: Found, command: str, checkpoints: list[dict[str, Any]]) -> dict[str, Any]:
+    """The same as JSON: the paper's rows and ours, what is missing, what made it."""
+    paper = [
+        {"section": section.name, "source": "paper", "place": section.place, **row._asdict(), "columns": section.columns}
+        for section in table.sections
+        for row in section.rows
+    ]
+    ours = [
+        {
+            "section": row.section,
+            "source": "measured",
+            "method": row.method,
+            "note": row.note,
+            "cells": {column: cell.raw for column, cell in row.cells.items()},
+        }
+        for row in found.rows
+    ]
+    return {
+        "table": number,
+        "title": table.title,
+        "command": command,
+        "checkpoints": checkpoints,
+        "rows": paper + ours,
+        "files": found.files,
+        "missing": found.missing,
+    }
+
+
+def _remarks(table: PaperTable, found: Found) -> list[str]:
+    read = [f"read from {file}" for file in found.files]
+    return ([table.remark] if table.remark else []) + read + [f"missing: {line}" for line in found.missing]
+
+
+def _markdown_line(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

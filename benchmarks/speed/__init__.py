@@ -1,0 +1,1 @@
+"""Measuring of ``benchmarks/throughput.py``."""

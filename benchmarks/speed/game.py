@@ -1,0 +1,149 @@
+"""Speed of the game and of learning it, and the memory of its replay: rows of ``benchmarks/throughput.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from torch import Tensor
+
+from agents.deepq.args import DQNArgs
+from agents.deepq.features import FrozenFeatures
+from agents.deepq.learner import Learner
+from agents.deepq.replay import TRANSITION
+from benchmarks.speed.timing import Row, arithmetic, measure
+from srn_gym.cache.memo import batch_size
+from srn_gym.env import OcclusionSynthesisEnv
+from srn_gym.game import NUM_ACTIONS, OcclusionGame
+from srn_gym.games import load_game
+from srn_gym.vector_env import OcclusionSynthesisVectorEnv
+
+STEPS = 4
+
+
+@dataclass(frozen=True)
+class GameLoad:
+    """What is measured.
+
+    Attributes:
+        clips: data spec of the first clip that is played, the only one.
+        tracker: the victim.
+        envs: numbers of environments.
+        remembered: also play with a tracker all of whose answers on the clip are known already.
+        batch: transitions of a DQN update.
+        budget: seconds for a row, all calls together.
+    """
+
+    clips: str
+    tracker: str
+    envs: tuple[int, ...]
+    remembered: bool
+    batch: int
+    budget: float
+
+
+def env_rows(load: GameLoad, device: torch.device) -> Iterator[Row]:
+    """Env steps a second, NumPy in and out; the plain way is as many single envs (``SyncVectorEnv``).
+
+    In ``track`` mode the tracker runs at every step; in ``detect`` mode its answers are remembered, and here all are known.
+    """
+    for mode in ("track", "detect") if load.remembered else ("track",):
+        options: dict[str, Any] = {"clips": _first(load.clips), "tracker": load.tracker, "device": str(device), "mode": mode}
+        if mode == "detect":
+            load_game(**options).nme_table(0)
+        for count in load.envs:
+            ours = OcclusionSynthesisVectorEnv(count, **options)
+            single = [partial(OcclusionSynthesisEnv, **options)] * count
+            plain_envs = SyncVectorEnv(single, autoreset_mode=AutoresetMode.SAME_STEP)
+            with arithmetic("float32", device):
+                timing, plain = (measure(_playing(envs), device, load.budget) for envs in (ours, plain_envs))
+            done = STEPS * count
+            yield Row(
+                "env", f"{mode}, {count} envs", "float32", done / timing.seconds, "steps/s", 1e3 * timing.seconds / STEPS,
+                done / plain.seconds, "single envs", timing.memory_mib,
+            )  # fmt: skip
+
+
+def _playing(envs: gym.vector.VectorEnv) -> Callable[[], None]:
+    """A function that plays some steps, always with the same actions."""
+    envs.reset(seed=0)
+    actions = np.random.default_rng(0).integers(NUM_ACTIONS, size=(STEPS, envs.num_envs))
+
+    def play() -> None:
+        for chosen in actions:
+            envs.step(chosen)
+
+    return play
+
+
+class FreshFeatures(FrozenFeatures):
+    """The same features, computed anew whenever they are asked for, from all patches: the plain way."""
+
+    @torch.no_grad()
+    def __call__(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
+        """``(B,)`` indices -> ``(B, F)`` float32."""
+        parts = zip(*(index.split(batch_size(clip.device)) for index in (clip, frame, target)), strict=True)
+        return torch.cat([self.encode(self.model, self.model.patch_features(self.patches(*part))) for part in parts])
+
+
+def dqn_rows(load: GameLoad, device: torch.device) -> Iterator[Row]:
+    """Updates of the DQN a second with all features known; the plain way computes those of the batch."""
+    learner = filled_learner(load, device)
+    game, frames = learner.game, torch.arange(len(learner.game.clips[0]), device=device)
+    frame = frames.repeat_interleave(game.num_landmarks)
+    with arithmetic("float32", device):
+        learner.features(torch.zeros_like(frame), frame, torch.arange(len(frame), device=device) % game.num_landmarks)
+        timing = measure(learner.update, device, load.budget)
+        learner.features = FreshFeatures(game, learner.features.model)
+        plain = measure(learner.update, device, load.budget)
+    yield Row(
+        "dqn", f"update on {load.batch}", "float32", 1 / timing.seconds, "updates/s", 1e3 * timing.seconds,
+        1 / plain.seconds, "features computed", timing.memory_mib,
+    )  # fmt: skip
+
+
+def filled_learner(load: GameLoad, device: torch.device) -> Learner:
+    """A learner with transitions of the first clip in its replay."""
+    game = load_game(_first(load.clips), load.tracker, str(device), reward="excess")
+    args = DQNArgs(clips=_first(load.clips), tracker=load.tracker, batch_size=load.batch, device=str(device))
+    learner, rng = Learner(args, game), np.random.default_rng(0)
+    rows = np.zeros(2 * load.batch, TRANSITION)
+    rows["frame"] = rng.integers(max(len(game.clips[0]) - 1, 1), size=len(rows))
+    rows["landmark"], rows["next_landmark"] = rng.integers(game.num_landmarks, size=(2, len(rows)))
+    rows["action"], rows["steps"] = rng.integers(NUM_ACTIONS, size=len(rows)), 1
+    rows["reward"] = rng.normal(0, 0.01, len(rows))
+    learner.observe_rewards(rows["reward"])
+    learner.replay.add(rows)
+    return learner
+
+
+def replay_rows(load: GameLoad, device: torch.device) -> Iterator[Row]:
+    """Bytes of a transition in the replay; the plain way stores the observations before and after it."""
+    learner = filled_learner(load, device)
+    stored = learner.replay.state()["data"]
+    places = DQNArgs.queues * DQNArgs.capacity
+    yield Row(
+        "replay",
+        "a transition",
+        "",
+        stored.nbytes / places,
+        "bytes",
+        plain=_pixel_bytes(learner.game),
+        plain_way="two observations",
+    )
+
+
+def _pixel_bytes(game: OcclusionGame) -> float:
+    """Bytes of two observations, an int64 action, a float32 reward and a bool."""
+    zero = torch.zeros(1, dtype=torch.int64, device=game.device)
+    return 2 * game.observe(zero, zero, zero).cpu().numpy().nbytes + 8 + 4 + 1
+
+
+def _first(spec: str) -> str:
+    return f"{spec}{'&' if '?' in spec else '?'}limit=1"

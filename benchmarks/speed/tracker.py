@@ -1,0 +1,153 @@
+"""Speed of the tracker and of its training: rows of ``benchmarks/throughput.py``."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from benchmarks.speed.timing import Precision, Row, Timing, arithmetic, measure, precisions
+from srn_core import SRN, SRNConfig
+from srn_core.data import Clip, load_clips
+from srn_core.tracking.batch import RunOptions, run_clips
+from srn_core.tracking.tracker import Tracker
+from srn_core.training.args import TrainArgs
+from srn_core.training.augment import draw_batch
+from srn_core.training.train import TrainingRun
+
+Preset = Literal["small", "paper"]
+
+
+@dataclass(frozen=True)
+class TrackerLoad:
+    """What is measured.
+
+    Attributes:
+        clips: data spec whose faces are looked at.
+        presets: architectures; their weights are untrained, which does not change the time.
+        batches: faces at once in detection, rising.
+        side_by_side: clips tracked at once, rising.
+        frames: of a tracked clip.
+        train_batch: faces of a training step.
+        budget: seconds for a row, all calls together.
+    """
+
+    clips: str
+    presets: tuple[Preset, ...]
+    batches: tuple[int, ...]
+    side_by_side: tuple[int, ...]
+    frames: int
+    train_batch: int
+    budget: float
+
+
+def detect_rows(load: TrackerLoad, device: torch.device) -> Iterator[Row]:
+    """Faces a second, from uint8 crops to landmarks on the CPU; the plain way takes one face at a time."""
+    clip = load_clips(load.clips).clips[0]
+    for preset in load.presets:
+        tracker = untrained(preset, device, max(load.batches))
+        index = np.arange(max(load.batches)) % len(clip)
+        crops, boxes = clip.crops(tracker.crop)[index], clip.boxes[index]
+        for precision in precisions(device):
+            single = None
+            for batch in load.batches:
+                with arithmetic(precision, device):
+                    timing = measure(partial(tracker.detect_crops, crops[:batch], boxes[:batch]), device, load.budget)
+                row = _rate("detect", f"{preset}, {batch} at once", precision, batch, "faces/s", timing)
+                yield row if single is None else dataclasses.replace(row, plain=single, plain_way="one face at a time")
+                single = row.value if batch == 1 else single
+
+
+def track_rows(load: TrackerLoad, device: torch.device) -> Iterator[Row]:
+    """Frames a second with the memory running, cropping included; the plain way takes one clip after the other."""
+    clips = load_clips(load.clips).clips
+    many = [in_memory(clips[i % len(clips)], load.frames) for i in range(max(load.side_by_side))]
+    for preset in load.presets:
+        tracker, single = untrained(preset, device), None
+        for count in load.side_by_side:
+            with arithmetic("float32", device):
+                timing = measure(partial(_track, tracker, many[:count]), device, load.budget)
+            frames = sum(map(len, many[:count]))
+            row = _rate("track", f"{preset}, {count} clips side by side", "float32", frames, "frames/s", timing)
+            yield row if single is None else dataclasses.replace(row, plain=single, plain_way="one clip at a time")
+            single = row.value if count == 1 else single
+
+
+def train_rows(load: TrackerLoad, device: torch.device) -> Iterator[Row]:
+    """Faces a second of training; ``ms`` is that of a step."""
+    for preset in load.presets:
+        for precision in precisions(device):
+            timing = training_step(preset, load.clips, load.train_batch, precision, device, load.budget)
+            yield _rate("train", f"{preset}, {load.train_batch} a step", precision, load.train_batch, "faces/s", timing)
+
+
+def draw_rows(load: TrackerLoad, device: torch.device) -> Iterator[Row]:
+    """Faces a second of drawing and augmenting a batch; the plain way does it face by face."""
+    for preset in load.presets:
+        with training_run(preset, load.clips, load.train_batch, "float32", device) as run:
+            timing = measure(partial(run.draw, 0), device, load.budget)
+            plain = load.train_batch / measure(partial(_draw_one_by_one, run), device, load.budget).seconds
+        row = _rate("draw", f"{preset}, {load.train_batch} at once", "", load.train_batch, "faces/s", timing)
+        yield dataclasses.replace(row, plain=plain, plain_way="face by face")
+
+
+def training_step(preset: Preset, clips: str, batch: int, precision: Precision, device: torch.device, budget: float) -> Timing:
+    """The time of an optimiser step with its drawing: the mean over a cycle of steps on single faces and on sequences."""
+    with (
+        training_run(preset, clips, batch, precision, device) as run,
+        arithmetic("tf32" if precision == "tf32" else "float32", device),
+    ):
+        cycle = range(run.args.sequence_every)
+        timing = measure(lambda: [run.update(step) for step in cycle], device, budget)
+    return timing._replace(seconds=timing.seconds / len(cycle))
+
+
+@contextlib.contextmanager
+def training_run(preset: Preset, clips: str, batch: int, precision: Precision, device: torch.device) -> Iterator[TrainingRun]:
+    """A training that leaves nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        args = TrainArgs(
+            (clips,), Path(folder), preset=preset, batch=batch, device=str(device),
+            precision="bfloat16" if precision == "bfloat16" else "float32",
+        )  # fmt: skip
+        run = TrainingRun(args)
+        yield run
+        run.writer.close()
+
+
+def untrained(preset: Preset, device: torch.device, batch_size: int = 128) -> Tracker:
+    """A tracker of a preset with random weights, the same at every call."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Tracker(SRN(SRNConfig.preset(preset)), str(device), batch_size)
+
+
+def in_memory(clip: Clip, frames: int) -> Clip:
+    """The first frames of a clip, decoded, so that no disk is measured."""
+    images = [clip.frame(t) for t in range(min(frames, len(clip)))]
+    part = slice(len(images))
+    return dataclasses.replace(
+        clip, landmarks=clip.landmarks[part], boxes=clip.boxes[part], cuts=clip.cuts[part], source=lambda t: images[t]
+    )
+
+
+def _draw_one_by_one(run: TrainingRun) -> None:
+    for i in range(run.args.batch):
+        draw_batch(run.pool, run.config, (0, i), 1, 1, run.args.occlusion)
+
+
+def _track(tracker: Tracker, clips: Sequence[Clip]) -> None:
+    run_clips(tracker, clips, RunOptions("track"), len(clips), tqdm(disable=True))
+
+
+def _rate(group: str, what: str, precision: str, count: int, unit: str, timing: Timing) -> Row:
+    return Row(group, what, precision, count / timing.seconds, unit, 1e3 * timing.seconds, memory_mib=timing.memory_mib)

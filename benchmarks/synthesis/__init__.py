@@ -1,0 +1,1 @@
+"""Measuring and reporting of ``benchmarks/hofs.py``."""

@@ -1,0 +1,1 @@
+"""Reporting of ``benchmarks/ablation.py``."""

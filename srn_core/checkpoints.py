@@ -1,0 +1,57 @@
+"""Checkpoints without pickle: a folder with ``model.safetensors`` and ``card.json`` (architecture, data, metrics)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from srn_core.errors import UserError
+from srn_core.io.files import read_json, write_json
+from srn_core.io.tensors import load_tensors, save_tensors
+from srn_core.model import SRN, SRNConfig
+
+SHIPPED = Path(__file__).parent / "weights"
+WEIGHTS, CARD = "model.safetensors", "card.json"
+
+
+def save_pretrained(model: SRN, folder: Path, card: Mapping[str, Any], half: bool = False) -> None:
+    """Write ``model`` and its card; ``half`` stores float16, for shipping."""
+    tensors = {name: tensor.half() if half else tensor for name, tensor in model.state_dict().items()}
+    full_card = {"config": dataclasses.asdict(model.config), **card}
+    save_tensors(folder / WEIGHTS, tensors, {"config": full_card["config"]})
+    write_json(folder / CARD, full_card)
+
+
+def resolve_checkpoint(name: str | Path) -> Path:
+    """The folder of a checkpoint that ships by name, or of a path."""
+    if (SHIPPED / str(name) / WEIGHTS).is_file():
+        return SHIPPED / str(name)
+    if (Path(name) / WEIGHTS).is_file():
+        return Path(name)
+    shipped = ", ".join(sorted(folder.name for folder in SHIPPED.glob("*") if (folder / WEIGHTS).is_file())) or "none"
+    raise UserError(f"checkpoint '{name}': not found; expected a folder with {WEIGHTS} or a name that ships ({shipped})")
+
+
+def load_pretrained(name: str | Path) -> SRN:
+    """Load an SRN by shipped name or folder, in float32 on the CPU, in eval mode.
+
+    Raises:
+        UserError: it is not there, damaged, or of another architecture than its config says.
+    """
+    folder = resolve_checkpoint(name)
+    tensors, metadata = load_tensors(folder / WEIGHTS)
+    if "config" not in metadata:
+        raise UserError(f"{folder / WEIGHTS}: no SRN config in its header; expected a checkpoint of this package")
+    model = SRN(SRNConfig.from_dict(metadata["config"]))
+    try:
+        model.load_state_dict({key: value.float() for key, value in tensors.items()})
+    except RuntimeError as error:
+        raise UserError(f"{folder / WEIGHTS}: weights do not fit their config: {error}") from None
+    return model.eval()
+
+
+def load_card(name: str | Path) -> dict[str, Any]:
+    """The card beside the weights."""
+    return dict(read_json(resolve_checkpoint(name) / CARD))

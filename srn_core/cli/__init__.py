@@ -1,0 +1,1 @@
+"""The command ``srn``, one file per subcommand."""

@@ -1,0 +1,77 @@
+"""The command ``srn data``: what data specs hold, a contact sheet, and all of it as one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from srn_core.data.pack import QUALITY, load_to_pack, write_pack
+from srn_core.data.sheet import contact_sheet, describe
+from srn_core.data.spec import load_clips, parse_spec
+from srn_core.errors import UserError
+from srn_core.io.files import check_outputs, write_atomically
+
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
+
+
+@dataclass
+class DataArgs:
+    """Show what data specs hold; every clip's first frame is read and checked."""
+
+    spec: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Data specs, KIND:PATH?key=value&key=value."""
+    sheet: Path | None = None
+    """Write a contact sheet (.png or .jpg): faces with landmarks (yellow) and boxes (blue)."""
+    pack: Path | None = None
+    """Write the faces of all specs as one file, for machines that cannot see the folders: the data spec packed:FILE."""
+    most: int | None = None
+    """Pack at most this many frames of continuous video between two cuts, evenly spaced; all where not given."""
+    quality: int = QUALITY
+    """Of the packed pictures (WebP), 1 to 100."""
+
+
+def show_data(args: DataArgs) -> None:
+    """The command ``srn data``."""
+    _check(args)
+    clip_sets = load_to_pack(args.spec) if args.pack else [load_clips(spec) for spec in args.spec]
+    console = Console(markup=False, highlight=False)
+    for clip_set in clip_sets:
+        table = Table("", clip_set.spec, title="Data", title_justify="left")
+        for label, text in describe(clip_set, progress=True).items():
+            table.add_row(label, text)
+        console.print(table)
+        for note in clip_set.notes:
+            console.print(f"note: {note}")
+    if args.sheet:
+        _write_image(args.sheet, contact_sheet([clip for clip_set in clip_sets for clip in clip_set.clips]))
+        console.print(f"wrote {args.sheet}")
+    if args.pack:
+        write_pack(args.pack, clip_sets, args.most, args.quality, progress=True)
+        console.print(f"wrote {args.pack}, {args.pack.stat().st_size / 1e6:.1f} MB")
+
+
+def _check(args: DataArgs) -> None:
+    if not args.spec:
+        raise UserError("no data spec; expected at least one, KIND:PATH?key=value")
+    if args.sheet and args.sheet.suffix.lower() not in IMAGE_ENDINGS:
+        raise UserError(f"--sheet {args.sheet}: unknown ending; expected one of {', '.join(IMAGE_ENDINGS)}")
+    check_outputs((args.sheet, args.pack), (parse_spec(spec).path for spec in args.spec))
+    if args.most is not None and args.most < 1:
+        raise UserError(f"--most {args.most}; expected at least 1 frame")
+    if not 1 <= args.quality <= 100:
+        raise UserError(f"--quality {args.quality}; expected 1 to 100")
+
+
+def _write_image(path: Path, image: np.ndarray) -> None:
+    def write(temporary: Path) -> None:
+        if not cv2.imwrite(str(temporary), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
+            raise UserError(f"{path}: cannot be written; expected a place with room and the right to write")
+
+    write_atomically(path, write)

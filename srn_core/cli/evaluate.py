@@ -1,0 +1,135 @@
+"""The command ``srn evaluate``.
+
+srn evaluate --checkpoint srn-small --data demo --mode track --start previous --steps 1
+srn evaluate --predictions Results/CFSS_CFOW68.txt --data cofw68:DIR --points visible
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from srn_core.checkpoints import load_pretrained
+from srn_core.data import load_clips, parse_spec
+from srn_core.errors import UserError
+from srn_core.evaluation.evaluate import Evaluation, Points, evaluate, evaluate_predictions
+from srn_core.evaluation.report import PLOT_ENDINGS, plot_ced, print_report, write_rows
+from srn_core.face.metrics import Normaliser
+from srn_core.io.files import check_outputs, write_json
+from srn_core.tracking.batch import Boxes, Mode, RunOptions
+from srn_core.tracking.tracker import Start, Tracker
+
+
+@dataclass
+class EvaluateArgs:
+    """Evaluate a checkpoint or published predictions: normalised mean error (NME), failure rates, AUC; all in percent."""
+
+    data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
+    """Data spec, KIND:PATH?key=value&key=value; give it several times for several rows."""
+    checkpoint: str | None = None
+    """Name of a checkpoint that ships, or its folder."""
+    predictions: Path | None = None
+    """Published predictions in place of a checkpoint: a file in the format of the COFW68 benchmark (--data cofw68:PATH)."""
+    mode: Mode = "detect"
+    """detect: every frame alone; track: the memory runs through each clip."""
+    boxes: Boxes = "annotation"
+    """Face boxes from the annotation, or from the landmarks found on the frame before (needs --mode track)."""
+    start: Start = "mean"
+    """Where the cascade starts. mean: at the model's own initial shape (the mean shape in the box, or what its hourglass
+    finds); previous: at the landmarks found on the frame before (needs --mode track; with --boxes tracked nothing holds such a
+    tracker on the face, and it drifts off)."""
+    steps: int | None = None
+    """K, cascade steps a frame; the checkpoint's own where not given."""
+    mirror: bool = False
+    """Average with the mirror image (needs --mode detect)."""
+    normaliser: Normaliser | None = None
+    """Errors are divided by this length; not given: the scheme's (68 and 98 points: inter-ocular; 29: inter-pupil), for
+    --predictions inter-pupil (the centres of the eyes)."""
+    points: Points = "all"
+    """Landmarks that count: all, or those that the annotation says are visible."""
+    json: Path | None = None
+    """Write the figures here: one record, or a list of them when --data is given several times."""
+    plot: Path | None = None
+    """Write the cumulative error distribution here (.png, .pdf or .svg)."""
+    rows: Path | None = None
+    """Write one JSON line a face here (.jsonl): data, clip, frame, nme in percent."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    batch_size: int = 32
+    """Faces at once."""
+
+
+def evaluate_command(args: EvaluateArgs) -> None:
+    """The command ``srn evaluate``."""
+    _check(args)
+    evaluations = _evaluate_predictions(args) if args.predictions else _evaluate_checkpoint(args)
+    source = {"checkpoint": args.checkpoint, "predictions": str(args.predictions) if args.predictions else None}
+    records = [{**source, **evaluation.summary()} for evaluation in evaluations]
+    console = Console(markup=False, highlight=False)
+    title = f"Predictions {args.predictions}" if args.predictions else f"Checkpoint {args.checkpoint}"
+    print_report(console, title, records, [note for e in evaluations for note in e.clip_set.notes])
+    if args.json:
+        write_json(args.json, records if len(records) > 1 else records[0])
+    if args.plot:
+        plot_ced(args.plot, {e.clip_set.spec: e.nme for e in evaluations}, evaluations[0].normaliser)
+    if args.rows:
+        write_rows(args.rows, [row for evaluation in evaluations for row in evaluation.rows()])
+
+
+def _evaluate_checkpoint(args: EvaluateArgs) -> list[Evaluation]:
+    assert args.checkpoint is not None
+    tracker = Tracker(load_pretrained(args.checkpoint), args.device, args.batch_size)
+    clip_sets = [load_clips(spec) for spec in args.data]
+    return [
+        evaluate(
+            tracker,
+            clip_set,
+            args.mode,
+            args.boxes,
+            args.normaliser,
+            args.batch_size,
+            progress=True,
+            start=args.start,
+            steps=args.steps,
+            mirror=args.mirror,
+            points=args.points,
+        )
+        for clip_set in clip_sets
+    ]
+
+
+def _evaluate_predictions(args: EvaluateArgs) -> list[Evaluation]:
+    assert args.predictions is not None
+    clip_sets = [load_clips(spec) for spec in args.data]
+    normaliser = args.normaliser or "inter-pupil"
+    return [evaluate_predictions(args.predictions, clip_set, normaliser, args.points) for clip_set in clip_sets]
+
+
+def _check(args: EvaluateArgs) -> None:
+    if not args.data:
+        raise UserError("no --data; expected at least one data spec, KIND:PATH?key=value")
+    if (args.checkpoint is None) == (args.predictions is None):
+        given = "neither" if args.checkpoint is None else "both"
+        raise UserError(f"--checkpoint, --predictions: {given} given; expected one of the two")
+    run = RunOptions(args.mode, args.boxes, args.start, args.steps, args.mirror)
+    if args.predictions:
+        _check_predictions(args, run)
+    if args.batch_size < 1:
+        raise UserError(f"--batch-size {args.batch_size}; expected at least 1")
+    if args.plot and args.plot.suffix.lower() not in PLOT_ENDINGS:
+        raise UserError(f"--plot {args.plot}: unknown ending; expected one of {', '.join(PLOT_ENDINGS)}")
+    check_outputs((args.json, args.plot, args.rows), (args.predictions,))
+
+
+def _check_predictions(args: EvaluateArgs, run: RunOptions) -> None:
+    if run != RunOptions():
+        raise UserError(
+            f"--predictions {args.predictions}: no tracker runs; leave out --mode, --boxes, --start, --steps, --mirror"
+        )
+    for spec in args.data:
+        if (kind := parse_spec(spec).kind) != "cofw68":
+            raise UserError(f"--predictions with data of kind '{kind}'; expected cofw68:PATH, whose format the file has")

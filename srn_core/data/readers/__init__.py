@@ -1,0 +1,1 @@
+"""One reader per data kind: a folder or file in, clips out."""

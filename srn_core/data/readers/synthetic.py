@@ -1,0 +1,54 @@
+"""Talking heads rendered on the fly: ``synthetic?seed=16&limit=4&frames=48``. Needs the extra ``synthetic``.
+
+Clip ``i`` is the render of seed ``seed + i``. ``demo`` ships the renders of seeds 0 to 15, so the seeds begin behind them
+where none is given. ``frames`` is the length of a performance: another length is another performance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from srn_core.data.clip import Clip, continuous
+from srn_core.data.spec import DataSpec
+from srn_core.face.boxes import annotation_boxes
+from srn_core.face.schemes import IBUG68
+from srn_core.heads.clips import RenderedClip, render_clip
+
+SPLITS = ()
+OPTIONS = ()
+PATH = None
+FIRST_SEED, DEFAULT_CLIPS, DEFAULT_FRAMES = 16, 16, 48
+
+
+@dataclass(frozen=True)
+class RenderedFrames:
+    """Frames of a rendered clip; another process renders them again from the seed."""
+
+    seed: int
+    num_frames: int
+
+    def __call__(self, t: int) -> np.ndarray:
+        return _render(self.seed, self.num_frames).frames[t]
+
+
+def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
+    """``limit`` clips (16 where not given), rendered when named: about 10 s a clip."""
+    first = FIRST_SEED if spec.seed is None else spec.seed
+    frames = spec.frames or DEFAULT_FRAMES
+    seeds = range(first, first + (spec.limit or DEFAULT_CLIPS))
+    return [_clip(seed, frames) for seed in seeds], "annotation-derived box", []
+
+
+def _clip(seed: int, frames: int) -> Clip:
+    points = _render(seed, frames).landmarks
+    name = f"synthetic{seed:05d}"
+    boxes = annotation_boxes(points, [f"{name}/{t}" for t in range(frames)])
+    return Clip(name, points, boxes, RenderedFrames(seed, frames), continuous(frames), IBUG68)
+
+
+@lru_cache(maxsize=64)
+def _render(seed: int, frames: int) -> RenderedClip:
+    return render_clip(seed, frames)

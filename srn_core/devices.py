@@ -1,0 +1,22 @@
+"""The torch device that a command's --device names."""
+
+from __future__ import annotations
+
+import torch
+
+from srn_core.errors import UserError
+
+
+def pick_device(device: str) -> torch.device:
+    """``auto``: CUDA where there is one, else the CPU."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        picked = torch.device(device)
+    except RuntimeError:
+        picked = torch.device("meta")
+    if picked.type not in ("cpu", "cuda"):
+        raise UserError(f"device '{device}': unknown; expected auto, cpu, cuda or cuda:N")
+    if picked.type == "cuda" and (picked.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"device '{device}': no such CUDA device is available here; use --device cpu or auto")
+    return picked

@@ -1,0 +1,1 @@
+"""How well landmarks fit the clips of a data spec."""

@@ -1,0 +1,115 @@
+"""What an evaluation shows and leaves: a table on the terminal, a plot, a row for each face. All figures in percent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from srn_core.face.metrics import auc, failure_rate
+from srn_core.io.files import write_atomically, write_text
+
+PLOT_ENDINGS = (".png", ".pdf", ".svg")
+PLOT_LIMIT = 0.10
+# Ten colours each.
+LINES = ("-", "--", ":")
+_LABELS = {
+    "n_faces": "faces",
+    "n_clips": "clips",
+    "n_points": "points a face",
+    "mode": "mode",
+    "boxes": "boxes",
+    "start": "start (mean: the model's own)",
+    "steps": "cascade steps",
+    "mirror": "mirror averaging",
+    "box_source": "box source",
+    "normaliser": "normaliser",
+    "points": "points counted",
+    "nme_mean": "NME mean, %",
+    "nme_ci95": "  95 % interval over clips",
+    "nme_median": "NME median, %",
+    "nme_p90": "NME 90th percentile, %",
+    "nme_p95": "NME 95th percentile, %",
+    "nme_p99": "NME 99th percentile, %",
+    "fr_08": "failures above 8 %, %",
+    "fr_10": "failures above 10 %, %",
+    "auc_08": "AUC up to 8 %, %",
+    "auc_10": "AUC up to 10 %, %",
+    "jitter": "jitter, %",
+    "time_to_failure": "frames until above 10 %",
+}
+
+
+def print_report(console: Console, title: str, records: Sequence[Mapping[str, Any]], notes: Sequence[str]) -> None:
+    """Print one column for each record of :meth:`srn_core.evaluation.evaluate.Evaluation.summary`, then the readers' notes.
+
+    Figures that no record has are left out.
+    """
+    table = Table("", title=title, title_justify="left")
+    for record in records:
+        table.add_column(record["data"], justify="right", overflow="fold")
+    for key, label in _LABELS.items():
+        if any(record[key] is not None for record in records):
+            table.add_row(label, *(_text(record[key]) for record in records))
+    for group in records[0]["nme_groups"]:
+        table.add_row(f"NME {group.replace('_', ' ')}, %", *(_text(record["nme_groups"][group]) for record in records))
+    console.print(table)
+    for note in notes:
+        console.print(f"note: {note}")
+
+
+def plot_ced(path: Path, errors: Mapping[str, np.ndarray], normaliser: str) -> None:
+    """Write the cumulative error distribution up to 10 %, one curve for each entry.
+
+    Args:
+        path: ends in one of ``PLOT_ENDINGS``.
+        errors: label -> ``(N,)`` NME as fractions.
+        normaliser: what they are fractions of, for the axis.
+    """
+    # Above the axes stands a line for each curve.
+    figure = Figure(figsize=(6, 3.6 + 0.2 * len(errors)), layout="constrained")
+    axes = figure.add_subplot(xlabel=f"NME, % of the {normaliser} normaliser", ylabel="faces, %")
+    for i, (label, values) in enumerate(errors.items()):
+        x, y = ced(values, PLOT_LIMIT)
+        missed = 100 * failure_rate(values, PLOT_LIMIT)
+        text = f"{label}: {len(values)} faces, AUC {100 * auc(values, PLOT_LIMIT):.1f} %, failures {missed:.1f} %"
+        axes.step(100 * x, 100 * y, where="post", label=text, color=f"C{i % 10}", linestyle=LINES[i // 10 % len(LINES)])
+    axes.set(xlim=(0, 100 * PLOT_LIMIT), ylim=(0, 100))
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside upper center", fontsize="small")
+    FigureCanvasAgg(figure)
+    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=150))
+
+
+def ced(errors: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray]:
+    """The cumulative error distribution as steps: errors from 0 to ``limit``, and the share of faces at or below each.
+
+    >>> x, y = ced(np.array([0.02, 0.2]), 0.1)
+    >>> x.tolist(), y.tolist()
+    ([0.0, 0.02, 0.1], [0.0, 0.5, 0.5])
+    """
+    inside = np.sort(errors[errors <= limit])
+    x = np.concatenate([[0.0], inside, [limit]])
+    return x, np.concatenate([[0], np.arange(1, len(inside) + 1), [len(inside)]]) / len(errors)
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write JSON lines, atomically."""
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " - ".join(map(_text, value))
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

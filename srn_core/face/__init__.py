@@ -1,0 +1,1 @@
+"""Faces as points and boxes: landmark schemes, coordinates, mean shapes, errors, drawing."""

@@ -1,0 +1,74 @@
+"""The 300-W jaw line is the contour of the *visible* face: it slides over the cheek when a head turns."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from srn_core.heads.head import SKIN, load_mesh
+from srn_core.heads.raster import rasterise
+
+NUM_JAW = 17
+STEPS = 28
+# How far towards the middle of the face a point may slide: past the cheekbone, short of the nose.
+REACH = 0.55
+_PIXELS_PER_DM = 250.0
+_LEFT, _TOP = -1.0, 8.4
+_SIZE = (500, 625)
+
+
+@lru_cache(maxsize=1)
+def slide_paths() -> tuple[np.ndarray, np.ndarray]:
+    """Surface points that each jaw landmark may take.
+
+    Each path starts at the landmark's frontal place and runs, in the canonical front view, towards the middle of the
+    face at its own height, or towards the mouth for the landmarks round the chin.
+
+    Returns:
+        vertices ``(17, STEPS, 3)`` and barycentric weights ``(17, STEPS, 3)``: a point is the weighted sum.
+    """
+    mesh = load_mesh()
+    skin = mesh.triangles[mesh.material == SKIN]
+    canonical = mesh.canonical
+    view = (canonical[:, :2] - [_LEFT, _TOP]) * [_PIXELS_PER_DM, -_PIXELS_PER_DM]
+    drawn = rasterise(view, 20.0 - canonical[:, 2], skin, _SIZE)
+    fragment = np.full(_SIZE[0] * _SIZE[1], -1)
+    fragment[drawn.pixel] = np.arange(len(drawn.pixel))
+    vertices = np.zeros((NUM_JAW, STEPS, 3), np.int64)
+    weights = np.zeros((NUM_JAW, STEPS, 3))
+    for landmark in range(NUM_JAW):
+        start = mesh.landmarks(canonical)[landmark, :2]
+        goal = np.array([0.0, max(start[1], 6.65)])
+        steps = np.linspace(0.0, REACH, STEPS)[:, None]
+        pixel = np.rint(((1 - steps) * start + steps * goal - [_LEFT, _TOP]) * [_PIXELS_PER_DM, -_PIXELS_PER_DM])
+        rows = fragment[(pixel[:, 1] * _SIZE[0] + pixel[:, 0]).astype(int)]
+        vertices[landmark] = skin[drawn.triangle[rows]]
+        weights[landmark] = drawn.weights[rows]
+        # The frontal place is an exact vertex, and the front view may miss it where the surface turns away.
+        for step in np.flatnonzero((rows < 0) | (np.arange(STEPS) == 0)):
+            vertices[landmark, step] = mesh.picks[landmark, 0]
+            weights[landmark, step] = [1.0, 0.0, 0.0]
+    return vertices, weights
+
+
+def slide_to_silhouette(projected: np.ndarray, roll: float) -> np.ndarray:
+    """Jaw landmarks on the visible contour.
+
+    Args:
+        projected: ``(V, 2)`` all vertices in image pixels.
+        roll: rotation of the face in the image plane, radians, positive as x turns towards y.
+
+    Returns:
+        ``(17, 2)`` pixels: of every landmark's path, the point that lies furthest out.
+    """
+    vertices, weights = slide_paths()
+    paths = (projected[vertices] * weights[..., None]).sum(2)
+    mesh = load_mesh()
+    start = mesh.landmarks(mesh.canonical)[:NUM_JAW, :2]
+    outward = start - np.stack([np.zeros(NUM_JAW), np.maximum(start[:, 1], 6.65)], 1)
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+    outward[:, 1] *= -1.0
+    turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+    reach = (paths * (outward @ turn)[:, None]).sum(2)
+    return paths[np.arange(NUM_JAW), reach.argmax(1)]

@@ -1,0 +1,37 @@
+"""Tensors and their metadata as one safetensors file: no pickle is written or read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from srn_core.errors import UserError
+from srn_core.io.files import write_atomically
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write tensors, and JSON-able metadata in the header, as one safetensors file, atomically."""
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    header = {"json": json.dumps(metadata)}
+    # save_file would make a file that nobody but its owner may read.
+    write_atomically(path, lambda temporary: temporary.write_bytes(save(contiguous, header)))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The inverse of :func:`save_tensors`.
+
+    Raises:
+        UserError: no such file, or no safetensors file written by this package.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = json.loads((file.metadata() or {}).get("json", "{}"))
+        return load_file(path), metadata
+    except (OSError, SafetensorError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as safetensors ({error}); expected a checkpoint of this package") from None

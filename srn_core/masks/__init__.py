@@ -1,0 +1,1 @@
+"""Medical masks, drawn on faces of 68 points."""

@@ -1,0 +1,1 @@
+"""Running an SRN: on pictures, on clips and on videos."""

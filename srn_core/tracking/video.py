@@ -1,0 +1,95 @@
+"""Landmarks through a video file: an annotated video and JSON out (``srn track``)."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from srn_core.errors import UserError
+from srn_core.face.boxes import following_box
+from srn_core.face.geometry import box_overlap
+from srn_core.io.frames import VideoFrames
+from srn_core.tracking.detectors import Detector
+from srn_core.tracking.tracker import Tracker
+
+# Frames after which a detector looks again, and the overlap (intersection over union) by which a face is the tracked one.
+LOOK_AGAIN, SAME_FACE = 10, 0.2
+
+
+@dataclass(frozen=True)
+class TrackedFrame:
+    """One frame of a tracked video.
+
+    Attributes:
+        image: ``(H, W, 3)`` uint8 RGB.
+        box: ``(4,)`` the face box that the tracker was given, pixels; None before the first face.
+        landmarks: ``(L, 2)`` pixels; None before the first face.
+    """
+
+    image: np.ndarray
+    box: np.ndarray | None
+    landmarks: np.ndarray | None
+
+    def record(self, number: int) -> dict[str, Any]:
+        """As JSON, coordinates to a hundredth of a pixel."""
+        if self.box is None or self.landmarks is None:
+            return {"frame": number, "box": None, "landmarks": None}
+        box, landmarks = (np.round(np.asarray(v, np.float64), 2).tolist() for v in (self.box, self.landmarks))
+        return {"frame": number, "box": box, "landmarks": landmarks}
+
+
+def track_frames(
+    frames: Iterator[np.ndarray], tracker: Tracker, find: Detector, look_again: bool = False
+) -> Iterator[TrackedFrame]:
+    """Track the largest face of the first frame that has one; its box follows the landmarks of the frame before.
+
+    Args:
+        frames: ``(H, W, 3)`` uint8 RGB, read one at a time.
+        tracker: the model on its device.
+        find: image -> ``(N, 4)`` boxes, the largest first, as 68 points would have them; asked until it finds a face.
+        look_again: ask it every :data:`LOOK_AGAIN` frames, too: where it finds faces, and none at the tracked place, the face
+            was lost, and the largest is tracked from there on.
+
+    Yields:
+        One record a frame, in order.
+    """
+    shown: list[np.ndarray] = []
+    box, age = None, 0
+    for frame in frames:
+        if box is None or (look_again and age % LOOK_AGAIN == 0):
+            # Opposite corners are points that have the box.
+            faces = following_box(find(frame).reshape(-1, 2, 2), tracker.scheme.name)
+            if len(faces) and (box is None or box_overlap(faces, box).max() < SAME_FACE):
+                box, age = faces[0], 0
+                run = tracker.track((shown.pop() for _ in itertools.count()), box)
+        if box is None:
+            yield TrackedFrame(frame, None, None)
+            continue
+        shown.append(frame)
+        landmarks = next(run)
+        yield TrackedFrame(frame, box, landmarks)
+        box, age = following_box(landmarks, tracker.scheme.name), age + 1
+
+
+def read_to_end(video: VideoFrames) -> Iterator[np.ndarray]:
+    """All frames that can be decoded; says so when the container promised more.
+
+    Raises:
+        UserError: not even the first frame can be decoded.
+    """
+    for t in itertools.count():
+        try:
+            frame = video(t)
+        except UserError:
+            if t == 0:
+                raise
+            if t < video.count():
+                tqdm.write(f"warning: {video.path}: only {t} of {video.count()} frames can be decoded", file=sys.stderr)
+            return
+        yield frame

@@ -1,0 +1,1 @@
+"""Landmark models that the game can attack, and how they are named."""

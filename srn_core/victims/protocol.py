@@ -1,0 +1,48 @@
+"""What the game needs of a landmark model."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from srn_core.face.geometry import (
+    CropSpec,
+)
+from srn_core.face.schemes import Scheme
+
+
+class Victim(Protocol):
+    """What the game needs of a landmark model, batched over faces on a torch device.
+
+    Attributes:
+        scheme: the landmarks that it predicts.
+        crop: the crop on which the game plays with it.
+        patch_size: P, the side of the shape-indexed patches that the game's observation is made of.
+        device: where its tensors live.
+        key: changes whenever its predictions may change; names caches.
+    """
+
+    scheme: Scheme
+    crop: CropSpec
+    patch_size: int
+    device: torch.device
+    key: str
+
+    def start(self, batch: int) -> Tensor:
+        """The state at a clip's start: ``(B, D)``; D may be 0."""
+        ...
+
+    def step(self, frames: Tensor, boxes: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict one frame of each clip.
+
+        Args:
+            frames: ``(B, 3, S, S)`` uint8 RGB crops as ``crop`` says.
+            boxes: ``(B, 4)`` face boxes, crop pixels.
+            state: ``(B, D)``.
+
+        Returns:
+            ``(B, L, 2)`` landmarks, crop pixels, and the state for the next frame.
+        """
+        ...

@@ -1,0 +1,68 @@
+"""Landmark models that the game can attack besides the SRN, and how all of them are named.
+
+================================= ===========================================================================
+name                              victim
+================================= ===========================================================================
+a checkpoint's name or folder     :class:`srn_core.tracking.tracker.Tracker`
+``onnx:PATH?size=112&...``        :class:`OnnxVictim`: any network that regresses the landmarks from a crop
+``constant``                      :class:`ConstantVictim`: the mean shape in the box, whatever the frame shows
+``MODULE:FUNCTION``               your own: ``FUNCTION(device)`` of an importable module gives a
+                                  :class:`srn_core.victims.protocol.Victim`, the same one at each call
+================================= ===========================================================================
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+import torch
+
+from srn_core.devices import pick_device
+from srn_core.errors import UserError
+from srn_core.tracking.tracker import load_tracker
+from srn_core.victims.constant import ConstantVictim
+from srn_core.victims.onnx import OnnxVictim
+from srn_core.victims.protocol import Victim
+
+FACTORY = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_]\w*)")
+VICTIM_PARTS = ("scheme", "crop", "patch_size", "device", "key", "start", "step")
+
+
+def is_srn(name: str) -> bool:
+    """Whether a victim's name is that of a checkpoint."""
+    return name != "constant" and not name.startswith("onnx:") and not is_own(name)
+
+
+def is_own(name: str) -> bool:
+    """Whether a victim's name is ``MODULE:FUNCTION``."""
+    return not name.startswith("onnx:") and FACTORY.fullmatch(name) is not None
+
+
+def load_victim(name: str, device: str = "auto") -> Victim:
+    """The victim of a name, see the module.
+
+    Raises:
+        UserError: no such checkpoint, file or function, an unknown option, or a network of another number of points.
+    """
+    if name == "constant":
+        return ConstantVictim(pick_device(device))
+    if name.startswith("onnx:"):
+        return OnnxVictim(name, pick_device(device))
+    if match := FACTORY.fullmatch(name):
+        return _made_by(name, match[1], match[2], pick_device(device))
+    return load_tracker(name, device)
+
+
+def _made_by(name: str, module: str, function: str, device: torch.device) -> Victim:
+    try:
+        found = importlib.import_module(module)
+    except ImportError as error:
+        raise UserError(f"victim '{name}': {error}; expected MODULE:FUNCTION that can be imported") from None
+    make = getattr(found, function, None)
+    if not callable(make):
+        raise UserError(f"victim '{name}': {module} has no function '{function}'; expected MODULE:FUNCTION")
+    victim: Victim = make(device)
+    if missing := [part for part in VICTIM_PARTS if not hasattr(victim, part)]:
+        raise UserError(f"victim '{name}': has no {', '.join(missing)}; expected what srn_core.victims.protocol.Victim names")
+    return victim

@@ -1,0 +1,55 @@
+"""The faces of all clips as uint8 crops on a device, loaded a clip at a time within a budget of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from srn_core.data import Clip
+from srn_core.errors import UserError
+from srn_core.face.geometry import CropSpec
+from srn_gym.cache.slots import ClipSlots
+
+
+class CropStore:
+    """Crops of the clips' frames; a clip is read when first touched and dropped when others need its room.
+
+    A video set larger than memory works, at the price of reading clips again. Memory is taken once, ``budget_bytes`` at
+    most.
+    """
+
+    def __init__(self, clips: Sequence[Clip], spec: CropSpec, device: torch.device, budget_bytes: int = 2 << 30) -> None:
+        """Reserve the memory; no frame is read yet.
+
+        Raises:
+            UserError: the longest clip alone is larger than the budget.
+        """
+        self.clips, self.spec = clips, spec
+        lengths = torch.tensor([len(clip) for clip in clips], device=device)
+        frame_bytes = 3 * spec.size**2
+        longest = max(clips, key=len)
+        if len(longest) * frame_bytes > budget_bytes:
+            raise UserError(
+                f"clip '{longest.name}': its {len(longest)} crops take {len(longest) * frame_bytes / 2**20:.1f} MiB; expected "
+                f"at most {budget_bytes / 2**20:.1f} MiB; raise the budget or cut the clip"
+            )
+        self._slots = ClipSlots(lengths, budget_bytes // frame_bytes)
+        self._pixels = torch.empty(self._slots.capacity, 3, spec.size, spec.size, dtype=torch.uint8, device=device)
+
+    def gather(self, clip: Tensor, frame: Tensor) -> Tensor:
+        """Crops ``(B, 3, S, S)`` uint8 RGB, a fresh tensor, of frames ``(B,)`` int64 of clips ``(B,)`` int64."""
+        parts = [
+            (part, self._pixels[self._slots.locate(clip[part], frame[part], self._load)]) for part in self._slots.fitting(clip)
+        ]
+        if len(parts) == 1:
+            return parts[0][1]
+        out = torch.empty(len(clip), *self._pixels.shape[1:], dtype=torch.uint8, device=self._pixels.device)
+        for part, pixels in parts:
+            out[part] = pixels
+        return out
+
+    def _load(self, clip: int, slots: Tensor) -> None:
+        crops = torch.from_numpy(self.clips[clip].crops(self.spec))
+        self._pixels[slots] = crops.to(self._pixels.device).permute(0, 3, 1, 2)

@@ -1,0 +1,278 @@
+"""The Q-network's features, its learner, and the training loop."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import agents.dqn
+from agents.deepq.args import DQNArgs
+from agents.deepq.features import FrozenFeatures, forget_features
+from agents.deepq.learner import Learner
+from agents.deepq.network import QNet
+from agents.deepq.replay import TRANSITION
+from agents.dqn import epsilon_at, train
+from agents.hardening.placements import trained_dqn
+from agents.playing.rollout import play
+from agents.playing.summary import optimal_share
+from agents.policies.named import named_policy
+from agents.policies.trained import load_policy
+from srn_core.checkpoints import load_pretrained
+from srn_core.errors import UserError
+from srn_core.io.tensors import load_tensors
+from srn_core.tracking.tracker import load_tracker
+from srn_gym.games import forget_games, load_game
+from tests.support.faces import write_checkpoint
+
+
+@pytest.fixture(scope="module")
+def game(clip_spec, tiny_checkpoint):
+    return load_game(clip_spec, tiny_checkpoint, "cpu")
+
+
+def small_args(clip_spec, tiny_checkpoint, run_dir: Path, **changes) -> DQNArgs:
+    options = {"total_steps": 320, "num_envs": 8, "learning_starts": 40, "batch_size": 16, "save_every": 160, "capacity": 64}
+    return DQNArgs(clips=clip_spec, tracker=tiny_checkpoint, run_dir=run_dir, device="cpu", **{**options, **changes})
+
+
+def test_shared_features_equal_those_of_the_whole_observation(game, tiny_checkpoint):
+    features = FrozenFeatures(game, load_pretrained(tiny_checkpoint))
+    clip, frame, landmark = torch.tensor([0, 1, 2, 0]), torch.tensor([0, 3, 2, 5]), torch.tensor([0, 8, 40, 67])
+    with torch.no_grad():
+        plain = features.plain(game.observe(clip, frame, landmark))
+    candidates = game.candidates(landmark)
+    for _ in range(2):
+        shared = features(clip.repeat_interleave(3), frame.repeat_interleave(3), candidates.flatten()).view_as(plain)
+        torch.testing.assert_close(shared, plain, atol=2e-3, rtol=2e-3)
+    assert not torch.allclose(plain[:, 0], plain[:, 2], atol=1e-3)
+    uncovered = features.patches(clip, frame, torch.full_like(clip, -1))
+    with torch.no_grad():
+        plain = features.plain(uncovered[:, None])[:, 0]
+    torch.testing.assert_close(features.clean(clip, frame), plain, atol=2e-3, rtol=2e-3)
+
+
+def test_a_game_whose_best_policy_is_known_is_solved(clip_spec, tmp_path):
+    spec, victim = f"{clip_spec}?limit=3", "tests.support.solvable:looks_at_the_nose"
+    args = small_args(spec, victim, tmp_path, lr=2e-3, learning_starts=300, batch_size=128, target_rate=0.05, capacity=4096)
+    run = train(dataclasses.replace(args, total_steps=2400, gamma=0.9))
+    game = load_game(spec, victim, "cpu")
+    table = game.nme_table(0)[:, :-1]
+    assert table.max() > 2 * table.min()
+    policies = load_policy(run), *(named_policy(name, game, lambda: game) for name in ("random-walk", "optimal"))
+    learned, walk, optimal = (play(game, policy, 60, 0).returns.mean() for policy in policies)
+    assert optimal_share(learned, walk, optimal) > 0.7
+
+
+def test_without_discount_n_steps_of_mean_reward_are_standardised_to_nothing(game, clip_spec, tiny_checkpoint, tmp_path):
+    args = small_args(clip_spec, tiny_checkpoint, tmp_path, n_step=3, total_steps=160, gamma=1.0)
+    learner = Learner(args, game)
+    learner.observe_rewards(np.array([0.02, 0.04]))
+    steps = torch.tensor([1, 2, 3])
+    torch.testing.assert_close(learner._standardised(0.03 * steps, steps), torch.zeros(3))
+    torch.testing.assert_close(learner._standardised(0.03 * steps + 0.01, steps), torch.ones(3))
+    weights = load_tensors(train(args) / "policy.safetensors")[0]
+    assert all(value.isfinite().all() for value in weights.values())
+
+
+def test_a_blind_network_values_a_landmark_alike_on_every_face(game, clip_spec, tiny_checkpoint, tmp_path):
+    learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path / "blind", blind=True), game)
+    clip, frame, landmark = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 2]), torch.tensor([8, 8, 8])
+    with torch.no_grad():
+        values = learner.online.candidate_values(learner.features, clip, frame, landmark)
+    assert torch.equal(values, values[:1].expand(3, -1)) and len(values[0].unique()) == 3
+    run = train(small_args(clip_spec, tiny_checkpoint, tmp_path / "run", blind=True))
+    targets = play(game, load_policy(run), 60, 0).targets
+    policy = {}
+    for row in targets:
+        for before, after in zip(row, row[1:], strict=False):
+            if min(before, after) >= 0:
+                assert policy.setdefault(before, after) == after
+
+
+def test_without_the_number_candidates_differ_in_what_is_seen_alone(game, clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
+    learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path / "run", unnamed=True), game)
+    place = torch.tensor([0, 1]), torch.tensor([0, 3]), torch.tensor([8, 50])
+    learner.online.head.standardise_by(learner.features(*place))
+    with torch.no_grad():
+        assert np.ptp(learner.online.candidate_values(learner.features, *place).numpy()) > 1e-3
+        monkeypatch.setattr(learner.online, "see", lambda features, clip, *_: torch.zeros(len(clip), features.size))
+        assert np.ptp(learner.online.candidate_values(learner.features, *place).numpy()) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"save_every": 0}, "--save-every 0: expected a number of at least 1"),
+        ({"learning_starts": 0}, "--learning-starts 0"),
+        ({"n_step": 200}, "--n-step 200: expected a number of at least 1 and at most 127"),
+        ({"gamma": 1.5}, "--gamma 1.5: expected a number of at least 0 and at most 1"),
+        ({"lr": 0.0}, "--lr 0.0: expected a number above 0"),
+        ({"lr": float("nan")}, "--lr nan"),
+        ({"lr": 1e300}, r"--lr 1e\+300: expected a number above 0 and at most 1"),
+        ({"seed": -1}, "--seed -1"),
+        ({"blind": True, "unnamed": True}, "--blind with --unnamed"),
+        ({"seed": 2**64}, f"--seed {2**64}"),
+    ],
+)
+def test_numbers_out_of_range_are_named(clip_spec, tiny_checkpoint, tmp_path, changes, message):
+    with pytest.raises(UserError, match=message):
+        small_args(clip_spec, tiny_checkpoint, tmp_path, **changes)
+
+
+@pytest.mark.parametrize("changes", [{"total_steps": 64, "learning_starts": 2000}, {"n_step": 8, "learning_starts": 8}])
+def test_a_short_training_learns_and_waits_until_there_is_something_to_learn_from(
+    clip_spec, tiny_checkpoint, tmp_path, changes
+):
+    args = small_args(clip_spec, tiny_checkpoint, tmp_path / "run", **{"total_steps": 96, **changes})
+    untrained = Learner(args, load_game(clip_spec, tiny_checkpoint, "cpu")).online.state_dict()
+    found = load_tensors(train(args) / "policy.safetensors")[0]
+    assert any(not torch.equal(found[name], untrained[name]) for name in found if name in untrained)
+
+
+def test_resumed_training_equals_uninterrupted(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
+    whole = train(small_args(clip_spec, tiny_checkpoint, tmp_path / "whole"))
+    args = small_args(clip_spec, tiny_checkpoint, tmp_path / "parts")
+    save = agents.dqn.save_run
+
+    def save_and_stop(*arguments):
+        save(*arguments)
+        raise InterruptedError
+
+    monkeypatch.setattr(agents.dqn, "save_run", save_and_stop)
+    with pytest.raises(InterruptedError):
+        train(args)
+    monkeypatch.undo()
+    parts = train(small_args(clip_spec, tiny_checkpoint, tmp_path / "parts", resume=True))
+    first, second = (load_tensors(folder / "state.safetensors") for folder in (whole, parts))
+    assert first[0].keys() == second[0].keys()
+    assert first[1]["generators"] == second[1]["generators"]
+    logged = [
+        [
+            (event.step, round(event.value, 5))
+            for event in EventAccumulator(str(folder)).Reload().Scalars("play/episodic_return")
+        ]
+        for folder in (whole, parts)
+    ]
+    assert logged[0] == logged[1] and len(logged[0]) > 20
+    replays = [tensors.pop("replay.data").numpy().view(TRANSITION) for tensors, _ in (first, second)]
+    for name in ("clip", "frame", "landmark", "action", "steps", "next_landmark", "terminated"):
+        assert np.array_equal(replays[0][name], replays[1][name]), name
+    # Tracker and features are remembered from batches of other sizes, whose last bits may differ.
+    for key, value in first[0].items():
+        torch.testing.assert_close(value, second[0][key], rtol=1e-3, atol=1e-4)
+
+
+def test_two_seeds_differ(clip_spec, tiny_checkpoint, tmp_path):
+    runs = [train(small_args(clip_spec, tiny_checkpoint, tmp_path / str(seed), seed=seed)) for seed in (1, 2)]
+    first, second = (load_tensors(run / "policy.safetensors")[0] for run in runs)
+    assert not torch.equal(first["head.first.weight"], second["head.first.weight"])
+
+
+def test_a_saved_policy_plays_and_a_second_run_does_not_overwrite_it(clip_spec, tiny_checkpoint, tmp_path, game):
+    args = small_args(clip_spec, tiny_checkpoint, tmp_path / "run", total_steps=80)
+    run = train(args)
+    assert play(game, load_policy(run), 4, 0).returns.min() > 0
+    with pytest.raises(UserError, match="--resume"):
+        train(args)
+    with pytest.raises(UserError, match="nothing to resume"):
+        train(small_args(clip_spec, tiny_checkpoint, tmp_path / "nothing", resume=True))
+    with pytest.raises(UserError, match="begun with mode detect, lr"):
+        train(dataclasses.replace(args, resume=True, mode="track", lr=0.5, total_steps=90))
+
+
+def test_a_run_does_not_go_on_against_other_weights_of_the_same_name(clip_spec, tmp_path):
+    tracker = write_checkpoint(tmp_path / "tracker", seed=0)
+    args = small_args(clip_spec, tracker, tmp_path / "run", total_steps=64)
+    train(args)
+    write_checkpoint(tmp_path / "tracker", seed=1)
+    # As in another process.
+    forget_games()
+    load_tracker.cache_clear()
+    with pytest.raises(UserError, match="weights have changed"):
+        train(dataclasses.replace(args, resume=True, total_steps=96))
+    with pytest.raises(UserError, match="weights have changed"):
+        trained_dqn(args)
+
+
+def test_a_run_does_not_go_on_on_other_clips_or_through_another_srn(clip_folder, tiny_checkpoint, tmp_path):
+    clips = shutil.copytree(clip_folder, tmp_path / "clips")
+    encoder = write_checkpoint(tmp_path / "encoder", seed=0)
+    args = small_args(f"300vw:{clips}", tiny_checkpoint, tmp_path / "run", total_steps=64, encoder=encoder)
+    run = train(args)
+    game = load_game(args.clips, tiny_checkpoint, "cpu")
+    play(game, load_policy(run), 2, 0)
+    shutil.rmtree(sorted(clips.iterdir())[0])
+    forget_games()
+    with pytest.raises(UserError, match="other clips than"):
+        train(dataclasses.replace(args, resume=True, total_steps=96))
+    write_checkpoint(tmp_path / "encoder", seed=1)
+    forget_games()
+    forget_features()
+    with pytest.raises(UserError, match="sees through an SRN whose weights have changed"):
+        train(dataclasses.replace(args, resume=True, total_steps=96))
+    with pytest.raises(UserError, match="sees through an SRN whose weights have changed"):
+        play(load_game(args.clips, tiny_checkpoint, "cpu"), load_policy(run), 2, 0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"double": False}, {"loss": "squared"}, {"priority": 0.6}, {"trunk": "tuned"}, {"n_step": 3}, {"blind": True},
+        {"above_clean": True}, {"unnamed": True}, {"epsilon_spread": 7.0},
+    ],
+)  # fmt: skip
+def test_every_switch_changes_what_is_learnt(clip_spec, tiny_checkpoint, tmp_path, changes):
+    options = {"total_steps": 160, "learning_starts": 40, "lr": 1e-2, "trunk_lr": 1e-3, "target_rate": 0.5}
+    runs = [
+        train(small_args(clip_spec, tiny_checkpoint, tmp_path / str(i), **options, **extra))
+        for i, extra in enumerate(({}, changes))
+    ]
+    plain, changed = (load_tensors(run / "policy.safetensors")[0]["head.first.weight"] for run in runs)
+    assert not torch.equal(plain, changed)
+
+
+def test_a_tuned_trunk_starts_as_the_frozen_one_and_learns(game, clip_spec, tiny_checkpoint, tmp_path):
+    args = small_args(clip_spec, tiny_checkpoint, tmp_path / "tuned", trunk="tuned", trunk_lr=1e-3, total_steps=80)
+    args = dataclasses.replace(args, above_clean=True)
+    learner = Learner(args, game)
+    clip, frame, landmark = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 2]), torch.tensor([0, 8, 40])
+    with torch.no_grad():
+        frozen = learner.features(clip, frame, landmark) - learner.features.clean(clip, frame)
+        torch.testing.assert_close(learner.online.see(learner.features, clip, frame, landmark), frozen, atol=2e-3, rtol=2e-3)
+    run = train(args)
+    learnt = load_tensors(run / "policy.safetensors")[0]
+    before = load_pretrained(tiny_checkpoint).state_dict()
+    for name, value in before.items():
+        same = torch.equal(value, learnt[f"encoder.{name}"])
+        assert same == (not name.startswith("trunk.")), name
+    policy = load_policy(run)
+    assert play(game, policy, 2, 0).returns.min() > 0
+    plain = QNet(learner.features, tuned=True, above_clean=True)
+    plain.load_state_dict(learnt)
+    with torch.no_grad():
+        values = policy.network.candidate_values(policy.features, clip, frame, landmark)
+        torch.testing.assert_close(
+            values, plain.candidate_values(learner.features, clip, frame, landmark), atol=1e-4, rtol=1e-4
+        )
+
+
+def test_epsilon_falls_from_one_to_its_end():
+    args = DQNArgs(total_steps=1000, learning_starts=100, epsilon_decay=0.5, epsilon_end=0.1, num_envs=3)
+    for step, expected in ((0, 1), (100, 1), (325, 0.55), (900, 0.1)):
+        assert epsilon_at(step, args) == pytest.approx([expected] * 3)
+    spread = dataclasses.replace(args, epsilon_spread=2)
+    assert epsilon_at(0, spread) == pytest.approx([1, 1, 1])
+    assert epsilon_at(900, spread) == pytest.approx([0.1, 0.01, 0.001])
+
+
+def test_every_clip_that_is_played_has_a_queue(clip_spec, tiny_checkpoint, tmp_path):
+    args = small_args(clip_spec, tiny_checkpoint, tmp_path / "run", num_envs=4, queues=3)
+    with pytest.raises(UserError, match="--queues 3: 4 clips are played at once"):
+        train(args)
+    assert not (tmp_path / "run").exists()

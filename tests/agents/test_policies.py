@@ -1,0 +1,145 @@
+"""Named policies, planning and rollouts."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from agents.playing.rollout import Rollout, episode_starts, play
+from agents.playing.summary import component_shares, landmark_shares, summarise
+from agents.policies.named import NAMES, mean_excess, named_policy
+from agents.policies.planning import best_path, reachable, values_to_go
+from srn_core.errors import UserError
+from srn_core.face.schemes import IBUG68
+from srn_gym.games import load_game
+
+
+@pytest.fixture(scope="module")
+def game(clip_spec, tiny_checkpoint):
+    return load_game(clip_spec, tiny_checkpoint, "cpu")
+
+
+@pytest.fixture(scope="module")
+def rollouts(game):
+    return {name: play(game, named_policy(name, game, lambda: game), 10, seed=3) for name in NAMES}
+
+
+@pytest.mark.parametrize("order", [range(7), (0, 3, 1, 6, 2, 5, 4)], ids=["index", "tour"])
+def test_planning_equals_trying_every_path(order):
+    rewards, order = np.random.default_rng(0).random((5, 7)), np.array(order)
+    place = order.argsort()
+    neighbours = np.stack([order[(place + move) % 7] for move in (-1, 0, 1)], 1)
+
+    def total(first, moves):
+        path = order[(place[first] + np.cumsum(moves)) % 7]
+        return rewards[np.arange(5), path].sum()
+
+    for first in range(7):
+        best = max(total(first, moves) for moves in itertools.product((-1, 0, 1), repeat=5))
+        path = best_path(rewards, neighbours, first)
+        assert np.isclose(rewards[np.arange(5), path].sum(), best)
+        assert np.isclose(values_to_go(rewards, neighbours)[0, first], best)
+        met = reachable(neighbours, np.array([first]), 5)
+        assert met.sum(1).tolist() == [3, 5, 7, 7, 7]
+        assert np.array_equal(best_path(np.where(met, rewards, np.nan), neighbours, first), path)
+
+
+def test_all_policies_play_the_same_episodes(rollouts):
+    for rollout in rollouts.values():
+        assert np.array_equal(rollout.clip, rollouts["none"].clip)
+        assert np.array_equal(rollout.first, rollouts["none"].first)
+        assert np.array_equal(np.isnan(rollout.nme), np.isnan(rollouts["none"].nme))
+
+
+def test_every_policy_places_as_its_name_says(rollouts, game):
+    assert (rollouts["none"].targets == -1).all()
+    for name in ("random-walk", "prior", "greedy", "optimal"):
+        rollout = rollouts[name]
+        for first, targets, clip in zip(rollout.first, rollout.targets, rollout.clip, strict=True):
+            steps = np.diff(np.concatenate([[first], targets[: len(game.clips[clip])]])) % 68
+            assert set(steps.tolist()) <= {67, 0, 1}, name
+    jumps = np.diff(rollouts["random-jump"].targets[:, :3], axis=1) % 68
+    assert ((jumps > 1) & (jumps < 67)).any()
+
+
+def test_no_policy_beats_the_optimum_and_greedy_takes_the_best_first_step(rollouts, game):
+    optimum = rollouts["optimal"].returns
+    for name in ("static", "random-walk", "prior", "greedy"):
+        assert (rollouts[name].returns <= optimum + 1e-5).all()
+    greedy = rollouts["greedy"]
+    for e in range(len(greedy.clip)):
+        table = game.nme_table(int(greedy.clip[e]))[0]
+        candidates = (greedy.first[e] + np.array([-1, 0, 1])) % 68
+        assert np.isclose(greedy.nme[e, 0], table[candidates].max())
+
+
+def test_the_same_seed_repeats_and_another_does_not(game):
+    walks = [play(game, named_policy("random-walk", game, lambda: game), 10, seed) for seed in (3, 3, 4)]
+    assert np.array_equal(walks[0].targets, walks[1].targets)
+    assert not np.array_equal(walks[0].targets, walks[2].targets)
+
+
+def test_share_of_the_optimum_runs_from_random_walk_to_optimal(rollouts):
+    rows = {row["policy"]: row for row in summarise(rollouts)}
+    assert rows["random-walk"]["optimal_share"] == 0
+    assert rows["optimal"]["optimal_share"] == 1
+    assert rows["greedy"]["gain"] > 0
+
+
+def test_prior_knows_the_landmarks_mean_excess_alone(game, rollouts):
+    excess = mean_excess(game)
+    rollout = rollouts["prior"]
+    for e in range(len(rollout.clip)):
+        length = len(game.clips[rollout.clip[e]])
+        expected = best_path(np.tile(excess, (length, 1)), game.neighbours.numpy(), int(rollout.first[e]))
+        assert np.array_equal(rollout.targets[e, :length], expected)
+
+
+def test_of_many_clips_prior_samples_some_and_of_long_ones_some_frames(game, monkeypatch):
+    clips = len(game.clips)
+    assert clips > 2
+    tables = [game.nme_table(clip).numpy() for clip in range(clips)]
+    excess = [table[:, :-1] - table[:, -1:] for table in tables]
+    assert mean_excess(game) == pytest.approx(np.mean([table.mean(0) for table in excess], 0), abs=1e-5)
+    monkeypatch.setattr("agents.policies.named.PRIOR_CLIPS", 2)
+    monkeypatch.setattr("agents.policies.named.PRIOR_FRAMES", 1)
+    assert mean_excess(game) == pytest.approx((excess[0][0] + excess[-1][0]) / 2, abs=1e-5)
+
+
+def test_beam_search_beats_greedy_in_track_mode(clip_spec, tiny_checkpoint):
+    game = load_game(clip_spec, tiny_checkpoint, "cpu", mode="track")
+    played = {name: play(game, named_policy(name, game, lambda: game), 5, 0) for name in ("greedy", "optimal")}
+    assert played["optimal"].returns.mean() >= played["greedy"].returns.mean() - 1e-6
+
+
+def test_more_clips_than_episodes_are_gone_through_seed_by_seed(game):
+    clips, two = len(game.clips), 2
+    played = [episode_starts(game, two, seed)[0].tolist() for seed in range(clips)]
+    assert played[:2] == [[0, 1], [2, 3]] and {clip for part in played for clip in part} == set(range(clips))
+    for seed in (0, 7):
+        assert episode_starts(game, clips + 1, seed)[0].tolist() == [*range(clips), 0]
+
+
+def test_unknown_policy_says_what_is_known(game):
+    with pytest.raises(UserError, match="random-walk"):
+        named_policy("clever", game, lambda: game)
+
+
+def test_targets_are_ignored_behind_a_clips_end(rollouts, game):
+    lengths = np.array([len(game.clips[c]) for c in rollouts["greedy"].clip])
+    behind = np.arange(rollouts["greedy"].targets.shape[1]) >= lengths[:, None]
+    assert (rollouts["greedy"].targets[behind] == -1).all()
+    assert torch.tensor(lengths).max() == rollouts["greedy"].nme.shape[1]
+
+
+def test_shares_of_places_count_frames_that_were_played():
+    targets = np.array([[0, 36, -1, 37], [48, 48, -1, -1]])
+    nme = np.array([[0.1, 0.1, 0.1, 0.1], [0.1, 0.1, np.nan, np.nan]])
+    shares = landmark_shares(Rollout(np.arange(2), np.zeros(2, int), targets, nme), 68)
+    np.testing.assert_allclose(shares[[0, 36, 37, 48, 1]], np.array([1, 1, 1, 2, 0]) / 6)
+    components = component_shares(shares, IBUG68)
+    assert sum(components.values()) == pytest.approx(5 / 6, abs=1e-3)  # on one frame of six nothing was covered
+    assert components["mouth"] == pytest.approx(1 / 3, abs=1e-3)

@@ -1,0 +1,116 @@
+"""The multi-queue replay and n-step transitions."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.deepq.replay import TRANSITION, MultiQueueReplay, NStep
+
+CPU = torch.device("cpu")
+
+
+def rows(clip: int, frames: range) -> np.ndarray:
+    made = np.zeros(len(frames), TRANSITION)
+    made["clip"], made["frame"], made["steps"], made["reward"] = clip, list(frames), 1, list(frames)
+    return made
+
+
+def test_queues_share_samples_evenly_and_the_fifo_does_not():
+    for single, share in ((False, 0.5), (True, 0.9)):
+        replay = MultiQueueReplay(4, 1000, 0.9, single)
+        replay.add(rows(0, range(900)))
+        replay.add(rows(1, range(100)))
+        sample = replay.sample(4000, np.random.default_rng(0), CPU)
+        assert abs(float((sample.clip == 0).float().mean()) - share) < 0.04
+
+
+def test_a_queue_keeps_its_last_transitions_and_the_replay_its_last_clips():
+    replay = MultiQueueReplay(2, 10, 0.9)
+    replay.add(rows(0, range(25)))
+    assert set(replay.sample(500, np.random.default_rng(0), CPU).frame.tolist()) == set(range(15, 25))
+    for clip in (1, 2):
+        replay.add(rows(clip, range(3)))
+    assert set(replay.sample(500, np.random.default_rng(0), CPU).clip.tolist()) == {1, 2}
+    assert len(replay) == 6
+
+
+def test_priorities_draw_in_proportion_and_their_weights_make_up_for_it():
+    replay = MultiQueueReplay(2, 8, 0.9, priority=1.0)
+    replay.add(rows(0, range(4)))
+    replay.add(rows(1, range(4)))
+    sample = replay.sample(400, np.random.default_rng(0), CPU)
+    assert torch.equal(sample.weight, torch.ones(400))
+    replay.learn_from(sample, torch.where((sample.clip == 0) & (sample.frame == 0), 3.0, 1.0))
+    sample = replay.sample(20_000, np.random.default_rng(1), CPU)
+    first = sample.clip == 0
+    assert abs(float(first.float().mean()) - 0.5) < 0.02
+    shares = torch.bincount(sample.frame[first]) / first.sum()
+    assert torch.allclose(shares, torch.tensor([3.0, 1, 1, 1]) / 6, atol=0.02)
+    rare, common = (sample.weight[first & (sample.frame == frame)].unique() for frame in (1, 0))
+    assert torch.allclose(rare / common, torch.tensor(3.0) ** 0.4, atol=1e-3)
+
+
+def test_priorities_forget_with_their_queue_and_come_back_from_a_state():
+    replay, other = (MultiQueueReplay(1, 5, 0.9, priority=0.5) for _ in range(2))
+    replay.add(rows(0, range(5)))
+    replay.add(rows(1, range(2)))
+    sample = replay.sample(100, np.random.default_rng(0), CPU)
+    assert set(sample.clip.tolist()) == {1}
+    replay.learn_from(sample, sample.frame * 2.0)
+    other.load(replay.state())
+    samples = [r.sample(64, np.random.default_rng(1), CPU) for r in (replay, other)]
+    assert all(torch.equal(a, b) for a, b in zip(*samples, strict=True))
+
+
+def test_a_transition_takes_at_most_64_bytes():
+    assert TRANSITION.itemsize <= 64
+
+
+def test_discount_is_zero_behind_the_end_and_gamma_to_the_n_else():
+    replay = MultiQueueReplay(1, 2, 0.5)
+    made = rows(0, range(2))
+    made["steps"], made["terminated"] = 3, [True, False]
+    replay.add(made)
+    sample = replay.sample(50, np.random.default_rng(0), CPU)
+    assert torch.equal(sample.discount, torch.where(sample.frame == 0, 0, 0.125))
+    assert torch.equal(sample.next_frame, sample.frame + 3)
+
+
+def test_state_round_trip_samples_the_same():
+    replay, other = (MultiQueueReplay(3, 5, 0.9) for _ in range(2))
+    for clip in range(5):
+        replay.add(rows(clip, range(7)))
+    other.load(replay.state())
+    samples = [r.sample(64, np.random.default_rng(1), CPU) for r in (replay, other)]
+    assert all(torch.equal(a, b) for a, b in zip(*samples, strict=True))
+    for r in (replay, other):
+        r.add(rows(9, range(2)))
+    assert np.array_equal(replay.state()["data"], other.state()["data"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 4), st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=20), st.integers(0, 99))
+def test_n_step_sums_equal_the_naive_ones(steps, ends, seed):
+    gamma, rng = 0.8, np.random.default_rng(seed)
+    rewards = rng.random((len(ends), 2)).astype(np.float32)
+    done = np.array([[a or b, b] for a, b in ends])
+    n_step, found = NStep(steps, gamma), {}
+    for t in range(len(ends)):
+        started = np.zeros(2, TRANSITION)
+        started["clip"], started["frame"] = [0, 1], t
+        for row in n_step.push(started, rewards[t], np.array([t, t]), done[t], done[t]):
+            assert (row["clip"], row["frame"]) not in found
+            found[int(row["clip"]), int(row["frame"])] = row
+    for env in range(2):
+        for t in range(len(ends)):
+            last = next((k for k in range(t, min(t + steps, len(ends))) if done[k, env]), t + steps - 1)
+            if last >= len(ends):
+                assert (env, t) not in found
+                continue
+            row = found[env, t]
+            wanted = sum(gamma ** (k - t) * rewards[k, env] for k in range(t, last + 1))
+            assert np.isclose(row["reward"], wanted)
+            assert (row["steps"], row["next_landmark"], row["terminated"]) == (last - t + 1, last, done[last, env])

@@ -1,0 +1,175 @@
+"""Every ablation of the network (Tables 7 and 8) is one switch that builds, differs, trains, saves and loads."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import gymnasium as gym
+import pytest
+import torch
+
+from srn_core import SRN, SRNConfig, load_pretrained
+from srn_core.checkpoints import load_card
+from srn_core.cli.main import main
+from srn_core.errors import UserError
+from srn_core.face.schemes import IBUG68
+from srn_gym.features import component_groups, groups_size
+from tests.support.faces import TINY
+from tests.support.networks import run, seeded
+
+SMALL = SRNConfig.preset("small")
+LEVELS = ["maps=off", "groups=off", "outputs=own", "outputs=off", "global_shape=off"]
+SWITCHES = [*LEVELS, "relation=off", "relation=embedded_gaussian", "memory=off", "memory=frame", "initial_shape=hourglass"]
+TINY_SETTINGS = [
+    *(f"{key}={getattr(TINY, key)}" for key in ("image_size", "patch_size", "steps", "memory_dim", "map_dim", "group_dim")),
+    "trunk=3x4,3x8",
+]
+Train = Callable[..., None]
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch, clip_spec: str) -> Train:
+    """One step of ``srn train`` on a tiny network with some settings more."""
+
+    def run(out: Path, *settings: str, options: tuple[str, ...] = ()) -> None:
+        words = [f"--config-override={setting}" for setting in (*TINY_SETTINGS, *settings)]
+        command = ["srn", "train", "--data", clip_spec, "--out", str(out), "--steps=1", "--batch=4", "--device=cpu"]
+        monkeypatch.setattr(sys, "argv", [*command, *words, *options])
+        main()
+
+    return run
+
+
+@pytest.mark.parametrize("switch", LEVELS)
+def test_a_level_that_is_off_changes_the_output(switch: str) -> None:
+    base, other = run(seeded(SMALL)), run(seeded(SMALL.override([switch])))
+    assert base.shape == other.shape and not torch.allclose(base[0], other[0], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("switch", "gone"),
+    [("maps=off", "maps"), ("groups=off", "groups"), ("outputs=off", "outputs"), ("global_shape=off", "global_shape")],
+)
+def test_a_level_that_is_off_has_no_layers_and_the_others_keep_theirs(switch: str, gone: str) -> None:
+    names = {name.split(".")[1] for name, _ in SRN(TINY.override([switch])).named_parameters() if name.startswith("hsrm")}
+    assert names == {"memory_layer", "maps", "groups", "outputs", "global_shape"} - {gone}
+
+
+def test_the_next_level_reads_what_the_level_that_is_off_read() -> None:
+    features, maps, memory = 8 * 1, TINY.map_dim, TINY.memory_dim
+    eye, brow = len(IBUG68.groups["eye"]), len(IBUG68.groups["brow"])
+    patches = eye + brow + len(IBUG68.groups["nose"]) + len(IBUG68.groups["mouth"])
+    hsrm = {switch: SRN(TINY.override([switch])).hsrm for switch in LEVELS}
+    assert hsrm["maps=off"].groups["eye"].in_features == patches * features + memory
+    assert hsrm["groups=off"].outputs["eye"].in_features == 2 * maps + memory
+    assert hsrm["outputs=own"].outputs["eye"].in_features == TINY.group_dim
+    assert hsrm["outputs=off"].global_shape.in_features == 6 * TINY.group_dim
+    assert hsrm["global_shape=off"].outputs["eye"].out_features == 2 * eye
+
+
+@pytest.mark.parametrize("settings", [("maps=off", "groups=off", "outputs=off"), ("groups=off", "global_shape=off")])
+def test_levels_can_be_off_together(settings: tuple[str, ...]) -> None:
+    model = SRN(TINY.override(settings))
+    shapes, _ = model(torch.zeros(2, 3, 56, 56), torch.full((2, 68, 2), 28.0), model.start(2))
+    assert shapes.shape == (2, 2, 68, 2) and shapes.isfinite().all()
+
+
+def test_without_the_global_shape_a_component_moves_its_own_landmarks_only() -> None:
+    hsrm = seeded(TINY.override(["global_shape=off", "outputs=own"])).hsrm
+    groups = {name: torch.zeros(1, TINY.group_dim) for name in IBUG68.groups}
+    before = hsrm.shape_update(groups)
+    moved = (hsrm.shape_update({**groups, "nose": torch.ones(1, TINY.group_dim)}) - before).abs().sum(2)[0]
+    assert moved.nonzero().flatten().tolist() == list(IBUG68.groups["nose"])
+
+
+def test_with_shared_outputs_the_neighbour_moves_too() -> None:
+    hsrm = seeded(TINY.override(["global_shape=off"])).hsrm
+    groups = {name: torch.zeros(1, TINY.group_dim) for name in IBUG68.groups}
+    before = hsrm.shape_update(groups)
+    moved = (hsrm.shape_update({**groups, "nose": torch.ones(1, TINY.group_dim)}) - before).abs().sum(2)[0]
+    assert moved.nonzero().flatten().tolist() == sorted(IBUG68.groups["nose"] + IBUG68.groups["mouth"])
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_each_ablation_trains_saves_and_loads(train: Train, tmp_path: Path, switch: str) -> None:
+    train(tmp_path / "run", switch)
+    model, card = load_pretrained(tmp_path / "run"), load_card(tmp_path / "run")
+    assert model.config == TINY.override([*TINY_SETTINGS, switch])
+    key, _, value = switch.partition("=")
+    assert card["config"][key] == value and card["arguments"]["config_override"][-1] == switch
+
+
+def test_the_games_features_fit_every_ablation() -> None:
+    for switch in LEVELS:
+        model = SRN(TINY.override([switch]))
+        x = model.patch_features(torch.zeros(2, 68, 3, 10, 10))
+        assert torch.cat([*component_groups(model, x).values()], 1).shape[1] == groups_size(model)
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_the_games_features_are_what_the_network_regresses_from(switch: str) -> None:
+    model = seeded(TINY.override([switch]))
+    x = model.patch_features(torch.rand(2, 68, 3, 10, 10, generator=torch.Generator().manual_seed(0)) - 0.5)
+    update, _ = model.regress(x, model.start(2))
+    assert torch.equal(model.hsrm.shape_update(component_groups(model, x)), update)
+
+
+@pytest.mark.parametrize("switch", ["groups=off", "relation=off"])
+def test_the_space_of_the_features_holds_them(switch: str, train: Train, tmp_path: Path, clip_spec: str) -> None:
+    train(tmp_path / "run", switch)
+    env = gym.make(
+        "OcclusionSynthesis-v0", clips=clip_spec, tracker=str(tmp_path / "run"), device="cpu", observation="features"
+    )
+    observation, _ = env.reset(seed=0)
+    assert env.observation_space.contains(observation)
+    assert (observation.min() < 0) == (switch == "groups=off")
+
+
+def test_a_config_without_the_new_fields_is_todays() -> None:
+    """Cards that were written before the switches existed."""
+    values = json.loads(json.dumps(dataclasses.asdict(TINY)))
+    for key in ("maps", "groups", "outputs", "global_shape", "initial_shape"):
+        del values[key]
+    assert SRNConfig.from_dict(values) == TINY
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        (["colour=red"], "colour=red"),
+        (["relation"], "KEY=VALUE"),
+        (["relation=sideways"], "embedded_gaussian"),
+        (["scheme=5"], "expected one of 68"),
+        (["steps=two"], "steps=two"),
+        (["steps=0"], "steps=0"),
+        (["steps=1.5"], "whole"),
+        (["crop_factor=nan"], "crop_factor=nan"),
+        (["trunk=7"], "5x16,3x32"),
+        (["trunk="], "5x16,3x32"),
+        (["patch_size=5"], "patch_size=5"),
+        (["initial_shape=oval"], "expected one of mean, hourglass"),
+        (["hourglass_width=40"], "multiple of 16"),
+        (["outputs=off", "global_shape=off"], "leave one of them on"),
+    ],
+)
+def test_bad_overrides_name_what_was_given(settings: list[str], named: str) -> None:
+    with pytest.raises(UserError, match=named):
+        SMALL.override(settings)
+
+
+def test_weights_and_states_of_another_architecture_are_refused(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(tmp_path / "first")
+    train(tmp_path / "frame", "memory=frame", options=("--init", str(tmp_path / "first")))
+    assert load_pretrained(tmp_path / "frame").config.memory == "frame"
+    for out, named, *options in (
+        ("maps", "architecture", "--init", str(tmp_path / "first")), ("first", "begun with config-override", "--resume"),
+    ):  # fmt: skip
+        with pytest.raises(SystemExit) as stopped:
+            train(tmp_path / out, "maps=off", options=tuple(options))
+        assert stopped.value.code == 2 and named in capsys.readouterr().err

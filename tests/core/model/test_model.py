@@ -1,0 +1,184 @@
+"""The network does what its equations say; every switch has an effect."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from srn_core import SRN, SRNConfig, Tracker
+from srn_core.errors import UserError
+from srn_core.face.geometry import from_box_units
+from srn_core.model.nonlocal_block import NonLocalBlock
+from srn_core.model.patches import extract_patches
+from srn_core.model.trunk import CPU_PART, PatchTrunk
+from tests.support.networks import run, seeded
+
+SMALL = SRNConfig.preset("small")
+
+
+@pytest.mark.parametrize(("preset", "millions"), [("paper", 20.8), ("small", 5.2)])
+def test_parameter_count(preset: str, millions: float) -> None:
+    count = sum(parameter.numel() for parameter in SRN(SRNConfig.preset(preset)).parameters())
+    assert count / 1e6 == pytest.approx(millions, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "change", [{"relation": "off"}, {"relation": "embedded_gaussian"}, {"memory": "off"}, {"memory": "frame"}], ids=str
+)
+def test_a_switch_changes_the_output(change: dict[str, str]) -> None:
+    base, other = run(seeded(SMALL)), run(seeded(replace(SMALL, **change)))
+    assert not torch.allclose(base[-1], other[-1], atol=1e-3)
+
+
+def test_patches_taken_in_parts_are_those_of_one_pass() -> None:
+    """Features, and the gradients of patches and weights, of a whole part and an odd rest."""
+    torch.manual_seed(0)
+    trunk = PatchTrunk(((3, 4), (3, 5)), 12)
+    patches = torch.rand(CPU_PART + 7, 3, 12, 12, requires_grad=True)
+    ways = []
+    for way in (trunk._layers, trunk):
+        features = way(patches)
+        ways.append((features, *torch.autograd.grad(features.square().sum(), [patches, *trunk.parameters()])))
+    for whole, parts in zip(*ways, strict=True):
+        torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-4)
+
+
+def test_relation_starts_as_the_identity() -> None:
+    model = SRN(SMALL)
+    x = torch.randn(2, 68, model.trunk.channels, model.trunk.side**2)
+    torch.testing.assert_close(model.relate(x), x)
+
+
+def test_memory_of_the_frame_before_is_read_unless_off() -> None:
+    for memory, reads in (("running", True), ("frame", True), ("off", False)):
+        model = seeded(replace(SMALL, memory=memory))
+        assert torch.equal(run(model), run(model, 0.5)) != reads
+
+
+def test_frame_memory_and_running_memory_agree_on_the_first_step() -> None:
+    running, frame = run(seeded(SMALL), 0.3), run(seeded(replace(SMALL, memory="frame")), 0.3)
+    torch.testing.assert_close(running[0], frame[0])
+    assert not torch.allclose(running[1], frame[1], atol=1e-3)
+
+
+def test_dot_product_block_is_the_double_sum_of_equation_3() -> None:
+    torch.manual_seed(0)
+    block = NonLocalBlock(4, "dot_product")
+    torch.nn.init.normal_(block.w_z.weight)
+    x = torch.randn(2, 6, 4)
+    theta, phi, g = block.theta(x), block.phi(x), block.g(x)
+    expected = torch.empty_like(x)
+    for b in range(2):
+        for i in range(6):
+            y = sum((theta[b, i] @ phi[b, j]) * g[b, j] for j in range(6)) / 6
+            expected[b, i] = x[b, i] + block.w_z(y)
+    torch.testing.assert_close(block(x), expected)
+
+
+def naive_patch(image: np.ndarray, point: np.ndarray, size: int) -> np.ndarray:
+    height, width = image.shape[1:]
+    patch = np.empty((image.shape[0], size, size), image.dtype)
+    x0, y0 = (int(np.floor(v + 0.5)) - size // 2 for v in point)
+    for row in range(size):
+        for column in range(size):
+            patch[:, row, column] = image[:, min(max(y0 + row, 0), height - 1), min(max(x0 + column, 0), width - 1)]
+    return patch
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(1, 9),
+    st.integers(3, 12),
+    st.integers(3, 12),
+    st.lists(st.tuples(*[st.floats(-1e6, 1e6, width=32) | st.floats(-15, 30, width=32)] * 2), min_size=1, max_size=4),
+)
+def test_patches_equal_a_plain_loop(size: int, height: int, width: int, points: list[tuple[float, float]]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (3, height, width), dtype=np.uint8)
+    where = np.array(points, np.float32)
+    patches = extract_patches(torch.from_numpy(image)[None], torch.from_numpy(where)[None], size)[0]
+    for patch, point in zip(patches.numpy(), where, strict=True):
+        np.testing.assert_array_equal(patch, naive_patch(image, point, size))
+
+
+def test_no_gradient_flows_through_the_patches() -> None:
+    model = SRN(SMALL)
+    shape = from_box_units(model.mean_shape, torch.tensor([[20.0, 20.0, 90.0, 90.0]])).requires_grad_()
+    shapes, _ = model(torch.zeros(1, 3, 112, 112), shape, model.start(1))
+    shapes.sum().backward()
+    assert shape.grad is None and model.hsrm.global_shape.weight.grad is not None
+
+
+def test_one_frame_tracked_is_the_same_as_detected() -> None:
+    tracker = Tracker(seeded(SMALL), "cpu")
+    image = np.random.default_rng(0).integers(0, 256, (90, 110, 3), dtype=np.uint8)
+    box = np.array([20, 10, 80, 75], np.float32)
+    [tracked] = tracker.track([image], box)
+    np.testing.assert_allclose(tracked, tracker.detect([image], box[None])[0], atol=1e-4)
+
+
+def test_tracking_carries_memory_and_detecting_does_not() -> None:
+    tracker = Tracker(seeded(SMALL), "cpu")
+    image = np.random.default_rng(0).integers(0, 256, (90, 110, 3), dtype=np.uint8)
+    boxes = np.array([[20, 10, 80, 75]] * 2, np.float32)
+    first, second = tracker.track([image, image], boxes)
+    assert not np.allclose(first, second, atol=1e-3)
+    alone = tracker.detect([image, image], boxes)
+    np.testing.assert_allclose(alone[0], alone[1], atol=1e-4)
+
+
+def test_boxes_are_read_in_any_form_and_unusable_ones_are_named() -> None:
+    tracker = Tracker(seeded(SMALL), "cpu")
+    image = np.random.default_rng(0).integers(0, 256, (90, 110, 3), dtype=np.uint8)
+    box = (20, 10, 80, 75)
+    [tracked] = tracker.track([image], box)
+    np.testing.assert_array_equal(tracked, next(tracker.track([image], np.array(box))))
+    assert tracker.detect([], np.zeros((0, 4))).shape == (0, 68, 2)
+    for boxes, message in (
+        ([[20, 10, 80]], r"boxes of shape \(1, 3\)"),
+        ([[20, 10, 20, 75]], "x0 < x1"),
+        ([[20, 10, np.nan, 75]], "finite"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            tracker.detect([image], boxes)
+        with pytest.raises(ValueError, match=message.replace("1, 3", "3,")):
+            list(tracker.track([image], boxes))
+    with pytest.raises(ValueError, match="fewer than frames"):
+        list(tracker.track([image, image], np.array([box])))
+
+
+def test_pictures_that_are_not_uint8_rgb_are_named() -> None:
+    tracker = Tracker(seeded(SMALL), "cpu")
+    image, box = np.zeros((90, 110, 3), np.uint8), np.array([20, 10, 80, 75])
+    wrong = (
+        (image[:0], r"\(0, 110, 3\)"),
+        (image / 255, "float64"),
+        (image[..., 0], r"\(90, 110\)"),
+        (np.dstack([image, image[..., :1]]), r"\(90, 110, 4\)"),
+    )
+    for picture, message in wrong:
+        with pytest.raises(ValueError, match=rf"image of shape .*{message}.*; expected \(H, W, 3\) uint8 RGB"):
+            tracker.detect([picture], box[None])
+        with pytest.raises(ValueError, match=message):
+            list(tracker.track([picture], box))
+    with pytest.raises(ValueError, match="2 images, 1 boxes; expected one box an image"):
+        tracker.detect([image, image], box)
+
+
+def test_steps_and_starts_that_there_are_not_are_named() -> None:
+    tracker = Tracker(seeded(SMALL), "cpu")
+    image, box = np.zeros((90, 110, 3), np.uint8), np.array([20, 10, 80, 75])
+    for steps in (0, -1):
+        with pytest.raises(ValueError, match=f"steps {steps}; expected at least 1"):
+            tracker.detect([image], box[None], steps=steps)
+    with pytest.raises(ValueError, match="start 'prev'; expected one of mean, previous"):
+        list(tracker.track([image], box, start="prev"))  # type: ignore[arg-type]
+
+
+def test_a_config_from_a_file_takes_defaults_and_names_what_it_cannot_read() -> None:
+    assert SRNConfig.from_dict({"steps": 2}) == SRNConfig(steps=2)
+    for values in ({"trunk": 5}, {"trunk": [5, 16]}, {"trunk": None}):
+        with pytest.raises(UserError, match="SRN config"):
+            SRNConfig.from_dict(values)

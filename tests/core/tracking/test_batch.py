@@ -1,0 +1,154 @@
+"""Start shapes, cascade steps and mirror averaging: each equals the plain way of doing it by hand."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from srn_core import Tracker
+from srn_core.cli.main import main
+from srn_core.data import Clip, ClipSet, load_clips
+from srn_core.evaluation.evaluate import evaluate
+from srn_core.face.geometry import (
+    box_overlap,
+    boxes_in_crop,
+    crop_image,
+    crop_map,
+    from_box_units,
+    landmark_box,
+    mirror_points,
+)
+from srn_core.face.schemes import IBUG68
+from srn_core.tracking.tracker import KEPT_OVERLAP, starts_from
+
+
+@pytest.fixture(scope="module")
+def tracker(lively_tracker: Tracker) -> Tracker:
+    return lively_tracker
+
+
+@pytest.fixture(scope="module")
+def clips(clip_spec: str) -> ClipSet:
+    return load_clips(clip_spec)
+
+
+def by_hand(tracker: Tracker, clip: Clip, start: str, steps: int) -> np.ndarray:
+    """One clip, frame by frame, in the words of eq. 1, 2 and 13."""
+    model, found = tracker.model, []
+    memory = model.start(1)
+    for t in range(len(clip)):
+        box = clip.boxes[t][None]
+        image = torch.from_numpy(crop_image(clip.frame(t), box[0], tracker.crop)).permute(2, 0, 1)[None]
+        shape = from_box_units(model.mean_shape, torch.from_numpy(boxes_in_crop(box, tracker.crop)))
+        if clip.cuts[t]:
+            memory = model.start(1)
+        elif start == "previous" and box_overlap(landmark_box(found[-1]), box[0]) >= KEPT_OVERLAP:
+            shape = torch.from_numpy(crop_map(box, tracker.crop).to_crop(found[-1][None]))
+        with torch.inference_mode():
+            shapes, memory = model(image, shape, memory, steps)
+        found.append(crop_map(box, tracker.crop).to_frame(shapes[-1].numpy())[0])
+    return np.stack(found)
+
+
+@pytest.mark.parametrize("start", ["mean", "previous"])
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_start_and_steps_equal_the_plain_loop(tracker: Tracker, clips: ClipSet, start, steps: int) -> None:
+    cuts = clips.clips[0].cuts.copy()
+    cuts[3] = True
+    cut = replace(clips, clips=(replace(clips.clips[0], cuts=cuts), *clips.clips[1:]))
+    found = evaluate(tracker, cut, "track", start=start, steps=steps, batch_size=3)
+    expected = np.concatenate([by_hand(tracker, clip, start, steps) for clip in cut.clips])
+    np.testing.assert_allclose(found.predictions, expected, atol=0.05)
+    assert (found.summary()["start"], found.summary()["steps"]) == (start, steps)
+
+
+@pytest.mark.parametrize("boxes", ["annotation", "tracked"])
+@pytest.mark.parametrize("start", ["mean", "previous"])
+def test_the_public_tracker_takes_the_same_options(tracker: Tracker, clips: ClipSet, boxes, start) -> None:
+    found = evaluate(tracker, clips, "track", boxes, start=start, steps=1)
+    for i, clip in enumerate(clips.clips):
+        given = iter(clip.boxes) if boxes == "annotation" else clip.boxes[0]
+        frames = (clip.frame(t) for t in range(len(clip)))
+        single = list(tracker.track(frames, given, start=start, steps=1))
+        np.testing.assert_allclose(found.predictions[found.clip_index == i], single, atol=0.05)
+
+
+def test_defaults_are_the_mean_shape_and_the_models_own_steps(tracker: Tracker, clips: ClipSet) -> None:
+    plain = evaluate(tracker, clips, "track")
+    said = evaluate(tracker, clips, "track", start="mean", steps=tracker.model.config.steps)
+    np.testing.assert_array_equal(plain.predictions, said.predictions)
+    assert plain.summary() == said.summary()
+
+
+def test_landmarks_that_left_the_face_box_are_no_start(tracker: Tracker, clips: ClipSet) -> None:
+    clip = clips.clips[0]
+    boxes, mapping = clip.boxes[:3], crop_map(clip.boxes[:3], tracker.crop)
+    before = clip.landmarks[:3].copy()
+    before[1] += 0.3 * (boxes[1, 2] - boxes[1, 0])
+    initial = torch.zeros(3, 68, 2)
+    found = starts_from(tracker, before, boxes, initial)
+    np.testing.assert_allclose(found[[0, 2]], mapping.to_crop(before)[[0, 2]], atol=1e-4)
+    assert torch.equal(found[1], initial[1])
+
+
+def test_start_and_steps_each_matter(tracker: Tracker, clips: ClipSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srn_core.tracking.tracker.KEPT_OVERLAP", 0.0)
+    plain = evaluate(tracker, clips, "track", steps=1).predictions
+    previous = evaluate(tracker, clips, "track", start="previous", steps=1).predictions
+    first = np.r_[True, np.diff(evaluate(tracker, clips).clip_index) > 0]
+    np.testing.assert_array_equal(np.isclose(plain, previous, atol=0.01).all((1, 2)), first)
+    more = evaluate(tracker, clips, "track", steps=2).predictions
+    assert not np.isclose(plain, more, atol=0.01).all((1, 2)).any()
+
+
+def test_mirroring_points_twice_is_nothing_and_swaps_sides() -> None:
+    points = torch.rand(2, 68, 2) * 56
+    mirrored = mirror_points(points, 56, IBUG68.mirror)
+    torch.testing.assert_close(mirror_points(mirrored, 56, IBUG68.mirror), points)
+    torch.testing.assert_close(mirrored[:, 36], torch.stack([55 - points[:, 45, 0], points[:, 45, 1]], -1))
+
+
+def test_mirror_averaging_equals_detecting_the_flipped_picture(tracker: Tracker, clips: ClipSet) -> None:
+    clip = clips.clips[0]
+    images, side = [clip.frame(t) for t in range(3)], clip.frame(0).shape[1]
+    boxes = clip.boxes[:3]
+    flipped_boxes = np.stack([side - 1 - boxes[:, 2], boxes[:, 1], side - 1 - boxes[:, 0], boxes[:, 3]], 1)
+    plain = tracker.detect(images, boxes)
+    flipped = tracker.detect([image[:, ::-1].copy() for image in images], flipped_boxes)[:, IBUG68.mirror]
+    flipped[..., 0] = side - 1 - flipped[..., 0]
+    averaged = tracker.detect(images, boxes, mirror=True)
+    # Resampling the flipped picture rounds other pixels than flipping the resampled one.
+    np.testing.assert_allclose(averaged, (plain + flipped) / 2, atol=0.3)
+    assert np.abs(averaged - plain).max() > 1
+    np.testing.assert_allclose(evaluate(tracker, clips, mirror=True).predictions[:3], averaged, atol=0.01)
+
+
+def test_mirror_averaging_of_a_mirrored_face_is_the_mirrored_average(tracker: Tracker, clips: ClipSet) -> None:
+    crops, boxes = clips.clips[0].crops(tracker.crop), np.tile(np.float32([10, 10, 40, 45]), (6, 1))
+    one = tracker.detect_crops(crops, boxes, mirror=True)
+    other = tracker.detect_crops(crops[:, :, ::-1].copy(), boxes, mirror=True)[:, IBUG68.mirror]
+    other[..., 0] = 50 - other[..., 0]
+    np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+def test_the_command_passes_its_options_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tiny_checkpoint: str, clip_spec: str, tmp_path: Path
+) -> None:
+    def figures(*options: str) -> dict[str, object]:
+        out = tmp_path / "e.json"
+        command = ["srn", "evaluate", "--checkpoint", tiny_checkpoint, "--data", clip_spec, "--json", str(out), *options]
+        monkeypatch.setattr(sys, "argv", command)
+        main()
+        return dict(json.loads(out.read_text()))
+
+    tracked = figures("--mode", "track", "--start", "previous", "--steps", "1")
+    assert (tracked["start"], tracked["steps"], tracked["mirror"]) == ("previous", 1, False)
+    assert tracked["jitter"] is not None and tracked["time_to_failure"] is not None
+    assert "jitter, %" in capsys.readouterr().out
+    assert figures("--mirror")["nme_mean"] != figures()["nme_mean"]
