@@ -1,0 +1,93 @@
+"""A folder of results: ``figures.json``, the page ``README.md``, plots, and the rows behind the figures as ``NAME.csv.gz``."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from srn_core.errors import UserError
+from srn_core.io.files import read_json, write_atomically, write_text
+
+FIGURES, PAGE = "figures.json", "README.md"
+ROWS_SUFFIX = ".csv.gz"
+
+
+def write_figures(folder: Path, figures: Mapping[str, Any]) -> None:
+    """Write ``figures.json``: one line per entry of each list and mapping, so that a change of one figure is a change of one line.
+
+    Args:
+        folder: of the results.
+        figures: what the tables show, the command, and the settings.
+    """
+    parts = [f" {json.dumps(name)}: {_one_entry_per_line(value)}" for name, value in figures.items()]
+    write_text(folder / FIGURES, "{\n" + ",\n".join(parts) + "\n}\n")
+
+
+def read_figures(folder: Path) -> dict[str, Any]:
+    """What :func:`write_figures` wrote."""
+    return dict(read_json(folder / FIGURES))
+
+
+def write_rows(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write ``NAME.csv.gz``, a header and one line per row. Equal rows give equal bytes.
+
+    A text stands as it is where it cannot be read as JSON. Every other value stands as JSON. An empty cell means that the row
+    does not have the key.
+    """
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(row[key]) if key in row else "" for key in columns] for row in rows)
+    data = gzip.compress(text.getvalue().encode(), mtime=0)
+    write_atomically(folder / (name + ROWS_SUFFIX), lambda temporary: temporary.write_bytes(data))
+
+
+def read_rows(folder: Path, name: str) -> list[dict[str, Any]]:
+    """What :func:`write_rows` wrote.
+
+    Raises:
+        UserError: the file does not exist or is broken.
+    """
+    path = folder / (name + ROWS_SUFFIX)
+    try:
+        columns, *lines = csv.reader(io.StringIO(gzip.decompress(path.read_bytes()).decode()))
+    except (OSError, EOFError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); expected the rows that a benchmark wrote") from None
+    return [{key: _value(cell) for key, cell in zip(columns, line, strict=True) if cell} for line in lines]
+
+
+def markdown_table(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table in Markdown."""
+    shown = [[cell.replace("|", "\\|") for cell in line] for line in (headings, *lines)]
+    texts = [f"| {' | '.join(line)} |" for line in shown]
+    return [texts[0], "|" + "---|" * len(headings), *texts[1:]]
+
+
+def command_block(commands: Iterable[str]) -> list[str]:
+    """The lines of a code block of commands in Markdown."""
+    return ["```bash", *commands, "```"]
+
+
+def _one_entry_per_line(value: Any) -> str:
+    if isinstance(value, dict) and value:
+        return "{\n" + ",\n".join(f"  {json.dumps(key)}: {json.dumps(entry)}" for key, entry in value.items()) + "\n }"
+    if isinstance(value, list) and any(isinstance(entry, dict | str) for entry in value):
+        return "[\n" + ",\n".join(f"  {json.dumps(entry)}" for entry in value) + "\n ]"
+    return json.dumps(value)
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) and _value(value) == value != "" else json.dumps(value)
+
+
+def _value(cell: str) -> Any:
+    try:
+        return json.loads(cell)
+    except ValueError:
+        return cell
