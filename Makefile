@@ -2,7 +2,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+# Where the variable CI is set, the tests also print which share of each file they ran.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 $(if $(CI),--cov --cov-report=term)
 PACKAGES := srn_core srn_gym agents benchmarks
 
 .PHONY: demo test test-slow lint format clean
