@@ -73,7 +73,7 @@ def train(args: DQNArgs) -> Path:
             if step // args.num_envs % 20 == 0:
                 for name, value in losses.items():
                     writer.add_scalar(f"learn/{name}", value, step)
-                writer.add_scalar("play/epsilon", epsilon.mean(), step)
+                writer.add_scalar("play/epsilon", epsilon, step)
                 writer.add_scalar("play/steps_per_second", (step - first_step) / (time.time() - began), step)
         progress.update(args.num_envs)
         if step // args.save_every != (step - args.num_envs) // args.save_every or step >= args.total_steps:
@@ -83,15 +83,11 @@ def train(args: DQNArgs) -> Path:
     return run_dir
 
 
-def epsilon_at(step: int, args: DQNArgs) -> np.ndarray:
-    """Each env's share of random actions ``(B,)``: 1 until learning starts, then a straight line to ``epsilon_end``.
-
-    Env i takes that to the power ``1 + epsilon_spread * i / (B - 1)`` (Horgan et al. 2018, https://arxiv.org/abs/1803.00933).
-    """
+def epsilon_at(step: int, args: DQNArgs) -> float:
+    """The share of random actions: 1 until learning starts, then a straight line down to ``epsilon_end``."""
     decay = args.epsilon_decay * (args.total_steps - args.first_update)
     share = (step - args.first_update) / max(decay, 1)
-    epsilon = np.clip(1 - (1 - args.epsilon_end) * share, args.epsilon_end, 1)
-    return np.asarray(epsilon ** np.linspace(1, 1 + args.epsilon_spread, args.num_envs))
+    return max(args.epsilon_end, min(1.0, 1 - (1 - args.epsilon_end) * share))
 
 
 @command

@@ -39,8 +39,6 @@ class DQNArgs(TrainingRules):
     """Rewards summed before the bootstrap."""
     double: bool = True
     """Double DQN: the online network chooses the next action, the target network values it."""
-    loss: Literal["huber", "squared"] = "huber"
-    """Of the TD error, in standard deviations of the reward; huber goes over into the absolute error at 1."""
     trunk: Literal["frozen", "tuned"] = "frozen"
     """Whether the SRN's patch trunk learns with the head. frozen: its answers are computed once; tuned: for a GPU."""
     trunk_lr: float = 1e-5
@@ -59,14 +57,10 @@ class DQNArgs(TrainingRules):
     """Transitions a queue."""
     single_queue: bool = False
     """One FIFO of queues x capacity transitions in place of the queues, of which only as many fill as there are clips."""
-    priority: float = 0.0
-    """Exponent of the TD error by which transitions are drawn inside a queue; 0: uniformly."""
     epsilon_end: float = 0.05
     """Share of random actions at the end of the decay, which starts at 1."""
     epsilon_decay: float = 0.5
     """Share of the run over which epsilon falls."""
-    epsilon_spread: float = 0.0
-    """How much less later envs explore: env i of B has epsilon ** (1 + this * i / (B - 1)). 0: all alike; Ape-X has 7."""
     above_clean: bool = False
     """Show the network how much more the SRN would move the landmarks than on the clean frame, not the candidate alone. Share
     on unseen talking heads, ten seeds: 0.21 against 0.19; on those of the training 0.44 against 0.45."""
@@ -100,7 +94,7 @@ class DQNArgs(TrainingRules):
 LIMITS = {
     **dict.fromkeys(("total_steps", "num_envs", "batch_size", "updates_per_step"), COUNT),
     **dict.fromkeys(("learning_starts", "queues", "capacity", "save_every"), COUNT),
-    **dict.fromkeys(("priority", "eval_episodes", "epsilon_spread"), NOT_NEGATIVE),
+    "eval_episodes": NOT_NEGATIVE,
     **dict.fromkeys(("gamma", "target_rate", "epsilon_end", "epsilon_decay"), SHARE),
     "seed": (0, 2**63 - 1),
     "lr": (POSITIVE[0], 1),

@@ -13,7 +13,7 @@ from torch.nn import functional
 from agents.deepq.features import shared_features
 from agents.deepq.network import QNet
 from agents.deepq.replay import MultiQueueReplay, Sample
-from srn_core.tracking.tracker import fingerprint
+from srn_core.checkpoints import fingerprint
 from srn_gym.game import NUM_ACTIONS, OcclusionGame
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # Transitions that set mean and deviation of the network's inputs.
 INPUT_SAMPLE = 1024
-LOSSES = {"huber": functional.smooth_l1_loss, "squared": functional.mse_loss}
 
 
 class Learner:
@@ -37,7 +36,7 @@ class Learner:
             self.online = QNet(self.features, args.trunk == "tuned", args.blind, args.above_clean, args.unnamed).to(game.device)
         self.target = copy.deepcopy(self.online)
         self.optimiser = torch.optim.Adam(self._parameter_groups(), lr=args.lr)
-        self.replay = MultiQueueReplay(args.queues, args.capacity, args.gamma, args.single_queue, args.priority)
+        self.replay = MultiQueueReplay(args.queues, args.capacity, args.gamma, args.single_queue)
         self.rng = np.random.default_rng((args.seed, 11))
         # Rewards are NMEs of a few percent: standardised by those seen before learning starts. Episodes have a fixed
         # length, so an affine change of the reward leaves the order of policies as it is.
@@ -50,8 +49,8 @@ class Learner:
         return groups
 
     @torch.no_grad()
-    def act(self, clip: Tensor, frame: Tensor, landmark: Tensor, epsilon: float | np.ndarray) -> Tensor:
-        """Epsilon-greedy actions ``(B,)``: one coin an env, with one epsilon or ``(B,)``."""
+    def act(self, clip: Tensor, frame: Tensor, landmark: Tensor, epsilon: float) -> Tensor:
+        """Epsilon-greedy actions ``(B,)``; each env tosses its own coin."""
         explore = self.rng.random(len(clip)) < epsilon
         random = self.rng.integers(NUM_ACTIONS, size=len(clip))
         actions = torch.from_numpy(random).to(clip.device)
@@ -76,13 +75,11 @@ class Learner:
         covered = self._covered(sample)
         value = self.online(self.features, sample.clip, sample.frame, covered)
         wanted = self._wanted(sample)
-        losses = LOSSES[self.args.loss](value, wanted, reduction="none")
-        loss = (sample.weight * losses).mean()
+        loss = functional.smooth_l1_loss(value, wanted)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.online.parameters(), 10.0)
         self.optimiser.step()
-        self.replay.learn_from(sample, (wanted - value).detach())
         with torch.no_grad():
             for target, online in zip(self.target.parameters(), self.online.parameters(), strict=True):
                 target.lerp_(online, self.args.target_rate)

@@ -14,7 +14,7 @@ from agents.deepq.features import FrozenFeatures, shared_features
 from agents.deepq.network import QNet
 from agents.policies.protocol import Position
 from srn_core.errors import UserError
-from srn_core.tracking.tracker import fingerprint
+from srn_core.checkpoints import fingerprint
 from srn_gym.game import OcclusionGame
 
 if TYPE_CHECKING:

@@ -12,8 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.deepq.priorities import Priorities
-
 TRANSITION = np.dtype(
     [
         ("clip", np.int32),
@@ -30,7 +28,7 @@ MAX_N_STEP = int(np.iinfo(TRANSITION["steps"]).max)
 
 
 class Sample(NamedTuple):
-    """A batch of transitions; all ``(B,)`` on the learner's device but queue and place.
+    """A batch of transitions; all ``(B,)`` on the learner's device.
 
     Attributes:
         clip: clip numbers.
@@ -41,9 +39,6 @@ class Sample(NamedTuple):
         next_landmark: the landmark covered just before it.
         reward: the discounted sum of the n rewards.
         discount: what the value of the next state is multiplied by: ``gamma^n``, or 0 where the clip ended.
-        weight: of the transition in the loss; 1 unless sampling is prioritised.
-        queue: where the transition is stored, for :meth:`MultiQueueReplay.learn_from`.
-        place: its place in that queue.
     """
 
     clip: Tensor
@@ -54,19 +49,16 @@ class Sample(NamedTuple):
     next_landmark: Tensor
     reward: Tensor
     discount: Tensor
-    weight: Tensor
-    queue: Tensor
-    place: Tensor
 
 
 class MultiQueueReplay:
     """Queues of the last ``max_queues`` clips, each holding the last ``capacity`` transitions of its clip.
 
-    Sampling draws a queue uniformly, then a transition of it, uniformly or by priority. One queue of a large capacity is the
-    FIFO of Mnih et al.
+    Sampling draws a queue uniformly, then one of its transitions uniformly. One queue of a large capacity is the FIFO of Mnih
+    et al.
     """
 
-    def __init__(self, max_queues: int, capacity: int, gamma: float, single: bool = False, priority: float = 0) -> None:
+    def __init__(self, max_queues: int, capacity: int, gamma: float, single: bool = False) -> None:
         """Start empty.
 
         Args:
@@ -74,14 +66,12 @@ class MultiQueueReplay:
             capacity: transitions a queue.
             gamma: discount of a step, for the samples' ``discount``.
             single: keep all clips in one queue of ``max_queues * capacity``.
-            priority: exponent of the TD error by which a queue's transitions are drawn; 0: uniformly.
         """
         self.single, self.gamma = single, gamma
         rows, columns = (1, max_queues * capacity) if single else (max_queues, capacity)
         self._data = np.zeros((rows, columns), TRANSITION)
         self._written = np.zeros(rows, np.int64)
         self._queues: OrderedDict[int, int] = OrderedDict()
-        self._priorities = Priorities(rows, columns, priority) if priority else None
 
     def __len__(self) -> int:
         return int(np.minimum(self._written, self._data.shape[1]).sum())
@@ -93,20 +83,14 @@ class MultiQueueReplay:
             queue = self._queue(int(clip))
             places = (self._written[queue] + np.arange(len(rows))) % self._data.shape[1]
             self._data[queue, places] = rows
-            if self._priorities is not None:
-                self._priorities.add(queue, places)
             self._written[queue] += len(rows)
 
     def sample(self, batch: int, rng: np.random.Generator, device: torch.device) -> Sample:
         """Draw ``batch`` transitions with replacement."""
         filled = np.flatnonzero(self._written)
         queues = filled[rng.integers(len(filled), size=batch)]
-        if self._priorities is not None:
-            places, weights = self._priorities.draw(queues, rng)
-        else:
-            counts = np.minimum(self._written[queues], self._data.shape[1])
-            places, weights = (rng.random(batch) * counts).astype(np.int64), np.ones(batch)
-        rows = self._data[queues, places]
+        counts = np.minimum(self._written[queues], self._data.shape[1])
+        rows = self._data[queues, (rng.random(batch) * counts).astype(np.int64)]
 
         def column(name: str, dtype: torch.dtype = torch.int64) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(rows[name])).to(device, dtype)
@@ -121,31 +105,18 @@ class MultiQueueReplay:
             next_landmark=column("next_landmark"),
             reward=column("reward", torch.float32),
             discount=torch.from_numpy(discount).to(device, torch.float32),
-            weight=torch.from_numpy(weights).to(device, torch.float32),
-            queue=torch.from_numpy(queues),
-            place=torch.from_numpy(places),
         )
-
-    def learn_from(self, sample: Sample, errors: Tensor) -> None:
-        """Take the TD errors ``(B,)`` of a sample, by which its transitions are drawn from now on."""
-        if self._priorities is not None:
-            self._priorities.update(sample.queue.numpy(), sample.place.numpy(), errors.cpu().numpy())
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything, as arrays, for a checkpoint."""
         queues = np.array(list(self._queues.items()), np.int64).reshape(-1, 2)
-        state: dict[str, np.ndarray] = {"data": self._data.view(np.uint8), "written": self._written, "queues": queues}
-        if self._priorities is not None:
-            state |= {"priorities": self._priorities.values, "highest": np.array([self._priorities.highest])}
-        return state
+        return {"data": self._data.view(np.uint8), "written": self._written, "queues": queues}
 
     def load(self, state: dict[str, np.ndarray]) -> None:
         """The inverse of :meth:`state`."""
         self._data = np.ascontiguousarray(state["data"]).view(TRANSITION).reshape(self._data.shape)
         self._written = state["written"].copy()
         self._queues = OrderedDict((int(clip), int(row)) for clip, row in state["queues"])
-        if self._priorities is not None:
-            self._priorities.values, self._priorities.highest = state["priorities"].copy(), float(state["highest"][0])
 
     def _queue(self, clip: int) -> int:
         if self.single:
@@ -157,8 +128,6 @@ class MultiQueueReplay:
         else:
             _, row = self._queues.popitem(last=False)
             self._written[row] = 0
-            if self._priorities is not None:
-                self._priorities.forget(row)
             self._queues[clip] = row
         return self._queues[clip]
 

@@ -37,34 +37,6 @@ def test_a_queue_keeps_its_last_transitions_and_the_replay_its_last_clips():
     assert len(replay) == 6
 
 
-def test_priorities_draw_in_proportion_and_their_weights_make_up_for_it():
-    replay = MultiQueueReplay(2, 8, 0.9, priority=1.0)
-    replay.add(rows(0, range(4)))
-    replay.add(rows(1, range(4)))
-    sample = replay.sample(400, np.random.default_rng(0), CPU)
-    assert torch.equal(sample.weight, torch.ones(400))
-    replay.learn_from(sample, torch.where((sample.clip == 0) & (sample.frame == 0), 3.0, 1.0))
-    sample = replay.sample(20_000, np.random.default_rng(1), CPU)
-    first = sample.clip == 0
-    assert abs(float(first.float().mean()) - 0.5) < 0.02
-    shares = torch.bincount(sample.frame[first]) / first.sum()
-    assert torch.allclose(shares, torch.tensor([3.0, 1, 1, 1]) / 6, atol=0.02)
-    rare, common = (sample.weight[first & (sample.frame == frame)].unique() for frame in (1, 0))
-    assert torch.allclose(rare / common, torch.tensor(3.0) ** 0.4, atol=1e-3)
-
-
-def test_priorities_forget_with_their_queue_and_come_back_from_a_state():
-    replay, other = (MultiQueueReplay(1, 5, 0.9, priority=0.5) for _ in range(2))
-    replay.add(rows(0, range(5)))
-    replay.add(rows(1, range(2)))
-    sample = replay.sample(100, np.random.default_rng(0), CPU)
-    assert set(sample.clip.tolist()) == {1}
-    replay.learn_from(sample, sample.frame * 2.0)
-    other.load(replay.state())
-    samples = [r.sample(64, np.random.default_rng(1), CPU) for r in (replay, other)]
-    assert all(torch.equal(a, b) for a, b in zip(*samples, strict=True))
-
-
 def test_a_transition_takes_at_most_64_bytes():
     assert TRANSITION.itemsize <= 64
 
