@@ -26,7 +26,7 @@ class SB3Args(TrainingRules):
     """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
     observation: Observation = "features"
     """features: what an SRN tracker makes of the patches, small; patches: pixels, seen through the SRN's trunk."""
-    numbered: bool = False
+    with_landmark_id: bool = False
     """Also tell which landmark each candidate covers, one-hot, as agents/dqn.py tells its network. For features."""
     train_trunk: bool = False
     """Let the trunk learn too; it is frozen otherwise. For patches."""
@@ -48,8 +48,8 @@ class SB3Args(TrainingRules):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_numbers(self, LIMITS)
-        if self.numbered and self.observation != "features":
-            raise UserError(f"--numbered with --observation {self.observation}: expected features; leave one out")
+        if self.with_landmark_id and self.observation != "features":
+            raise UserError(f"--with-landmark-id with --observation {self.observation}: expected features; leave one out")
 
 
 LIMITS = {

@@ -56,7 +56,7 @@ def build_envs(args: SB3Args, hparams: Hparams) -> VecEnv:
     batch = OcclusionSynthesisVectorEnv(
         hparams.n_envs, args.clips, args.tracker, args.device, args.window, **rules_of(args, Rules)
     )
-    envs: VecEnv = SB3VecEnv(batch, args.numbered)
+    envs: VecEnv = SB3VecEnv(batch, args.with_landmark_id)
     envs = VecMonitor(envs)
     if hparams.normalize is None:
         return envs

@@ -26,7 +26,7 @@ from torch import Tensor
 from agents.baselines.extra import LIBRARY, MODEL
 from agents.baselines.hyper_parameters import Hparams
 from agents.baselines.model import build_network
-from agents.baselines.vec_env import numbered
+from agents.baselines.vec_env import add_landmark_ids
 from agents.deepq.features import shared_groups
 from agents.policies.protocol import Position
 from srn_core.checkpoints import CARD
@@ -97,8 +97,8 @@ class SB3Policy:
         landmark = position.landmark[live]
         observation = self._observe(position.clip[live], position.frame[live], landmark).cpu().numpy()
         # Runs from before it came have no such argument.
-        if self.arguments.get("numbered", False):
-            observation = numbered(observation, self.game, landmark)
+        if self.arguments.get("with_landmark_id", False):
+            observation = add_landmark_ids(observation, self.game, landmark)
         actions, _ = self.network.predict(observation, deterministic=True)
         chosen = torch.from_numpy(np.asarray(actions)).to(landmark.device)
         targets[live] = self.game.candidates(landmark).gather(1, chosen[:, None])[:, 0]

@@ -30,20 +30,20 @@ class SB3VecEnv(VecEnv):
 
     Attributes:
         envs: the batched environment.
-        numbered: whether observations are :func:`numbered`.
+        with_landmark_id: whether observations are :func:`add_landmark_ids`.
     """
 
-    def __init__(self, envs: OcclusionSynthesisVectorEnv, numbered: bool = False) -> None:
-        """Take over ``envs``; ``numbered``: see :func:`numbered`.
+    def __init__(self, envs: OcclusionSynthesisVectorEnv, with_landmark_id: bool = False) -> None:
+        """Take over ``envs``; ``with_landmark_id``: see :func:`add_landmark_ids`.
 
         Raises:
             UserError: another autoreset mode than SB3's.
         """
         if envs.autoreset_mode is not AutoresetMode.SAME_STEP:
             raise UserError(f"autoreset_mode '{envs.autoreset_mode.value}': SB3 expects 'SameStep'; make the envs with that")
-        self.envs, self.numbered = envs, numbered
+        self.envs, self.with_landmark_id = envs, with_landmark_id
         space = envs.single_observation_space
-        if numbered:
+        if with_landmark_id:
             candidates, size = envs.game.observation_shape
             space = observation_box("features", (candidates, size + envs.game.num_landmarks))
         super().__init__(envs.num_envs, space, envs.single_action_space)
@@ -78,10 +78,10 @@ class SB3VecEnv(VecEnv):
 
     def _shown(self, observations: np.ndarray, infos: Sequence[Info]) -> np.ndarray:
         """Observations of envs whose last covered landmark the infos tell."""
-        if not self.numbered:
+        if not self.with_landmark_id:
             return observations
         landmark = torch.tensor([int(info["landmark"]) for info in infos], device=self.envs.game.device)
-        return numbered(observations, self.envs.game, landmark)
+        return add_landmark_ids(observations, self.envs.game, landmark)
 
     def close(self) -> None:
         """Release what the envs hold."""
@@ -108,7 +108,7 @@ class SB3VecEnv(VecEnv):
         return [False for _ in self._get_indices(indices)]
 
 
-def numbered(observations: np.ndarray, game: OcclusionGame, landmark: Tensor) -> np.ndarray:
+def add_landmark_ids(observations: np.ndarray, game: OcclusionGame, landmark: Tensor) -> np.ndarray:
     """Features with the landmark that each candidate covers, one-hot, behind them.
 
     Args:

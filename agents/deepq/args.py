@@ -61,12 +61,12 @@ class DQNArgs(TrainingRules):
     """Share of random actions at the end of the decay, which starts at 1."""
     epsilon_decay: float = 0.5
     """Share of the run over which epsilon falls."""
-    above_clean: bool = False
+    relative_to_clean: bool = False
     """Show the network how much more the SRN would move the landmarks than on the clean frame, not the candidate alone. Share
     on unseen talking heads, ten seeds: 0.21 against 0.19; on those of the training 0.44 against 0.45."""
-    blind: bool = False
+    landmark_only: bool = False
     """Show the network nothing but the covered landmark's number: what is won without looking at faces."""
-    unnamed: bool = False
+    without_landmark_id: bool = False
     """Do not tell the network the covered landmark's number, but show it the picture alone, as the SB3 baselines see it."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
@@ -82,8 +82,8 @@ class DQNArgs(TrainingRules):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_numbers(self, LIMITS)
-        if self.blind and self.unnamed:
-            raise UserError("--blind with --unnamed: nothing is left to learn from; leave one out")
+        if self.landmark_only and self.without_landmark_id:
+            raise UserError("--landmark-only with --without-landmark-id: nothing is left to learn from; leave one out")
 
     @property
     def first_update(self) -> int:

@@ -33,7 +33,9 @@ class Learner:
         self.encoder_key = fingerprint(self.features.model)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(args.seed)
-            self.online = QNet(self.features, args.trunk == "tuned", args.blind, args.above_clean, args.unnamed).to(game.device)
+            self.online = QNet(
+                self.features, args.trunk == "tuned", args.landmark_only, args.relative_to_clean, args.without_landmark_id
+            ).to(game.device)
         self.target = copy.deepcopy(self.online)
         self.optimiser = torch.optim.Adam(self._parameter_groups(), lr=args.lr)
         self.replay = MultiQueueReplay(args.queues, args.capacity, args.gamma, args.single_queue)

@@ -15,9 +15,9 @@ class QNet(nn.Module):
     """An SRN that looks at a candidate's patches, and a head that values what it makes of them.
 
     Attributes:
-        blind: see nothing: values follow from the covered landmark's number alone.
-        above_clean: see what is more than on the frame with nothing hidden.
-        unnamed: see alone: the covered landmark's number is not told.
+        landmark_only: see nothing: values follow from the covered landmark's number alone.
+        relative_to_clean: see what is more than on the frame with nothing hidden.
+        without_landmark_id: see alone: the covered landmark's number is not told.
         head: the :class:`QHead`.
         encoder: the SRN whose trunk learns too; None: the frozen one, whose answers are computed once.
     """
@@ -26,13 +26,14 @@ class QNet(nn.Module):
         self,
         features: FrozenFeatures,
         tuned: bool = False,
-        blind: bool = False,
-        above_clean: bool = False,
-        unnamed: bool = False,
+        landmark_only: bool = False,
+        relative_to_clean: bool = False,
+        without_landmark_id: bool = False,
     ) -> None:
         """``tuned``: the trunk learns too, from the frozen SRN's weights; the others: see the attributes."""
         super().__init__()
-        self.blind, self.above_clean, self.unnamed = blind, above_clean, unnamed
+        self.landmark_only, self.relative_to_clean = landmark_only, relative_to_clean
+        self.without_landmark_id = without_landmark_id
         self.head = QHead(features.size, features.game.num_landmarks)
         self.encoder: SRN | None = None
         if tuned:
@@ -41,13 +42,13 @@ class QNet(nn.Module):
 
     def see(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, covered: Tensor) -> Tensor:
         """What the SRN makes of the frames with landmark ``covered`` hidden: ``(B,)`` indices -> ``(B, F)``."""
-        if self.blind:
+        if self.landmark_only:
             return torch.zeros(len(clip), features.size, device=clip.device)
         if self.encoder is None:
             seen = features(clip, frame, covered)
-            return seen - features.clean(clip, frame) if self.above_clean else seen
+            return seen - features.clean(clip, frame) if self.relative_to_clean else seen
         seen = _encoded(self.encoder, features.patches(clip, frame, covered))
-        if not self.above_clean:
+        if not self.relative_to_clean:
             return seen
         # The candidates of a state share their clean frame.
         (clips, frames), place = torch.unique(torch.stack([clip, frame]), dim=1, return_inverse=True)
@@ -55,7 +56,7 @@ class QNet(nn.Module):
 
     def forward(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, covered: Tensor) -> Tensor:
         """Values ``(B,)`` of hiding landmark ``covered`` on the frames."""
-        named = torch.zeros_like(covered) if self.unnamed else covered
+        named = torch.zeros_like(covered) if self.without_landmark_id else covered
         return self.head(self.see(features, clip, frame, covered), named)
 
     def candidate_values(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, landmark: Tensor) -> Tensor:

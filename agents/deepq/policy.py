@@ -13,8 +13,8 @@ from torch import Tensor
 from agents.deepq.features import FrozenFeatures, shared_features
 from agents.deepq.network import QNet
 from agents.policies.protocol import Position
-from srn_core.errors import UserError
 from srn_core.checkpoints import fingerprint
+from srn_core.errors import UserError
 from srn_gym.game import OcclusionGame
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ class LearnedPolicy:
             self.features = shared_features(game, self.arguments["tracker"], self.arguments["encoder"])
             check_encoder(self.run, self.card, fingerprint(self.features.model))
             # Switches that came later: off in the runs from before.
-            switches = {name: self.arguments.get(name, False) for name in ("blind", "above_clean", "unnamed")}
+            switches = {
+                name: self.arguments.get(name, False) for name in ("landmark_only", "relative_to_clean", "without_landmark_id")
+            }
             self.network = QNet(self.features, self.arguments["trunk"] == "tuned", **switches).to(game.device).eval()
             self.network.load_state_dict(self.tensors)
             if self.network.encoder is not None:

@@ -43,7 +43,7 @@ class RegressionArgs:
     """Entries of the table a step."""
     lr: float = 1e-3
     """Learning rate of Adam."""
-    above_clean: bool = False
+    relative_to_clean: bool = False
     """Show the network what is more than on the clean frame, as agents/dqn.py does."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
@@ -119,7 +119,7 @@ class RewardModel:
         features = self._features(training)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(args.seed)
-            self.network = QNet(features, above_clean=args.above_clean).to(training.device)
+            self.network = QNet(features, relative_to_clean=args.relative_to_clean).to(training.device)
         fit(self.network, features, tables, args)
 
     def predicted(self, game: OcclusionGame, clip: int) -> np.ndarray:

@@ -80,12 +80,12 @@ def test_without_discount_n_steps_of_mean_reward_are_standardised_to_nothing(gam
 
 
 def test_a_blind_network_values_a_landmark_alike_on_every_face(game, clip_spec, tiny_checkpoint, tmp_path):
-    learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path / "blind", blind=True), game)
+    learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path / "landmark_only", landmark_only=True), game)
     clip, frame, landmark = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 2]), torch.tensor([8, 8, 8])
     with torch.no_grad():
         values = learner.online.candidate_values(learner.features, clip, frame, landmark)
     assert torch.equal(values, values[:1].expand(3, -1)) and len(values[0].unique()) == 3
-    run = train(small_args(clip_spec, tiny_checkpoint, tmp_path / "run", blind=True))
+    run = train(small_args(clip_spec, tiny_checkpoint, tmp_path / "run", landmark_only=True))
     targets = play(game, load_policy(run), 60, 0).targets
     policy = {}
     for row in targets:
@@ -95,7 +95,7 @@ def test_a_blind_network_values_a_landmark_alike_on_every_face(game, clip_spec, 
 
 
 def test_without_the_number_candidates_differ_in_what_is_seen_alone(game, clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
-    learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path / "run", unnamed=True), game)
+    learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path / "run", without_landmark_id=True), game)
     place = torch.tensor([0, 1]), torch.tensor([0, 3]), torch.tensor([8, 50])
     learner.online.head.standardise_by(learner.features(*place))
     with torch.no_grad():
@@ -115,7 +115,7 @@ def test_without_the_number_candidates_differ_in_what_is_seen_alone(game, clip_s
         ({"lr": float("nan")}, "--lr nan"),
         ({"lr": 1e300}, r"--lr 1e\+300: expected a number above 0 and at most 1"),
         ({"seed": -1}, "--seed -1"),
-        ({"blind": True, "unnamed": True}, "--blind with --unnamed"),
+        ({"landmark_only": True, "without_landmark_id": True}, "--landmark-only with --without-landmark-id"),
         ({"seed": 2**64}, f"--seed {2**64}"),
     ],
 )
@@ -221,8 +221,8 @@ def test_a_run_does_not_go_on_on_other_clips_or_through_another_srn(clip_folder,
 @pytest.mark.parametrize(
     "changes",
     [
-        {"double": False}, {"trunk": "tuned"}, {"n_step": 3}, {"blind": True},
-        {"above_clean": True}, {"unnamed": True},
+        {"double": False}, {"trunk": "tuned"}, {"n_step": 3}, {"landmark_only": True},
+        {"relative_to_clean": True}, {"without_landmark_id": True},
     ],
 )  # fmt: skip
 def test_every_switch_changes_what_is_learnt(clip_spec, tiny_checkpoint, tmp_path, changes):
@@ -237,7 +237,7 @@ def test_every_switch_changes_what_is_learnt(clip_spec, tiny_checkpoint, tmp_pat
 
 def test_a_tuned_trunk_starts_as_the_frozen_one_and_learns(game, clip_spec, tiny_checkpoint, tmp_path):
     args = small_args(clip_spec, tiny_checkpoint, tmp_path / "tuned", trunk="tuned", trunk_lr=1e-3, total_steps=80)
-    args = dataclasses.replace(args, above_clean=True)
+    args = dataclasses.replace(args, relative_to_clean=True)
     learner = Learner(args, game)
     clip, frame, landmark = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 2]), torch.tensor([0, 8, 40])
     with torch.no_grad():
@@ -251,7 +251,7 @@ def test_a_tuned_trunk_starts_as_the_frozen_one_and_learns(game, clip_spec, tiny
         assert same == (not name.startswith("trunk.")), name
     policy = load_policy(run)
     assert play(game, policy, 2, 0).returns.min() > 0
-    plain = QNet(learner.features, tuned=True, above_clean=True)
+    plain = QNet(learner.features, tuned=True, relative_to_clean=True)
     plain.load_state_dict(learnt)
     with torch.no_grad():
         values = policy.network.candidate_values(policy.features, clip, frame, landmark)

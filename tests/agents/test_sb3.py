@@ -28,7 +28,7 @@ from agents.baselines.extra import ALGORITHMS, find_algorithm
 from agents.baselines.extractors import CandidateFeatures, CandidatePatches
 from agents.baselines.hyper_parameters import ENV_ID, SHIPPED, read_hparams
 from agents.baselines.model import build_envs, build_model
-from agents.baselines.vec_env import SB3VecEnv, numbered
+from agents.baselines.vec_env import SB3VecEnv, add_landmark_ids
 from agents.playing.rollout import play
 from agents.playing.summary import optimal_share
 from agents.policies.named import named_policy
@@ -199,7 +199,7 @@ def test_ppo_starts_from_the_trunk_even_where_it_learns(small_args, tiny_checkpo
         ("dqn", {}),
         ("dqn", {"observation": "patches"}),
         ("ppo", {}),
-        ("ppo", {"numbered": True}),
+        ("ppo", {"with_landmark_id": True}),
         ("qrdqn", {}),
     ],
 )
@@ -221,8 +221,8 @@ def test_a_run_learns_is_saved_and_plays_as_sb3_would(small_args, clip_spec, tin
     model = find_algorithm(algo).load(run / "model.zip", device="cpu")
     single = OcclusionSynthesisEnv(clip_spec, tiny_checkpoint, "cpu", observation=args.observation)
     shown, _ = single.reset(options={"clip": int(first.clip[0]), "frame": 0, "landmark": int(first.first[0])})
-    if args.numbered:
-        shown = numbered(shown[None], game, torch.tensor(first.first[:1]))[0]
+    if args.with_landmark_id:
+        shown = add_landmark_ids(shown[None], game, torch.tensor(first.first[:1]))[0]
     action = int(model.predict(shown, deterministic=True)[0])
     assert game.candidates(torch.tensor(first.first[:1]))[0, action] == first.targets[0, 0]
 
@@ -298,8 +298,8 @@ def test_numbers_out_of_range_are_named(small_args, changes):
 
 
 def test_patches_say_themselves_what_they_cover(small_args):
-    with pytest.raises(UserError, match="--numbered with --observation patches: expected features"):
-        small_args("dqn", numbered=True, observation="patches")
+    with pytest.raises(UserError, match="--with-landmark-id with --observation patches: expected features"):
+        small_args("dqn", with_landmark_id=True, observation="patches")
 
 
 def test_a_damaged_run_is_named(small_args):
