@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from srn_core.errors import UserError
-from srn_core.heads.picks import mirrored_picks
+from srn_core.heads.picks import landmark_vertices
 
 SKIN, EYE, TEETH, TONGUE = range(4)
 MATERIALS = {
@@ -132,7 +132,7 @@ def load_mesh() -> HeadMesh:
         triangles,
         np.concatenate(material),
         file_index,
-        row[mirrored_picks(vertices)],
+        row[landmark_vertices(vertices)],
         tuple(lids),
         tuple(eyes),
         row[np.unique(groups["helper-upper-teeth"])],

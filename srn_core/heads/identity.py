@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from srn_core.heads.head import HeadMesh, load_mesh, target
 
 FACE_WIDTH = 1.40
 
-# Detail targets that change a face without leaving the range of plausible heads: (stem, ends, largest weight).
-# A stem that starts with "*" stands for both sides, which get nearly the same weight.
-DETAILS = (
-    ("head/head-{}", ("oval", "round", "square", "rectangular", "triangular", "invertedtriangular", "diamond"), 0.7),
-    ("head/head-fat-{}", ("incr", "decr"), 0.6),
-    ("head/head-scale-horiz-{}", ("incr", "decr"), 0.35),
-    ("head/head-scale-vert-{}", ("incr", "decr"), 0.35),
-    ("forehead/forehead-trans-{}", ("forward", "backward"), 0.5),
-    ("forehead/forehead-temple-{}", ("incr", "decr"), 0.6),
-    ("chin/chin-width-{}", ("incr", "decr"), 0.7),
-    ("chin/chin-height-{}", ("incr", "decr"), 0.6),
-    ("chin/chin-prominent-{}", ("incr", "decr"), 0.6),
-    ("chin/chin-jaw-drop-{}", ("incr", "decr"), 0.6),
-    ("eyebrows/eyebrows-trans-{}", ("up", "down"), 0.5),
-    ("eyebrows/eyebrows-angle-{}", ("up", "down"), 0.7),
-    ("mouth/mouth-scale-horiz-{}", ("incr", "decr"), 0.6),
-    ("mouth/mouth-upperlip-height-{}", ("incr", "decr"), 0.5),
-    ("mouth/mouth-lowerlip-height-{}", ("incr", "decr"), 0.5),
-    ("mouth/mouth-upperlip-volume-{}", ("incr", "decr"), 0.6),
-    ("mouth/mouth-lowerlip-volume-{}", ("incr", "decr"), 0.6),
-    ("mouth/mouth-trans-{}", ("up", "down"), 0.4),
-    ("mouth/mouth-angles-{}", ("up", "down"), 0.4),
-    ("nose/nose-scale-horiz-{}", ("incr", "decr"), 0.6),
-    ("nose/nose-scale-vert-{}", ("incr", "decr"), 0.5),
-    ("nose/nose-scale-depth-{}", ("incr", "decr"), 0.6),
-    ("nose/nose-hump-{}", ("incr", "decr"), 0.7),
-    ("nose/nose-curve-{}", ("concave", "convex"), 0.6),
-    ("nose/nose-point-{}", ("up", "down"), 0.6),
-    ("nose/nose-width1-{}", ("incr", "decr"), 0.6),
-    ("nose/nose-flaring-{}", ("incr", "decr"), 0.6),
-    ("*cheek/{}-cheek-bones-{}", ("incr", "decr"), 0.8),
-    ("*cheek/{}-cheek-volume-{}", ("incr", "decr"), 0.8),
-    ("*eyes/{}-eye-scale-{}", ("incr", "decr"), 0.5),
-    ("*eyes/{}-eye-trans-{}", ("in", "out"), 0.5),
-    ("*eyes/{}-eye-corner1-{}", ("up", "down"), 0.6),
-    ("*eyes/{}-eye-corner2-{}", ("up", "down"), 0.6),
-    ("*eyes/{}-eye-bag-{}", ("incr", "decr"), 0.6),
-    ("*ears/{}-ear-wing-{}", ("incr", "decr"), 0.6),
-    ("*ears/{}-ear-scale-{}", ("incr", "decr"), 0.6),
-)
+
+def read_details() -> list[tuple[str, list[str], float]]:
+    """Detail targets that change a face within the range of plausible heads: stem, ends and largest weight of each.
+
+    A stem that starts with ``*`` stands for both sides, which get nearly the same weight.
+    """
+    lines = Path(__file__).with_name("details.csv").read_text(encoding="utf-8").splitlines()[1:]
+    return [(stem, ends.split(), float(largest)) for stem, ends, largest in (line.split(",") for line in lines)]
 
 
 def sample_identity(rng: np.random.Generator, masculine: float) -> np.ndarray:
@@ -73,7 +43,7 @@ def sample_identity(rng: np.random.Generator, masculine: float) -> np.ndarray:
             for race, share in zip(("african", "asian", "caucasian"), ancestry, strict=True):
                 shape += weight * share * target(f"{macro}{race}-{sex}-{age}")
             shape += weight * target(f"{macro}universal-{sex}-{age}-averagemuscle-averageweight")
-    for stem, ends, largest in DETAILS:
+    for stem, ends, largest in read_details():
         end = ends[rng.integers(len(ends))]
         weight = largest * rng.beta(1.2, 1.8)
         names = [stem.format(end)] if stem[0] != "*" else [stem[1:].format(side, end) for side in "lr"]
