@@ -1,4 +1,4 @@
-"""The state of a training run: averaging weights, and one file from which it goes on bit for bit."""
+"""The state of a training run: averaged weights, and one file from which a run resumes bit for bit."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from srn_core.errors import UserError, check_resumed
-from srn_core.io.files import plain, plain_defaults
+from srn_core.io.files import plain
 from srn_core.io.tensors import load_tensors, save_tensors
 from srn_core.training.optimiser import Optimisers
 
 STATE = "state.safetensors"
-# Arguments that may change when a run goes on; steps sets how far, and the rate falls to zero there.
+# Arguments that may change when a run is resumed. steps says where it ends, and the rate falls to zero there.
 FREE = {"steps", "out", "val_every", "device", "resume", "allow_masked", "rounds", "save"}
 
 
@@ -53,7 +53,7 @@ def load_state(folder: Path, model: nn.Module, average: AveragedModel, optimiser
     """Restore what :func:`save_state` wrote into the same objects; returns its metadata.
 
     Raises:
-        UserError: the state is damaged, or of a run of other ``settings``, the dataclass of a command's arguments.
+        UserError: the state is damaged, or its run had other arguments than ``settings``, a command's dataclass.
     """
     tensors, metadata = load_tensors(folder / STATE)
     check_state(folder, metadata, settings)
@@ -61,8 +61,8 @@ def load_state(folder: Path, model: nn.Module, average: AveragedModel, optimiser
         model.load_state_dict(_under("model.", tensors))
     except RuntimeError:
         raise UserError(
-            f"{folder / STATE}: the state of another architecture; resume with the --preset, --init and --config-override "
-            "that the run was started with"
+            f"{folder / STATE}: holds the state of another architecture; resume with the --preset, --init and "
+            "--config-override that started the run"
         ) from None
     average.updates = metadata["updates"]
     for name, value in _under("average.", tensors).items():
@@ -77,9 +77,8 @@ def load_state(folder: Path, model: nn.Module, average: AveragedModel, optimiser
 
 
 def check_state(folder: Path, metadata: dict[str, Any], settings: Any) -> None:
-    """Refuse a state's ``metadata`` if it is of a run of other ``settings``, the dataclass of a command's arguments."""
-    if "arguments" in metadata:
-        check_resumed(folder, plain_defaults(type(settings)) | metadata["arguments"], plain(settings), FREE)
+    """Raise a :class:`UserError` if a state's ``metadata`` names other arguments than ``settings``, a command's dataclass."""
+    check_resumed(folder, metadata["arguments"], plain(settings), FREE)
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

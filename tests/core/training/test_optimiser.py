@@ -1,4 +1,4 @@
-"""Muon without products in bfloat16, for CPUs that emulate them."""
+"""Muon in float32, for CPUs that only emulate bfloat16."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch import Tensor
 
 from srn_core.model import SRN
 from srn_core.training import optimiser
-from srn_core.training.args import TrainArgs
 from srn_core.training.optimiser import make_optimisers, step_all
 from srn_core.training.train import TrainingRun
 from tests.support.faces import TINY
+from tests.support.training import small_args
 
 MUON_LR = 1e-2
 
@@ -35,7 +35,7 @@ def muon_step(monkeypatch: pytest.MonkeyPatch, emulated: bool) -> tuple[list[Ten
     return [(p - old).detach() for p, old in zip(matrices, before, strict=True)], wanted
 
 
-def test_float32_gives_the_step_of_bfloat16_to_its_precision(monkeypatch):
+def test_muon_in_float32_steps_as_torchs_muon_does_in_bfloat16(monkeypatch):
     exact, gradients = muon_step(monkeypatch, emulated=True)
     plain, _ = muon_step(monkeypatch, emulated=False)
     assert exact
@@ -45,8 +45,8 @@ def test_float32_gives_the_step_of_bfloat16_to_its_precision(monkeypatch):
         assert (ours * gradient).sum() < 0
 
 
-def test_a_cpu_that_emulates_bfloat16_is_told_of(clip_spec, tiny_checkpoint, tmp_path, monkeypatch, capsys):
+def test_a_run_in_bfloat16_on_a_cpu_that_emulates_it_prints_a_note(clip_spec, tiny_checkpoint, tmp_path, monkeypatch, capsys):
     for capability, told in (("AVX512", False), ("AVX2", True)):
         monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda found=capability: found)
-        TrainingRun(TrainArgs((clip_spec,), tmp_path / capability, init=tiny_checkpoint, precision="bfloat16", device="cpu"))
+        TrainingRun(small_args(clip_spec, tiny_checkpoint, tmp_path / capability, precision="bfloat16"))
         assert ("--precision bfloat16: this CPU only emulates it" in capsys.readouterr().out) == told
