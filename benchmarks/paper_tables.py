@@ -18,10 +18,11 @@ from benchmarks.paper.numbers import TABLES
 from benchmarks.paper.report import Found, page, print_table, record
 from benchmarks.paper.runs import ablation_rows, hofs_rows
 from benchmarks.paper.setup import Setup, count_parameters
+from srn_core.checkpoints import load_pretrained
 from srn_core.cli.options import read_options
 from srn_core.errors import UserError, command
 from srn_core.io.files import write_json, write_text
-from srn_core.tracking.tracker import load_tracker
+from srn_core.tracking.tracker import Tracker
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def paper_tables(args: PaperTablesArgs) -> dict[int, Found]:
     """
     _check(args)
     measured = any(number in MEASURES for number in args.table)
-    trackers = {name: load_tracker(name, args.device) for name in args.checkpoint} if measured else {}
+    trackers = {name: Tracker(load_pretrained(name), args.device) for name in args.checkpoint} if measured else {}
     setup = Setup(trackers, args.data_root, args.mirror, args.seconds)
     done: dict[int, Found] = {}
     for number in dict.fromkeys(args.table):

@@ -25,7 +25,8 @@ from srn_core.face.mean_shapes import MEAN_SHAPES
 from srn_core.face.metrics import normaliser_length, point_errors
 from srn_core.face.schemes import Normaliser
 from srn_core.tracking.batch import RunOptions, run_clips
-from srn_core.tracking.tracker import Start, Tracker
+from srn_core.tracking.step import Start
+from srn_core.tracking.tracker import Tracker
 
 COFW68, PICTURES = "cofw68:DATA/cofw68", "cofw29:DATA/cofw29?split=test"
 NORMALISERS: Mapping[Normaliser, str] = {"box": "box", "inter-pupil": "eye centres"}

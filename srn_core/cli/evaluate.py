@@ -21,7 +21,8 @@ from srn_core.evaluation.report import PLOT_ENDINGS, plot_ced, print_report, wri
 from srn_core.face.metrics import Normaliser
 from srn_core.io.files import check_outputs, write_json
 from srn_core.tracking.batch import Boxes, Mode, RunOptions
-from srn_core.tracking.tracker import Start, Tracker
+from srn_core.tracking.step import Start
+from srn_core.tracking.tracker import Tracker
 
 
 @dataclass

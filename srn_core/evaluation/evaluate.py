@@ -27,7 +27,8 @@ from srn_core.face.metrics import (
     time_to_failure,
 )
 from srn_core.tracking.batch import Boxes, Mode, RunOptions, run_clips
-from srn_core.tracking.tracker import Start, Tracker
+from srn_core.tracking.step import Start
+from srn_core.tracking.tracker import Tracker
 
 Points = Literal["all", "visible"]
 BOOTSTRAP_SEED = 0

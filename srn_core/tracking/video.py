@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from srn_core.face.boxes import following_box
 from srn_core.face.geometry import box_overlap
 from srn_core.io.frames import VideoFrames
 from srn_core.tracking.detectors import Detector
+from srn_core.tracking.step import FollowedFaces
 from srn_core.tracking.tracker import Tracker
 
 # Frames after which a detector looks again, and the overlap (intersection over union) by which a face is the tracked one.
@@ -45,36 +46,35 @@ class TrackedFrame:
 
 
 def track_frames(
-    frames: Iterator[np.ndarray], tracker: Tracker, find: Detector, look_again: bool = False
+    frames: Iterable[np.ndarray], tracker: Tracker, find: Detector, look_again: bool = False
 ) -> Iterator[TrackedFrame]:
-    """Track the largest face of the first frame that has one; its box follows the landmarks of the frame before.
+    """Track the largest face of the first frame that has a face. Its box follows the landmarks of the previous frame.
 
     Args:
         frames: ``(H, W, 3)`` uint8 RGB, read one at a time.
         tracker: the model on its device.
-        find: image -> ``(N, 4)`` boxes, the largest first, as 68 points would have them; asked until it finds a face.
-        look_again: ask it every :data:`LOOK_AGAIN` frames, too: where it finds faces, and none at the tracked place, the face
-            was lost, and the largest is tracked from there on.
+        find: image -> ``(N, 4)`` boxes as 68 landmarks would have them, the largest first. Called until it finds a face.
+        look_again: also call it every :data:`LOOK_AGAIN` frames. If it finds faces, but none at the tracked place, the face
+            was lost: the largest is tracked from there on.
 
     Yields:
-        One record a frame, in order.
+        One record per frame, in order.
     """
-    shown: list[np.ndarray] = []
+    face = FollowedFaces(tracker.model)
     box, age = None, 0
     for frame in frames:
+        found = False
         if box is None or (look_again and age % LOOK_AGAIN == 0):
-            # Opposite corners are points that have the box.
-            faces = following_box(find(frame).reshape(-1, 2, 2), tracker.scheme.name)
-            if len(faces) and (box is None or box_overlap(faces, box).max() < SAME_FACE):
-                box, age = faces[0], 0
-                run = tracker.track((shown.pop() for _ in itertools.count()), box)
+            # A box of 68 landmarks as this scheme's box: its corners stand for the landmarks.
+            seen = following_box(find(frame).reshape(-1, 2, 2), tracker.scheme.name)
+            found = len(seen) > 0 and (box is None or float(box_overlap(seen, box).max()) < SAME_FACE)
+            if found:
+                box, age = seen[0], 0
         if box is None:
             yield TrackedFrame(frame, None, None)
             continue
-        shown.append(frame)
-        landmarks = next(run)
-        yield TrackedFrame(frame, box, landmarks)
-        box, age = following_box(landmarks, tracker.scheme.name), age + 1
+        yield TrackedFrame(frame, box, face.step([frame], box[None], [found])[0])
+        box, age = face.boxes()[0], age + 1
 
 
 def read_to_end(video: VideoFrames) -> Iterator[np.ndarray]:

@@ -12,7 +12,7 @@ import tyro
 from srn_core.checkpoints import CARD
 from srn_core.data import parse_spec
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers
-from srn_core.tracking.tracker import Start
+from srn_core.tracking.step import Start
 from srn_core.training.augment import Occlusion
 from srn_core.training.losses import Loss
 from srn_core.training.state import STATE

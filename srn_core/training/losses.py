@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from srn_core.face.metrics import nme
 from srn_core.model import SRN
-from srn_core.tracking.tracker import Start
+from srn_core.tracking.step import Start
 from srn_core.training.augment import TrainingBatch
 
 Loss = Literal["l2", "wing", "smooth-l1", "adaptive-wing"]

@@ -18,9 +18,10 @@ import re
 
 import torch
 
+from srn_core.checkpoints import load_pretrained
 from srn_core.devices import pick_device
 from srn_core.errors import UserError
-from srn_core.tracking.tracker import load_tracker
+from srn_core.tracking.tracker import Tracker
 from srn_core.victims.constant import ConstantVictim
 from srn_core.victims.onnx import OnnxVictim
 from srn_core.victims.protocol import Victim
@@ -51,7 +52,7 @@ def load_victim(name: str, device: str = "auto") -> Victim:
         return OnnxVictim(name, pick_device(device))
     if match := FACTORY.fullmatch(name):
         return _made_by(name, match[1], match[2], pick_device(device))
-    return load_tracker(name, device)
+    return Tracker(load_pretrained(name), device)
 
 
 def _made_by(name: str, module: str, function: str, device: torch.device) -> Victim:

@@ -24,13 +24,13 @@ from benchmarks.paper.cofw68 import SHARED, with_pictures
 from benchmarks.paper.numbers import TABLES
 from benchmarks.paper_tables import PaperTablesArgs, main, paper_tables
 from srn_core import SRN
-from srn_core.checkpoints import save_pretrained
+from srn_core.checkpoints import load_pretrained, save_pretrained
 from srn_core.data import load_clips
 from srn_core.errors import UserError
 from srn_core.evaluation.evaluate import evaluate, evaluate_predictions
 from srn_core.face.mean_shapes import MEAN_SHAPES
 from srn_core.io.files import write_json
-from srn_core.tracking.tracker import load_tracker
+from srn_core.tracking.tracker import Tracker
 from tests.support.face_sets import FACES, write_cofw, write_wflw
 from tests.support.faces import DATA, FRAME_SIZE, TINY, write_clip, write_pts
 
@@ -115,7 +115,7 @@ def test_rows_and_columns_fit_and_our_variants_exist():
 
 def test_300w_figures_are_those_of_the_evaluation(root, tiny_checkpoint, tmp_path, capsys):
     records = tables(root, tiny_checkpoint, tmp_path, 2, 4, mirror=True)
-    tracker = load_tracker(tiny_checkpoint, "cpu")
+    tracker = Tracker(load_pretrained(tiny_checkpoint), "cpu")
     for number, section, more in ((2, "masked faces", "&masked=1"), (4, "inter-ocular", ""), (4, "inter-pupil", "")):
         (row,) = ours(records[number], section)
         assert {name: cell["n_faces"] for name, cell in row["cells"].items()} == {"Challenging": 2, "Common": 3, "Full": 5}
@@ -148,7 +148,7 @@ def test_300vw_is_tracked_category_by_category(root, tiny_checkpoint, tmp_path):
         ("Category 2", 2, "track"),
     ]
     clip_set = load_clips(f"300vw:{root}/300vw?split=1&masked=1")
-    expected = evaluate(load_tracker(tiny_checkpoint, "cpu"), clip_set, "track").summary()
+    expected = evaluate(Tracker(load_pretrained(tiny_checkpoint), "cpu"), clip_set, "track").summary()
     assert masked["cells"]["Category 1"]["nme_mean"] == pytest.approx(expected["nme_mean"])
     assert "300vw:DATA/300vw?split=3: none of these" in " ".join(record["missing"])
     assert "Category 1: 2 of the 31 clips" in record["missing"]

@@ -26,6 +26,7 @@ from srn_core.victims.constant import ConstantVictim
 from srn_core.victims.registry import is_srn, load_victim
 from srn_gym.episodes import Episodes
 from srn_gym.games import load_game
+from tests.support.faces import write_checkpoint
 
 SIDE = 9
 INPUTS, OUTPUTS = 3 * SIDE**2, 136
@@ -166,6 +167,16 @@ def test_constant_is_the_mean_shape_whatever_it_sees():
 def test_names_of_checkpoints_give_trackers(tiny_checkpoint):
     assert isinstance(load_victim(tiny_checkpoint, "cpu"), Tracker)
     assert [is_srn(name) for name in (tiny_checkpoint, "srn-small", "constant", "onnx:a.onnx")] == [True, True, False, False]
+
+
+def test_a_checkpoint_retrained_under_the_same_path_is_another_tracker(tmp_path):
+    before = load_victim(write_checkpoint(tmp_path, seed=0), "cpu")
+    after = load_victim(write_checkpoint(tmp_path, seed=1), "cpu")
+    again = load_victim(write_checkpoint(tmp_path, seed=0), "cpu")
+    assert before.key == again.key != after.key
+    frames, boxes = faces()
+    answers = [tracker.step(frames, boxes, tracker.start(2))[0] for tracker in (before, again, after)]
+    assert torch.equal(answers[0], answers[1]) and not torch.equal(answers[0], answers[2])
 
 
 @pytest.mark.parametrize("mode", ["detect", "track"])

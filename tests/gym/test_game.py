@@ -7,12 +7,13 @@ import pytest
 import torch
 
 import srn_gym.game
+from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips
 from srn_core.errors import UserError
 from srn_core.face.geometry import CropSpec
 from srn_core.face.metrics import normaliser_length, point_errors
 from srn_core.model.patches import extract_patches
-from srn_core.tracking.tracker import load_tracker
+from srn_core.tracking.tracker import Tracker
 from srn_gym.cache.crops import CropStore
 from srn_gym.cache.memo import Memo
 from srn_gym.episodes import Episodes
@@ -28,7 +29,7 @@ def game(clip_spec: str, tiny_checkpoint: str) -> OcclusionGame:
 
 def new_game(clip_spec: str, checkpoint: str, **options) -> OcclusionGame:
     """A game that shares nothing with others."""
-    return OcclusionGame(load_clips(clip_spec).clips, load_tracker(checkpoint, "cpu"), **options)
+    return OcclusionGame(load_clips(clip_spec).clips, Tracker(load_pretrained(checkpoint), "cpu"), **options)
 
 
 def index(*values: int) -> torch.Tensor:

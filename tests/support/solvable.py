@@ -16,7 +16,7 @@ class LooksAtTheNose(Tracker):
         super().__init__(model, device)
         self.key = "looks-at-the-nose"
 
-    def step(self, frames, boxes, state, shape=None, steps=None):
+    def step(self, frames, boxes, state, steps=None):
         centre = ((boxes[:, :2] + boxes[:, 2:]) / 2).long()
         around = torch.stack(
             [f[:, y - 1 : y + 2, x - 1 : x + 2].float() for f, (x, y) in zip(frames, centre.tolist(), strict=True)]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips
 from srn_core.data.pack import SEEN, load_to_pack, thinned, write_pack
 from srn_core.data.readers.packed import INDEX
@@ -19,7 +20,7 @@ from srn_core.errors import UserError
 from srn_core.evaluation.evaluate import evaluate
 from srn_core.face.geometry import CropSpec, crop_region
 from srn_core.model.config import PRESETS
-from srn_core.tracking.tracker import load_tracker
+from srn_core.tracking.tracker import Tracker
 from srn_core.training.pool import FacePool, wide_crop
 from tests.support.face_sets import write_wflw
 from tests.support.faces import DATA, TINY
@@ -124,7 +125,7 @@ def test_training_draws_from_the_same_faces(pack: Path, clip_spec: str) -> None:
 def compare(spec: str, path: Path, mode: str = "detect") -> float:
     """What packing adds to the mean NME, in percent of the inter-ocular distance."""
     write_pack(path, load_to_pack([spec]))
-    tracker = load_tracker("srn-small", "cpu")
+    tracker = Tracker(load_pretrained("srn-small"), "cpu")
     before, after = (evaluate(tracker, load_clips(s), mode).nme.mean() for s in (spec, f"packed:{path}"))  # type: ignore[arg-type]
     return abs(100 * float(after - before))
 

@@ -186,7 +186,7 @@ def test_saving_and_loading_keeps_every_number(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("start", ["mean", "previous"])
 def test_the_tracker_starts_every_frame_or_the_first_one_at_the_hourglass(clip_spec: str, start, monkeypatch) -> None:
-    monkeypatch.setattr("srn_core.tracking.tracker.KEPT_OVERLAP", 0.0)
+    monkeypatch.setattr("srn_core.tracking.step.KEPT_OVERLAP", 0.0)
     tracker = Tracker(built(), "cpu")
     clip = load_clips(clip_spec).clips[0]
     model, memory, found = tracker.model, tracker.start(1), None
@@ -211,7 +211,7 @@ def test_weights_without_an_hourglass_start_at_the_mean_shape_bit_for_bit(tiny_c
     tracker = Tracker(load_pretrained(tiny_checkpoint), "cpu")
     assert tracker.model.config.initial_shape == "mean" and tracker.model.hourglass is None
     placed = from_box_units(tracker.model.mean_shape, BOXES)
-    assert torch.equal(tracker.initial_shape(images(), BOXES), placed)
+    assert torch.equal(tracker.model.initial_shape(images(), BOXES), placed)
     points, memory = tracker.step(images(), BOXES, tracker.start(2))
     with torch.inference_mode():
         shapes, expected = tracker.model(images(), placed, tracker.start(2))

@@ -163,7 +163,7 @@ def test_pictures_that_are_not_uint8_rgb_are_named() -> None:
             tracker.detect([picture], box[None])
         with pytest.raises(ValueError, match=message):
             list(tracker.track([picture], box))
-    with pytest.raises(ValueError, match="2 images, 1 boxes; expected one box an image"):
+    with pytest.raises(ValueError, match="2 images, 1 boxes; expected one box per image"):
         tracker.detect([image, image], box)
 
 

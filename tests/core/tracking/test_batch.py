@@ -25,7 +25,7 @@ from srn_core.face.geometry import (
     mirror_points,
 )
 from srn_core.face.schemes import IBUG68
-from srn_core.tracking.tracker import KEPT_OVERLAP, starts_from
+from srn_core.tracking.step import KEPT_OVERLAP, continued_shape
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +92,13 @@ def test_landmarks_that_left_the_face_box_are_no_start(tracker: Tracker, clips: 
     before = clip.landmarks[:3].copy()
     before[1] += 0.3 * (boxes[1, 2] - boxes[1, 0])
     initial = torch.zeros(3, 68, 2)
-    found = starts_from(tracker, before, boxes, initial)
+    found = continued_shape(before, boxes, initial, tracker.model)
     np.testing.assert_allclose(found[[0, 2]], mapping.to_crop(before)[[0, 2]], atol=1e-4)
     assert torch.equal(found[1], initial[1])
 
 
 def test_start_and_steps_each_matter(tracker: Tracker, clips: ClipSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("srn_core.tracking.tracker.KEPT_OVERLAP", 0.0)
+    monkeypatch.setattr("srn_core.tracking.step.KEPT_OVERLAP", 0.0)
     plain = evaluate(tracker, clips, "track", steps=1).predictions
     previous = evaluate(tracker, clips, "track", start="previous", steps=1).predictions
     first = np.r_[True, np.diff(evaluate(tracker, clips).clip_index) > 0]
