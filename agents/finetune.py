@@ -98,8 +98,8 @@ def _policy(args: FinetuneArgs, tracker: str, folder: Path, number: int) -> str:
     if args.policy != "dqn":
         return args.policy
     dqn = DQNArgs(
-        args.clips[0], tracker=tracker, mode=args.mode, seed=derived_seed(args.seed, number), total_steps=args.dqn_steps,
-        device=args.device, run_dir=folder / "dqn",
+        clips=args.clips[0], tracker=tracker, mode=args.mode, seed=derived_seed(args.seed, number),
+        total_steps=args.dqn_steps, device=args.device, run_dir=folder / "dqn",
     )  # fmt: skip
     trained = trained_dqn(dqn)
     # Its game is not played again.

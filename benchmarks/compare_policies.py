@@ -97,8 +97,8 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
     if not args.seeds:
         raise UserError("--seeds: none given; expected at least one whole number")
     options = EvaluateArgs(
-        "", args.clips, args.train_clips or sibling_split(args.clips, "train"), args.tracker, args.episodes,
-        device=args.device, **rules_of(args),
+        policy="", clips=args.clips, train_clips=args.train_clips or sibling_split(args.clips, "train"),
+        tracker=args.tracker, episodes=args.episodes, device=args.device, **rules_of(args),
     )  # fmt: skip
     # The game that learners train on: its table serves again.
     reward = loaded_reward(args, DQNArgs.reward)

@@ -13,7 +13,7 @@ from pathlib import Path
 from agents.deepq.args import DQNArgs
 from agents.dqn import train
 from agents.playing.args import EvaluateArgs
-from agents.playing.evaluation import evaluate
+from agents.playing.evaluation import play_policies
 from agents.playing.video import write_episode
 from benchmarks.compare_policies import CompareArgs, compare
 from srn_core.cli.options import read_options
@@ -55,7 +55,7 @@ def demo(args: DemoArgs) -> None:
     policies = ("none", "random-walk", "random-jump", "prior", str(run_dir), "greedy", "optimal")
     compare(CompareArgs(policies, episodes=args.episodes, out=args.out))
     print("3/3 filming an episode of the trained policy")
-    game, rollouts = evaluate(EvaluateArgs(str(run_dir), episodes=1), [str(run_dir)])
+    game, rollouts = play_policies(EvaluateArgs(policy=str(run_dir), episodes=1), [str(run_dir)])
     write_episode(game, rollouts[str(run_dir)], 0, args.out / "episode.mp4")
     print(f"done in {time.time() - began:.0f} s: {args.out}/policies.png, places.png, policies.json, episode.mp4")
 

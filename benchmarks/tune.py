@@ -84,8 +84,8 @@ class TuneArgs(GameRules):
 def tune(args: TuneArgs) -> list[dict[str, Any]]:
     """Train, measure, print and write; returns a row a learner and draw: ``share`` of the optimum, ``shares`` of its seeds."""
     options = EvaluateArgs(
-        "", args.clips, args.train_clips or sibling_split(args.clips, "train"), args.tracker, args.episodes,
-        device=args.device, **rules_of(args),
+        policy="", clips=args.clips, train_clips=args.train_clips or sibling_split(args.clips, "train"),
+        tracker=args.tracker, episodes=args.episodes, device=args.device, **rules_of(args),
     )  # fmt: skip
     drawn = {name: list(draws(name, read_space(args.space, name), args.draws, args.seed)) for name in args.learners}
     texts = {(name, i): _text(args.out, name, i, values) for name, found in drawn.items() for i, values in enumerate(found)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gymnasium.spaces import Space
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -13,17 +13,17 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor, VecNormalize
 from tqdm import tqdm
 
+from agents.baselines.args import SB3Args
 from agents.baselines.extra import find_algorithm
 from agents.baselines.extractors import CandidateFeatures, CandidatePatches
 from agents.baselines.hyper_parameters import Hparams
 from agents.baselines.vec_env import SB3VecEnv
 from srn_core.devices import pick_device
 from srn_core.errors import UserError
+from srn_gym.cache.store import Store
+from srn_gym.games import SHARED
 from srn_gym.rules import Rules, rules_of
 from srn_gym.vector_env import OcclusionSynthesisVectorEnv
-
-if TYPE_CHECKING:
-    from agents.baselines.args import SB3Args
 
 # What this module or the command itself gives to the algorithm.
 OWN_ARGUMENTS = {"self", "policy", "env", "policy_kwargs", "seed", "device", "tensorboard_log", "_init_setup_model"}
@@ -47,14 +47,14 @@ class Progress(BaseCallback):
         self.bar.close()
 
 
-def build_envs(args: SB3Args, hparams: Hparams) -> VecEnv:
+def build_envs(args: SB3Args, hparams: Hparams, store: Store = SHARED) -> VecEnv:
     """The envs to train on: episodes are logged with the game's own rewards, learned from with normalised ones.
 
     Raises:
         UserError: an argument of the game or of the normalisation cannot be used.
     """
     batch = OcclusionSynthesisVectorEnv(
-        hparams.n_envs, args.clips, args.tracker, args.device, args.window, **rules_of(args, Rules)
+        hparams.n_envs, args.clips, args.tracker, args.device, args.window, store=store, **rules_of(args, Rules)
     )
     envs: VecEnv = SB3VecEnv(batch, args.with_landmark_id)
     envs = VecMonitor(envs)

@@ -197,9 +197,9 @@ def test_a_refused_resume_leaves_the_rounds_dqn_as_it_is(clip_spec, tmp_path):
         finetune(dataclasses.replace(args, steps=4, resume=True))
     assert (tmp_path / "run/round-1/dqn/state.safetensors").read_bytes() == before
     with pytest.raises(UserError, match="a DQN of 64 steps is there"):
-        trained_dqn(DQNArgs(clip_spec, total_steps=16, num_envs=32, run_dir=tmp_path / "run/round-1/dqn"))
+        trained_dqn(DQNArgs(clips=clip_spec, total_steps=16, num_envs=32, run_dir=tmp_path / "run/round-1/dqn"))
     with pytest.raises(UserError, match="was begun with .*mode detect"):
-        trained_dqn(DQNArgs(clip_spec, total_steps=64, mode="track", run_dir=tmp_path / "run/round-1/dqn"))
+        trained_dqn(DQNArgs(clips=clip_spec, total_steps=64, mode="track", run_dir=tmp_path / "run/round-1/dqn"))
 
 
 def test_two_seeds_differ_and_a_clean_loss_is_reported(clip_spec, tiny_checkpoint, tmp_path, capsys):
