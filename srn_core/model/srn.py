@@ -9,7 +9,7 @@ from srn_core.face.geometry import from_box_units
 from srn_core.face.mean_shapes import MEAN_SHAPES
 from srn_core.model.config import SRNConfig
 from srn_core.model.hourglass import Hourglass, gaussian_prior, soft_argmax
-from srn_core.model.hsrm import HSRM
+from srn_core.model.hsrm_ablations import build_hsrm
 from srn_core.model.nonlocal_block import NonLocalBlock
 from srn_core.model.patches import extract_patches
 from srn_core.model.trunk import PatchTrunk
@@ -32,7 +32,7 @@ class SRN(nn.Module):
         self.trunk = PatchTrunk(config.trunk, config.patch_size)
         features = self.trunk.channels * self.trunk.side**2
         self.nonlocal_block = NonLocalBlock(self.trunk.channels, config.relation) if config.relation != "off" else None
-        self.hsrm = HSRM(config, features)
+        self.hsrm = build_hsrm(config, features)
         self.register_buffer("mean_shape", torch.tensor(MEAN_SHAPES[config.scheme], dtype=torch.float32))
         # The last that is built: with one seed, the cascade starts from the same weights as without an hourglass.
         width, landmarks = config.hourglass_width, config.landmarks.num_landmarks
