@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from srn_core.data.readers.ibug_300vw import CATEGORIES as CLIPS_OF
 from tqdm import tqdm
 
 from benchmarks.common.clip_nme import masked_spec
@@ -15,10 +16,9 @@ from benchmarks.paper.cofw68 import with_pictures
 from benchmarks.paper.numbers import CATEGORIES, SPLITS
 from benchmarks.paper.report import Cell, Found, OurRow
 from benchmarks.paper.setup import Setup, how, nme_cell
-from benchmarks.speed.timing import arithmetic, describe_machine, measure
+from benchmarks.speed.timing import arithmetic, describe_machine, time_calls
 from benchmarks.speed.tracker import in_memory
 from srn_core.data import Clip, ClipSet, load_clips
-from srn_core.data.readers.vw300 import CATEGORIES as CLIPS_OF
 from srn_core.evaluation.evaluate import Evaluation, evaluate, evaluate_predictions
 from srn_core.face.geometry import from_box_units
 from srn_core.face.mean_shapes import MEAN_SHAPES
@@ -192,7 +192,7 @@ def _speed_cell(tracker: Tracker, clip: Clip, start: Start, steps: int, seconds:
     clips = [dataclasses.replace(clip, landmarks=points, scheme=tracker.scheme)]
     options = RunOptions("track", start=start, steps=steps)
     with arithmetic("float32", tracker.device):
-        timing = measure(partial(run_clips, tracker, clips, options, 1, tqdm(disable=True)), tracker.device, seconds)
+        timing = time_calls(partial(run_clips, tracker, clips, options, 1, tqdm(disable=True)), tracker.device, seconds)
     rate = len(clip) / timing.seconds
     raw = {"frames_per_second": rate, "start": start, "steps": steps, "memory_mib": timing.memory_mib}
     return Cell(f"{rate:.1f}", {**raw, "machine": describe_machine(tracker.device)})

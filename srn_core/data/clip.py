@@ -13,7 +13,8 @@ from srn_core.face.schemes import Scheme
 from srn_core.io.frames import FrameSource
 
 
-@dataclass(frozen=True)
+# Compared by identity: arrays have no single answer to ==, and a set of clips can be a key.
+@dataclass(frozen=True, eq=False)
 class Clip:
     """One face over time.
 
@@ -36,7 +37,7 @@ class Clip:
     visible: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Raise a :class:`UserError` where a frame's landmarks or box have no extent, which every error is divided by."""
+        """Raise a :class:`UserError` where a frame's normaliser or box has no extent: errors are divided by it."""
         extents = {
             f"eye corners or landmarks that coincide leave no {self.scheme.normaliser} distance": normaliser_length(
                 self.landmarks, self.scheme
@@ -46,7 +47,7 @@ class Clip:
         for problem, extent in extents.items():
             flat = ~(extent > 0)
             if flat.any():
-                raise UserError(f"clip '{self.name}', frame {int(flat.argmax())}: {problem}; mend the annotation")
+                raise UserError(f"clip '{self.name}', frame {int(flat.argmax())}: {problem}; correct the annotation")
 
     def __len__(self) -> int:
         return len(self.landmarks)
@@ -76,7 +77,7 @@ class Clip:
 
 
 def continuous(num_frames: int) -> np.ndarray:
-    """The cuts of a clip without any but its start: ``(T,)`` bool."""
+    """The cuts of a clip that is cut at its start alone: ``(T,)`` bool."""
     cuts = np.zeros(num_frames, bool)
     cuts[:1] = True
     return cuts

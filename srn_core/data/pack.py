@@ -1,8 +1,9 @@
-"""Writing a pack: the faces of data specs in one small file (:mod:`srn_core.data.readers.packed` says what it looks like).
+"""Writing a pack: the faces of data specs in one small file (:mod:`srn_core.data.formats.pack_file` describes the format).
 
-A packed frame is what training can ever see of the frame: the wide crops of the paper preset, the wider and finer one, of all
-frames of its run (from a cut to the next), so that a video keeps its one frame of coordinates. It has at least one pixel for
-each of the 224 px crop's; finer pictures are shrunk to that. A crop wider than the preset's sees black beyond the region.
+A packed frame is the part of the frame that training can see: the wide crop of the paper preset, which is the wider and finer
+one. It covers the crops of all frames of its run (from a cut to the next), so that a video keeps its one frame of coordinates.
+It has at least one pixel for each of the 224 px crop's; finer pictures are shrunk to that. A crop wider than the preset's sees
+black beyond the region.
 """
 
 from __future__ import annotations
@@ -21,24 +22,24 @@ import numpy as np
 from tqdm import tqdm
 
 from srn_core.data.clip import Clip
-from srn_core.data.readers.packed import BOXES, FORMAT, INDEX, LANDMARKS, VERSION, VISIBLE, frame_name
+from srn_core.data.formats.pack_file import BOXES, FORMAT, INDEX, LANDMARKS, VERSION, VISIBLE, frame_name
 from srn_core.data.spec import ClipSet, load_clips, parse_spec
 from srn_core.errors import UserError
-from srn_core.face.geometry import crop_region
+from srn_core.face.geometry import crop_region, wide_crop
 from srn_core.io.files import write_atomically
+from srn_core.io.frames import ChosenFrames
 from srn_core.model import SRNConfig
-from srn_core.training.pool import wide_crop
 
 # WebP has JPEG's error (41 dB) in two thirds of the bytes.
 QUALITY = 90
-SEEN = wide_crop(SRNConfig.preset("paper"))
+SEEN = wide_crop(SRNConfig.preset("paper").crop)
 
 
 def load_to_pack(specs: Sequence[str]) -> list[ClipSet]:
     """The clips of data specs that fit into one pack.
 
     Raises:
-        UserError: a spec cannot be loaded or has masked=1, clips of several schemes, or of one name.
+        UserError: a spec cannot be loaded or has masked=1, or clips differ in scheme or share a name.
     """
     for spec in specs:
         if parse_spec(spec).masked:
@@ -68,21 +69,22 @@ def write_pack(
     Raises:
         UserError: a frame cannot be read, or its face lies outside.
     """
-    clips = [(i, thinned(clip, most)) for i, clip_set in enumerate(clip_sets) for clip in clip_set.clips]
+    owners = [i for i, clip_set in enumerate(clip_sets) for _ in clip_set.clips]
+    clips = [thinned(clip, most) for clip_set in clip_sets for clip in clip_set.clips]
     index = {
         "format": FORMAT,
         "version": VERSION,
-        "scheme": clips[0][1].scheme.name,
+        "scheme": clips[0].scheme.name,
         "sets": [_origin(clip_set) for clip_set in clip_sets],
-        "clips": [{"set": i, **_entry(clip)} for i, clip in clips],
+        "clips": [{"set": i, **_entry(clip)} for i, clip in zip(owners, clips, strict=True)],
     }
 
     def write(temporary: Path) -> None:
         landmarks: list[np.ndarray] = []
         boxes: list[np.ndarray] = []
-        total, hidden = sum(len(clip) for _, clip in clips), None if progress else True
+        total, hidden = sum(map(len, clips)), None if progress else True
         with ZipFile(temporary, "w") as file, tqdm(total=total, desc="packing", unit="frame", disable=hidden) as bar:
-            for clip in (clip for _, clip in clips):
+            for clip in clips:
                 for image, points, box in _cut_faces(clip):
                     file.writestr(ZipInfo(frame_name(len(boxes))), _encoded(image, quality))
                     landmarks.append(points)
@@ -90,34 +92,22 @@ def write_pack(
                     bar.update()
             file.writestr(ZipInfo(LANDMARKS), _array_file(np.stack(landmarks)))
             file.writestr(ZipInfo(BOXES), _array_file(np.stack(boxes)))
-            if any(clip.visible is not None for _, clip in clips):
-                file.writestr(ZipInfo(VISIBLE), _array_file(np.concatenate([_visible(clip) for _, clip in clips])))
+            if any(clip.visible is not None for clip in clips):
+                file.writestr(ZipInfo(VISIBLE), _array_file(np.concatenate([_visible(clip) for clip in clips])))
             file.writestr(ZipInfo(INDEX), json.dumps(index))
 
     write_atomically(path, write)
 
 
 def thinned(clip: Clip, most: int | None) -> Clip:
-    """The clip with at most ``most`` frames of each run: its first, and every n-th from there with the smallest n that does."""
+    """The clip with at most ``most`` frames of each run: its first, and every n-th after it with the smallest n that fits."""
     if most is None:
         return clip
     kept = np.concatenate([np.arange(start, end, -(-(end - start) // most)) for start, end in _runs(clip)])
-    frames = _Chosen(clip, kept)
     return dataclasses.replace(
-        clip, landmarks=clip.landmarks[kept], boxes=clip.boxes[kept], cuts=clip.cuts[kept], source=frames,
-        visible=None if clip.visible is None else clip.visible[kept],
+        clip, landmarks=clip.landmarks[kept], boxes=clip.boxes[kept], cuts=clip.cuts[kept],
+        source=ChosenFrames(clip.source, tuple(kept.tolist())), visible=None if clip.visible is None else clip.visible[kept],
     )  # fmt: skip
-
-
-@dataclasses.dataclass(frozen=True)
-class _Chosen:
-    """Some frames ``kept`` ``(T,)`` of a clip."""
-
-    clip: Clip
-    kept: np.ndarray
-
-    def __call__(self, t: int) -> np.ndarray:
-        return self.clip.frame(int(self.kept[t]))
 
 
 def _runs(clip: Clip) -> list[tuple[int, int]]:
@@ -135,7 +125,7 @@ def _cut_faces(clip: Clip) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]
         for t in range(start, end):
             image = region.cut(clip.frame(t))
             if not image.size:
-                raise UserError(f"clip {clip.name}, frame {t}: the face box lies outside the picture; mend or remove the clip")
+                raise UserError(f"clip {clip.name}, frame {t}: the face box is outside the picture; correct or remove the clip")
             yield image, points[t - start], boxes[t - start]
 
 
@@ -151,7 +141,7 @@ def _entry(clip: Clip) -> dict[str, Any]:
 
 
 def _visible(clip: Clip) -> np.ndarray:
-    """``(T, L)`` bool; of a clip that does not say all True, and the index says that it does not."""
+    """``(T, L)`` bool; all True for a clip that does not say, and then the index has ``visible`` false."""
     return np.ones(clip.landmarks.shape[:2], bool) if clip.visible is None else clip.visible
 
 

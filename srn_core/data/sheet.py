@@ -1,4 +1,4 @@
-"""What data specs hold: a table, a contact sheet, and all of it as one file (``srn data``)."""
+"""A table and a contact sheet of what data specs hold (``srn data``)."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import numpy as np
 from tqdm import tqdm
 
 from srn_core.data.clip import Clip
-from srn_core.data.readers.cofw68 import NoPicture
 from srn_core.data.spec import ClipSet
 from srn_core.face.drawing import TRUTH, draw_box, draw_landmarks
 from srn_core.face.geometry import CropSpec, boxes_in_crop, crop_image, crop_map
+from srn_core.io.frames import NoFrames
 
 TILE = CropSpec(160, 1.8)
 COLUMNS, MOST_TILES = 8, 48
 
 
 def describe(clip_set: ClipSet, progress: bool = False) -> dict[str, str]:
-    """Label -> text of everything that a report on the data has to state.
+    """Label -> text of all figures in a report on the data.
 
     Raises:
         UserError: a clip's first frame cannot be read.
     """
     lengths = [len(clip) for clip in clip_set.clips]
-    pictured = [clip for clip in clip_set.clips if not isinstance(clip.source, NoPicture)]
+    pictured = [clip for clip in clip_set.clips if not isinstance(clip.source, NoFrames)]
     sizes = [clip.frame(0).shape for clip in tqdm(pictured, "reading", unit="clip", disable=None if progress else True)]
     sides = np.concatenate([np.sqrt(np.prod(clip.boxes[:, 2:] - clip.boxes[:, :2], axis=1)) for clip in clip_set.clips])
     return {
         "clips": str(len(clip_set)),
         "frames": str(clip_set.num_frames),
-        "frames a clip": _span(lengths),
+        "frames per clip": _span(lengths),
         "cuts inside clips": str(sum(int(clip.cuts[1:].sum()) for clip in clip_set.clips)),
         "points": ", ".join(sorted({str(clip.scheme.num_landmarks) for clip in clip_set.clips})),
         "box source": clip_set.box_source,

@@ -12,22 +12,22 @@ from typing import Literal, Protocol
 import numpy as np
 
 from srn_core.data.clip import Clip
-from srn_core.data.masked import mask_clip
+from srn_core.data.masked import TemplateFolder, mask_clip
 from srn_core.errors import UserError
 
 READERS: Mapping[str, str] = {
     "demo": "srn_core.data.readers.demo",
     "synthetic": "srn_core.data.readers.synthetic",
     "ytf68": "srn_core.data.readers.ytf68",
-    "300w": "srn_core.data.readers.w300",
-    "300vw": "srn_core.data.readers.vw300",
+    "300w": "srn_core.data.readers.ibug_300w",
+    "300vw": "srn_core.data.readers.ibug_300vw",
     "cofw29": "srn_core.data.readers.cofw29",
     "cofw68": "srn_core.data.readers.cofw68",
     "wflw": "srn_core.data.readers.wflw",
     "ytf-npz": "srn_core.data.readers.ytf_npz",
     "packed": "srn_core.data.readers.packed",
 }
-VAL_SEED = 20220101
+"""Kind -> the module that reads it, a :class:`Reader`."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class DataSpec:
     Attributes:
         kind: which reader.
         path: folder or file of the data; None for kinds that ship or are rendered.
-        split: ``train``, ``val``, ``test``, ``all`` or what the kind's protocol knows; None means all that is present.
-        limit: keep only so many clips: the first, or with a ``seed`` some that are drawn.
-        frames: keep only the first frames of each clip; of those that are rendered, their length.
+        split: ``train``, ``val``, ``test`` or what the kind's protocol knows; None means everything present.
+        limit: keep so many clips: the first, or a random draw where ``seed`` is given.
+        frames: keep the first frames of each clip; for rendered clips: their length.
         masked: every face wears a medical mask.
         masks: folder of mask templates; None: the masks are drawn from scratch.
-        seed: of what is drawn: which clips ``limit`` keeps, the looks of masks, the heads of ``synthetic``.
+        seed: of random choices: which clips ``limit`` keeps, the looks of masks, the heads of ``synthetic``.
         options: the remaining options, for the reader.
     """
 
@@ -56,10 +56,16 @@ class DataSpec:
     seed: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def root(self) -> Path:
+        """The path of a kind that has one."""
+        assert self.path is not None
+        return self.path
+
 
 @dataclass(frozen=True)
 class ClipSet:
-    """The clips of a spec, in a fixed order, and what the reader has to say about them.
+    """The clips of a spec, in a fixed order, and what a report must say about them.
 
     Attributes:
         spec: the text that named them.
@@ -82,13 +88,13 @@ class ClipSet:
 
 
 class Reader(Protocol):
-    """What a module under ``srn_core.data`` that reads a kind holds.
+    """A module that reads a kind.
 
     Attributes:
-        SPLITS: what ``split=`` takes besides ``all``.
-        OPTIONS: the options that this kind alone knows.
+        SPLITS: the values of ``split=`` besides ``all``.
+        OPTIONS: options of this kind alone.
         PATH: what the path names: ``folder`` or ``file``; None for a kind without one.
-        read: the clips, where their boxes come from, and a note for each absent subset.
+        read: returns the clips, where their boxes come from, and a note for each absent subset.
     """
 
     SPLITS: tuple[str, ...]
@@ -112,25 +118,13 @@ def parse_spec(text: str) -> DataSpec:
         raise UserError(
             f"data spec '{text}': unknown kind '{kind}'; expected KIND:PATH?key=value with KIND one of {', '.join(READERS)}"
         )
-    options = split_query(query)
-    reader = _reader(kind)
+    options, reader = split_query(query), _reader(kind)
     known = {"split", "limit", "frames", "masked", "masks", "seed", *reader.OPTIONS}
     if unknown := sorted(set(options) - known) or (["?" + query] if query and not options else []):
         raise UserError(f"data spec '{text}': unknown option '{unknown[0]}'; {kind} knows {', '.join(sorted(known))}")
     split = options.pop("split", None)
-    if split is not None and split not in (*reader.SPLITS, "all"):
-        # A command that takes another split of the clips given cannot know it here.
-        remedy = (
-            "" if reader.SPLITS else "; name clips for what is learnt from or measured on (--train-clips, --val-clips, --val)"
-        )
-        known_splits = ", ".join((*reader.SPLITS, "all"))
-        raise UserError(f"data spec '{text}': unknown split '{split}'; {kind} knows {known_splits}{remedy}")
-    if reader.PATH and not path:
-        raise UserError(f"data spec '{text}': no path; expected {kind}:PATH, the {reader.PATH} that holds the data")
-    if path and not reader.PATH:
-        raise UserError(f"data spec '{text}': {kind} takes no path; write {kind}?key=value")
-    if path and not (Path(path).is_file() if reader.PATH == "file" else Path(path).is_dir()):
-        raise UserError(f"data spec '{text}': {path}: no such {reader.PATH}; expected the {reader.PATH} that holds {kind} data")
+    _check_split(text, kind, split, reader)
+    _check_path(text, kind, path, reader)
     limit, frames = (whole_number(text, key, options.pop(key), 1) if key in options else None for key in ("limit", "frames"))
     seed = whole_number(text, "seed", options.pop("seed"), 0) if "seed" in options else None
     masked, masks = _mask_options(text, options.pop("masked", "0"), options.pop("masks", None))
@@ -138,8 +132,26 @@ def parse_spec(text: str) -> DataSpec:
     return DataSpec(kind, Path(path) if path else None, split, limit, frames, masked, masks, seed, options)
 
 
+def _check_split(text: str, kind: str, split: str | None, reader: Reader) -> None:
+    if split is None or split in (*reader.SPLITS, "all"):
+        return
+    # A command that takes another split of the given clips cannot know that this kind has none.
+    remedy = "" if reader.SPLITS else "; name clips for training or validation (--train-clips, --val-clips, --val)"
+    known = ", ".join((*reader.SPLITS, "all"))
+    raise UserError(f"data spec '{text}': unknown split '{split}'; {kind} knows {known}{remedy}")
+
+
+def _check_path(text: str, kind: str, path: str, reader: Reader) -> None:
+    if reader.PATH and not path:
+        raise UserError(f"data spec '{text}': no path; expected {kind}:PATH, the {reader.PATH} that holds the data")
+    if path and not reader.PATH:
+        raise UserError(f"data spec '{text}': {kind} takes no path; write {kind}?key=value")
+    if path and not (Path(path).is_file() if reader.PATH == "file" else Path(path).is_dir()):
+        raise UserError(f"data spec '{text}': {path}: no such {reader.PATH}; expected the {reader.PATH} that holds {kind} data")
+
+
 def split_query(query: str) -> dict[str, str]:
-    """``key=value&key=value`` as a mapping, values as they stand; a part without ``=`` is a key with an empty value.
+    """``key=value&key=value`` as a mapping of texts; a part without ``=`` is a key with an empty value.
 
     >>> split_query("split=val&masks=a+b")
     {'split': 'val', 'masks': 'a+b'}
@@ -159,7 +171,7 @@ def spec_label(spec: str) -> str:
 
 
 def spec_labels(specs: Iterable[str]) -> dict[str, str]:
-    """Each spec's label, or the spec itself where another's label is the same.
+    """Each spec's label, or the whole spec where two labels would be the same.
 
     >>> list(spec_labels(["demo?split=val", "ytf68:a?split=val", "ytf68:b?split=val"]).values())
     ['demo split=val', 'ytf68:a?split=val', 'ytf68:b?split=val']
@@ -170,10 +182,10 @@ def spec_labels(specs: Iterable[str]) -> dict[str, str]:
 
 
 def load_clips(text: str) -> ClipSet:
-    """The clips that a spec names; annotations are read and checked, frames are left on disk.
+    """The clips that a spec names; annotations are read and checked, frames stay on disk.
 
     Raises:
-        UserError: the spec is unknown, a file is broken, or nothing is there.
+        UserError: the spec is unknown, a file is broken, or there are no clips.
     """
     spec = parse_spec(text)
     clips, box_source, notes = _reader(spec.kind).read(spec)
@@ -182,35 +194,25 @@ def load_clips(text: str) -> ClipSet:
         clips = [clips[i] for i in sorted(chosen)]
     clips = [clip.head(spec.frames) for clip in clips[: spec.limit]]
     if spec.masked:
-        clips = [mask_clip(clip, spec.masks, spec.seed) for clip in clips]
+        templates = TemplateFolder(spec.masks.resolve()) if spec.masks else None
+        clips = [mask_clip(clip, templates, spec.seed) for clip in clips]
     if not clips:
         raise UserError(f"data spec '{text}': no clips; expected at least one{'; ' + '; '.join(notes) if notes else ''}")
     return ClipSet(text, tuple(clips), box_source, tuple(notes))
 
 
 def whole_number(text: str, key: str, value: str, least: int) -> int:
-    """An option's value as an int of at least ``least``; ``text`` is the spec, for the message."""
+    """An option's value as an int of at least ``least``; ``text`` is the spec, for the error message."""
     if not value.isdecimal() or int(value) < least:
         raise UserError(f"data spec '{text}': {key}={value}; expected a whole number of at least {least}")
     return int(value)
-
-
-def hold_out(names: list[str], fraction: float) -> set[str]:
-    """The names (of people, clips or photos) that make up ``val``: a fixed draw of ``fraction``, rounded up.
-
-    Of the names given: with others among them the draw is another, and ``val`` may hold what weights of before were trained on.
-    """
-    ordered = sorted(set(names))
-    count = int(np.ceil(fraction * len(ordered)))
-    chosen = np.random.default_rng(VAL_SEED).permutation(len(ordered))[:count]
-    return {ordered[i] for i in chosen}
 
 
 def _mask_options(text: str, masked: str, masks: str | None) -> tuple[bool, Path | None]:
     if masked not in ("0", "1"):
         raise UserError(f"data spec '{text}': masked={masked}; expected 0 or 1")
     if masks is not None and masked == "0":
-        raise UserError(f"data spec '{text}': masks={masks} without a mask on any face; add masked=1, or leave masks out")
+        raise UserError(f"data spec '{text}': masks={masks} without masked=1; add masked=1, or leave masks out")
     if masks is not None and not Path(masks).is_dir():
         raise UserError(f"data spec '{text}': masks={masks}: no such folder; expected mask templates and their anchors.json")
     return masked == "1", Path(masks) if masks is not None else None

@@ -15,6 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+# A wide crop has the resolution of the crop and this many times its side: room to rotate, shift and scale.
+WIDE_MARGIN = 1.43
+
 
 @dataclass(frozen=True)
 class CropSpec:
@@ -22,6 +25,11 @@ class CropSpec:
 
     size: int
     factor: float
+
+
+def wide_crop(spec: CropSpec) -> CropSpec:
+    """The part of a frame that training can see, whatever augmentation does to the crop ``spec``."""
+    return CropSpec(round(spec.size * WIDE_MARGIN), spec.factor * WIDE_MARGIN)
 
 
 @dataclass(frozen=True)

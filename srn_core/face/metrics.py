@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from torch import Tensor
 
 from srn_core.face.geometry import landmark_box
 from srn_core.face.schemes import Normaliser, Scheme
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def normaliser_length(points: np.ndarray, scheme: Scheme, normaliser: Normaliser | None = None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Where a clip's frames come from: picture files or a video, read when asked for."""
+"""Where a clip's frames come from: picture files or a video, read on demand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from srn_core.errors import UserError
 from srn_core.io.images import read_image
 
-# Files of many frames that are kept open, or in memory, at a time; so many clips at most are read side by side.
+# So many files of many frames are open, or in memory, at a time. No more clips than this are read side by side.
 KEPT_OPEN = 32
 
 
@@ -28,7 +28,7 @@ class FrameSource(Protocol):
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Frames that lie in image files, one a frame."""
+    """Frames in image files, one file per frame."""
 
     paths: tuple[Path, ...]
 
@@ -40,10 +40,31 @@ class ImageFiles:
         return read_image(self.paths[t])
 
 
-class VideoFrames:
-    """Frames of a video file, decoded when asked for; reading in order is fast, jumping back reopens the file.
+@dataclass(frozen=True)
+class ChosenFrames:
+    """Some frames of another source."""
 
-    The :data:`KEPT_OPEN` files that were read last stay open.
+    source: FrameSource
+    kept: tuple[int, ...]
+
+    def __call__(self, t: int) -> np.ndarray:
+        return self.source(self.kept[t])
+
+
+@dataclass(frozen=True)
+class NoFrames:
+    """In place of frames where there are only annotations."""
+
+    message: str
+
+    def __call__(self, t: int) -> np.ndarray:
+        raise UserError(self.message)
+
+
+class VideoFrames:
+    """Frames of a video file, decoded on demand; reading in order is fast, jumping back reopens the file.
+
+    The :data:`KEPT_OPEN` files that were read last stay open, whoever reads them: the limit is the process's.
     """
 
     _kept: ClassVar[OrderedDict[int, VideoFrames]] = OrderedDict()
@@ -53,18 +74,15 @@ class VideoFrames:
         self._capture: cv2.VideoCapture | None = None
         self._next = 0
 
-    def __getstate__(self) -> dict[str, Path]:
-        return {"path": self.path}
-
-    def __setstate__(self, state: dict[str, Path]) -> None:
-        self.__init__(state["path"])  # type: ignore[misc]
+    def __reduce__(self) -> tuple[type[VideoFrames], tuple[Path]]:
+        return VideoFrames, (self.path,)
 
     def count(self) -> int:
         """The number of frames that the container states."""
         return self._facts[0]
 
     def fps(self) -> float:
-        """Frames a second; 25 where the container does not say."""
+        """Frames per second; 25 where the container does not say."""
         return self._facts[1] or 25.0
 
     @cached_property
@@ -92,7 +110,7 @@ class VideoFrames:
         return self._capture
 
     def close(self) -> None:
-        """Close the file; the next frame that is asked for opens it again."""
+        """Close the file; reading another frame opens it again."""
         self._kept.pop(id(self), None)
         if self._capture is not None:
             self._capture.release()

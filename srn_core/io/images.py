@@ -1,4 +1,4 @@
-"""Reading image files with OpenCV, which is silent about some damage and raises on other."""
+"""Reading image files with OpenCV, which is silent about some kinds of damage and raises on others."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from srn_core.errors import UserError
 
+IMAGE_ENDINGS = (".jpg", ".png", ".jpeg")
 # How JPEG and PNG files begin and end. Some programs append a few bytes.
 ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
 TRAILER = 4096
@@ -35,7 +36,7 @@ def read_image(path: Path) -> np.ndarray:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); expected an image file") from None
-    # OpenCV pads a truncated JPEG with grey and says nothing, and of a truncated PNG it prints a line of its own.
+    # OpenCV pads a truncated JPEG with grey and says nothing. About a truncated PNG it prints a line.
     complete = all(end in data[-TRAILER:] for start, end in ENDS.items() if data.startswith(start))
     image = decode_image(data) if complete else None
     if image is None:

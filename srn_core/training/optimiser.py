@@ -14,8 +14,6 @@ A step with Muon takes a seventh longer.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Muon, Optimizer
@@ -40,7 +38,7 @@ class Float32Muon(Muon):
     """
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
         """One step for each matrix that has a gradient."""
         for group in self.param_groups:
             for matrix in (p for p in group["params"] if p.grad is not None):

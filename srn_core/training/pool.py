@@ -14,18 +14,11 @@ from tqdm import tqdm
 
 from srn_core.data.clip import Clip
 from srn_core.errors import UserError
-from srn_core.face.geometry import CropSpec, crop_map, to_box_units
+from srn_core.face.geometry import CropSpec, crop_map, to_box_units, wide_crop
 from srn_core.model import SRNConfig
 
-# A wide crop has the training crop's resolution and this many times its side: room to rotate, shift and scale.
-MARGIN = 1.43
 # More than this lies in a temporary file, of which the system keeps in memory what fits, and not on a GPU.
 MEMORY_BYTES = 8 << 30
-
-
-def wide_crop(config: SRNConfig) -> CropSpec:
-    """All that training can see of a frame, whatever augmentation does to it: the pool's crop of each face."""
-    return CropSpec(round(config.image_size * MARGIN), config.crop_factor * MARGIN)
 
 
 def check_scheme(clips: Sequence[Clip], config: SRNConfig) -> None:
@@ -48,7 +41,7 @@ class FacePool:
 
     def __init__(self, clips: Sequence[Clip], config: SRNConfig, device: torch.device) -> None:
         check_scheme(clips, config)
-        spec = wide_crop(config)
+        spec = wide_crop(config.crop)
         self.device = device
         self.crops = _read_crops(clips, spec, device)
         self.landmarks = np.concatenate([crop_map(clip.boxes, spec).to_crop(clip.landmarks) for clip in clips])

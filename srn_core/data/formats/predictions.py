@@ -1,6 +1,6 @@
-"""Published predictions in the format of the COFW68 benchmark: four lines a face, pixels count from 1.
+"""Published predictions in the format of the COFW68 benchmark: four lines per face; pixels count from 1.
 
-The face's number, the x of its points, their y, and a flag for each that the method holds hidden.
+The lines are the face's number, the x of its points, their y, and a flag for each point that the method calls hidden.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from srn_core.data.formats.numbers import parse_numbers
 from srn_core.errors import UserError
 
 LINES = 4
@@ -25,9 +26,9 @@ def read_predictions(path: Path, num_points: int) -> dict[str, np.ndarray]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); expected a file of predictions") from None
     except UnicodeDecodeError:
-        raise UserError(f"{path}: no text; expected a file of predictions, four lines a face") from None
+        raise UserError(f"{path}: is not text; expected a file of predictions, four lines per face") from None
     if not lines or len(lines) % LINES:
-        raise UserError(f"{path}: {len(lines)} lines; expected four a face: number, x's, y's, occlusion flags")
+        raise UserError(f"{path}: {len(lines)} lines; expected four per face: number, x's, y's, occlusion flags")
     faces: dict[str, np.ndarray] = {}
     for first in range(0, len(lines), LINES):
         (number, *more), *rows = lines[first : first + LINES]
@@ -35,19 +36,9 @@ def read_predictions(path: Path, num_points: int) -> dict[str, np.ndarray]:
         if more or not number.isdecimal():
             raise UserError(f"{place}: '{' '.join([number, *more])[:40]}' in place of its number; expected one whole number")
         if number in faces:
-            raise UserError(f"{place}: number {number} a second time; remove one of the two")
-        faces[number] = _points(rows, num_points, f"{place} (number {number})")
+            raise UserError(f"{place}: number {number} appears a second time; remove one of the two")
+        x, y, _ = (
+            parse_numbers(row, num_points, f"{place} (number {number})", f"{num_points} x's, y's and flags") for row in rows
+        )
+        faces[number] = (np.stack([x, y], 1) - 1).astype(np.float32)
     return faces
-
-
-def _points(rows: list[list[str]], num_points: int, place: str) -> np.ndarray:
-    if any(len(row) != num_points for row in rows):
-        given = ", ".join(str(len(row)) for row in rows)
-        raise UserError(f"{place}: {given} values in its lines; expected {num_points} x's, y's and flags")
-    try:
-        points = np.array(rows[:2], np.float64).T - 1
-    except ValueError:
-        raise UserError(f"{place}: holds something that is no number; expected {num_points} x's and y's") from None
-    if not np.isfinite(points).all():
-        raise UserError(f"{place}: holds nan or inf; expected {num_points} finite x's and y's")
-    return points.astype(np.float32)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from srn_core.data.formats.numbers import parse_numbers
 from srn_core.errors import UserError
 
 
@@ -19,16 +20,8 @@ def read_pts(path: Path, num_points: int) -> np.ndarray:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); expected a .pts file") from None
-    body = text.partition("{")[2].partition("}")[0].split()
-    try:
-        values = np.array([float(word) for word in body], np.float64)
-    except ValueError:
-        raise UserError(f"{path}: holds something that is no number; expected {num_points} lines 'x y'") from None
-    if len(values) != 2 * num_points:
-        given = f"{len(values) / 2:g} points"
-        raise UserError(f"{path}: {given}, expected {num_points}; mend or remove the file")
-    if not np.isfinite(values).all():
-        raise UserError(f"{path}: holds nan or inf; expected {num_points} finite points; mend or remove the file")
+    words = text.partition("{")[2].partition("}")[0].split()
+    values = parse_numbers(words, 2 * num_points, path, f"{num_points} points, a line 'x y' each")
     return (values.reshape(-1, 2) - 1).astype(np.float32)
 
 

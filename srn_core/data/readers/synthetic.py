@@ -1,7 +1,7 @@
 """Talking heads rendered on the fly: ``synthetic?seed=16&limit=4&frames=48``. Needs the extra ``synthetic``.
 
-Clip ``i`` is the render of seed ``seed + i``. ``demo`` ships the renders of seeds 0 to 15, so the seeds begin behind them
-where none is given. ``frames`` is the length of a performance: another length is another performance.
+Clip ``i`` is the render of seed ``seed + i``. ``demo`` ships the renders of seeds 0 to 15; without ``seed`` the seeds begin
+after them. ``frames`` is the length of a performance: another length is another performance.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class RenderedFrames:
 
 
 def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
-    """``limit`` clips (16 where not given), rendered when named: about 10 s a clip."""
+    """``limit`` clips (default 16), rendered at once: about 10 s per clip."""
     first = FIRST_SEED if spec.seed is None else spec.seed
     frames = spec.frames or DEFAULT_FRAMES
     seeds = range(first, first + (spec.limit or DEFAULT_CLIPS))
@@ -49,6 +49,7 @@ def _clip(seed: int, frames: int) -> Clip:
     return Clip(name, points, boxes, RenderedFrames(seed, frames), continuous(frames), IBUG68)
 
 
+# A render depends on these two numbers alone, and takes 10 s.
 @lru_cache(maxsize=64)
 def _render(seed: int, frames: int) -> RenderedClip:
     return render_clip(seed, frames)

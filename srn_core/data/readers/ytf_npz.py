@@ -1,7 +1,7 @@
-"""YouTube Faces With Facial Keypoints: files ``NAME_N.npz``, video N of the person NAME; a clip each.
+"""YouTube Faces With Facial Keypoints: a clip per file ``NAME_N.npz``, video N of the person NAME.
 
-``colorImages`` (H, W, 3, T) uint8 RGB; ``boundingBox`` (4, 2, T), the face box as its four corners; ``landmarks2D`` (68, 2, T),
-by machine; pixels count from 0. ``val`` is cut by person. Files may lie in folders.
+``colorImages`` (H, W, 3, T) is uint8 RGB. ``boundingBox`` (4, 2, T) is the face box as its four corners. ``landmarks2D``
+(68, 2, T) was found by machine. Pixels count from 0. ``val`` is cut by person. Files may lie in folders.
 Source: https://www.kaggle.com/datasets/selfishgene/youtube-faces-with-facial-keypoints.
 """
 
@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from srn_core.data.clip import Clip, continuous
-from srn_core.data.spec import DataSpec, hold_out
+from srn_core.data.formats.numbers import check_array
+from srn_core.data.spec import DataSpec
+from srn_core.data.splits import keep_split
 from srn_core.errors import UserError
 from srn_core.face.geometry import landmark_box
 from srn_core.face.schemes import IBUG68
@@ -34,20 +36,19 @@ class ArchivedFrames:
     count: int
 
     def __call__(self, t: int) -> np.ndarray:
-        images = _images(self.path)
+        images = _images(self.path, self.path.stat().st_mtime_ns if self.path.is_file() else 0)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[2:] != (3, self.count):
-            raise UserError(_complaint(self.path, "colorImages", images, f"uint8, H x W x 3 x {self.count}"))
+            given = f"{images.dtype}, {' x '.join(map(str, images.shape))}"
+            expected = f"uint8, H x W x 3 x {self.count}; restore the file"
+            raise UserError(f"{self.path}: 'colorImages' is {given}; expected {expected}")
         return np.ascontiguousarray(images[..., t])
 
 
 def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
     """All videos of the split, ordered by path."""
-    assert spec.path is not None
-    names = [path.relative_to(spec.path).with_suffix("").as_posix() for path in sorted(spec.path.rglob("*.npz"))]
-    if spec.split is not None:
-        held_out = hold_out([_person(name) for name in names], VAL_FRACTION)
-        names = [name for name in names if (_person(name) in held_out) == (spec.split == "val")]
-    return [_clip(spec.path / f"{name}.npz", name) for name in names], "the data set's", []
+    names = [path.relative_to(spec.root).with_suffix("").as_posix() for path in sorted(spec.root.rglob("*.npz"))]
+    names = keep_split(names, spec.split, VAL_FRACTION, _person)
+    return [_clip(spec.root / f"{name}.npz", name) for name in names], "the data set's", []
 
 
 def _person(name: str) -> str:
@@ -57,18 +58,17 @@ def _person(name: str) -> str:
 
 def _clip(path: Path, name: str) -> Clip:
     points, corners = _arrays(path, "landmarks2D", "boundingBox")
-    frames = points.shape[-1] if points.ndim else 0
-    expected = {"landmarks2D": (points, (IBUG68.num_landmarks, 2, frames)), "boundingBox": (corners, (4, 2, frames))}
-    for key, (values, shape) in expected.items():
-        if not frames or values.shape != shape or values.dtype.kind not in "iuf" or not np.isfinite(values).all():
-            raise UserError(_complaint(path, key, values, f"finite numbers, {shape[0]} x 2 x T"))
+    frames = max(points.shape[-1], 1) if points.ndim else 1
+    check_array(path, "landmarks2D", points, (IBUG68.num_landmarks, 2, frames))
+    check_array(path, "boundingBox", corners, (4, 2, frames))
     points, corners = np.moveaxis(points, -1, 0).astype(np.float32), np.moveaxis(corners, -1, 0)
     return Clip(name, points, landmark_box(corners), ArchivedFrames(path, frames), continuous(frames), IBUG68)
 
 
-# An array has to be read whole for any of its frames. A file has about 9 MB of pixels.
+# An array of a compressed file has to be read whole for any of its frames: about 9 MB. The time of the file's last change is a
+# part of the key, so that a file that was written again is read again.
 @lru_cache(maxsize=KEPT_OPEN)
-def _images(path: Path) -> np.ndarray:
+def _images(path: Path, changed: int) -> np.ndarray:
     return _arrays(path, "colorImages")[0]
 
 
@@ -76,11 +76,7 @@ def _arrays(path: Path, *names: str) -> list[np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return [np.asarray(file[name]) for name in names]
-    except Exception as error:  # NumPy and zipfile raise errors of many kinds on a damaged file.
+    except Exception as error:  # On a damaged file NumPy and zipfile raise errors of many kinds.
         raise UserError(
             f"{path}: {' and '.join(names)} cannot be read ({error}); expected an .npz file of the data set; restore it"
         ) from None
-
-
-def _complaint(path: Path, name: str, values: np.ndarray, expected: str) -> str:
-    return f"{path}: '{name}' is {values.dtype}, {' x '.join(map(str, values.shape))}; expected {expected}; restore the file"

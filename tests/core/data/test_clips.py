@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from srn_core.data import load_clips, parse_spec
 from srn_core.data.formats.pts import write_pts
 from srn_core.data.sheet import TILE, contact_sheet, describe
-from srn_core.data.spec import hold_out
+from srn_core.data.splits import hold_out
 from srn_core.errors import UserError
 from srn_core.face.boxes import box_from_description, describe_box, draw_detector_boxes
 from srn_core.face.geometry import CropSpec

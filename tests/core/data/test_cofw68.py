@@ -105,23 +105,23 @@ def test_a_part_of_the_data_takes_a_part_of_the_file(
 
 
 @pytest.mark.parametrize(
-    ("mend", "named"),
+    ("break_", "named"),
     [
         (lambda lines: lines[:-1], "lines; expected four"),
         (lambda lines: lines[4:], "no prediction of 1 "),
         (lambda lines: lines + lines[:4], "a second time"),
         (lambda lines: ["1.5", *lines[1:]], "in place of its number"),
-        (lambda lines: [lines[0], lines[1] + " 3", *lines[2:]], "69, 68, 68 values"),
+        (lambda lines: [lines[0], lines[1] + " 3", *lines[2:]], "69 numbers"),
         (lambda lines: [lines[0], lines[1].replace("6", "x"), *lines[2:]], "no number"),
         (lambda lines: [lines[0], "nan " + lines[1].partition(" ")[2], *lines[2:]], "nan"),
         (lambda lines: [], "0 lines"),
     ],
 )
 def test_broken_predictions(
-    evaluate: Evaluate, folder: Path, tmp_path: Path, mend, named: str, capfd: pytest.CaptureFixture[str]
+    evaluate: Evaluate, folder: Path, tmp_path: Path, break_, named: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = write_predictions(tmp_path / "p.txt", [*range(1, FACES + 1)], np.ones((68, 2)))
-    path.write_text("\n".join(mend(path.read_text().splitlines())))
+    path.write_text("\n".join(break_(path.read_text().splitlines())))
     with pytest.raises(SystemExit) as stopped:
         evaluate(path, folder)
     errors = capfd.readouterr().err
@@ -149,7 +149,7 @@ def test_options_that_need_a_tracker_and_other_data_are_refused(
     [
         ("test_annotations/1_points.mat", b"", "cannot be read"),
         ("test_annotations/1_points.mat", b"MATLAB 5.0 MAT-file" + bytes(200), "1_points.mat"),
-        ("test_annotations/1_points.mat", {"Points": FACE[:67], "Occ": hidden(1)}, "67 x 2"),
+        ("test_annotations/1_points.mat", {"Points": FACE[:67], "Occ": hidden(1)}, "67 x 2; expected finite numbers, 68 x 2"),
         ("test_annotations/1_points.mat", {"Points": FACE * np.nan, "Occ": hidden(1)}, "finite"),
         ("test_annotations/1_points.mat", {"Points": FACE}, "'Occ'"),
         ("test_annotations/99_points.mat", {"Points": FACE, "Occ": hidden(1)}, "1 to 1"),

@@ -14,14 +14,14 @@ import torch
 
 from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips
+from srn_core.data.formats.pack_file import INDEX
 from srn_core.data.pack import SEEN, load_to_pack, thinned, write_pack
-from srn_core.data.readers.packed import INDEX
 from srn_core.errors import UserError
 from srn_core.evaluation.evaluate import evaluate
-from srn_core.face.geometry import CropSpec, crop_region
+from srn_core.face.geometry import CropSpec, crop_region, wide_crop
 from srn_core.model.config import PRESETS
 from srn_core.tracking.tracker import Tracker
-from srn_core.training.pool import FacePool, wide_crop
+from srn_core.training.pool import FacePool
 from tests.support.face_sets import write_wflw
 from tests.support.faces import DATA, TINY
 
@@ -46,7 +46,7 @@ def test_clips_come_back_with_all_but_their_surroundings(pack: Path, clip_spec: 
         np.testing.assert_allclose(ours.landmarks + shift, theirs.landmarks, atol=1e-3)
         np.testing.assert_allclose(ours.boxes + np.tile(shift, 2), theirs.boxes, atol=1e-3)
         for config in PRESETS.values():
-            a, b = (clip.crops(wide_crop(config)).astype(int) for clip in (ours, theirs))
+            a, b = (clip.crops(wide_crop(config.crop)).astype(int) for clip in (ours, theirs))
             assert np.abs(a - b).mean() < 3
     again = pickle.loads(pickle.dumps(packed.clips[1]))
     np.testing.assert_array_equal(again.frame(2), packed.clips[1].frame(2))
@@ -87,7 +87,7 @@ def test_a_region_holds_what_crops_read_shrunk_no_further_than_to_their_pixels()
 
 def test_no_preset_sees_more_than_is_packed() -> None:
     for config in PRESETS.values():
-        wide = wide_crop(config)
+        wide = wide_crop(config.crop)
         assert wide.factor <= SEEN.factor and wide.size / wide.factor <= SEEN.size / SEEN.factor
 
 

@@ -1,0 +1,39 @@
+"""Checks that the parsers of annotation files share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from srn_core.errors import UserError
+
+
+def parse_numbers(words: Sequence[str], count: int, place: str | Path, expected: str) -> np.ndarray:
+    """``count`` finite numbers as ``(count,)`` float64.
+
+    Args:
+        words: the texts of the numbers.
+        count: how many there must be.
+        place: the file, and the line in it, for the message.
+        expected: what belongs there, for the message.
+
+    Raises:
+        UserError: a word is no finite number, or their count is another.
+    """
+    try:
+        values = np.array([float(word) for word in words], np.float64)
+    except ValueError:
+        raise UserError(f"{place}: holds something that is no number; expected {expected}") from None
+    if len(values) != count or not np.isfinite(values).all():
+        raise UserError(f"{place}: {len(values)} numbers, or nan or inf among them; expected {expected}, all finite")
+    return values
+
+
+def check_array(place: Path, name: str, values: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Raise a :class:`UserError` unless an array of a file has this shape and holds finite numbers."""
+    if values.shape != shape or values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+        given = f"{values.dtype}, {' x '.join(map(str, values.shape))}"
+        wanted = f"finite numbers, {' x '.join(map(str, shape))}"
+        raise UserError(f"{place}: '{name}' is {given}; expected {wanted}; restore the file")
