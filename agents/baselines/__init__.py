@@ -1,1 +1,1 @@
-"""The Stable-Baselines3 baselines on the same game."""
+"""The baselines of Stable-Baselines3 on the same game."""

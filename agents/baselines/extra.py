@@ -1,4 +1,4 @@
-"""Stable-Baselines3 is an extra: it is imported where it is used, and its absence is one clear line."""
+"""Stable-Baselines3 is an optional dependency, the extra ``sb3``: without it, one clear line says what to install."""
 
 from __future__ import annotations
 
@@ -11,18 +11,14 @@ from srn_core.errors import UserError
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
-# A run's model, and what its card says in "library"; here, so that a run is recognised without importing SB3.
+# A run's model, and "library" in its card. They stand here because a run must be recognised without importing SB3.
 MODEL, LIBRARY = "model.zip", "stable-baselines3"
-ALGORITHMS = {
-    "dqn": ("stable_baselines3", "DQN"),
-    "ppo": ("stable_baselines3", "PPO"),
-    "qrdqn": ("sb3_contrib", "QRDQN"),
-}
+ALGORITHMS = {"dqn": ("stable_baselines3", "DQN"), "ppo": ("stable_baselines3", "PPO"), "qrdqn": ("sb3_contrib", "QRDQN")}
 """Package and class of each algorithm."""
 
 
 def require(package: str) -> ModuleType:
-    """A package of the extra ``sb3``.
+    """Import a package of the extra ``sb3``.
 
     Raises:
         UserError: it is not installed.
@@ -39,7 +35,7 @@ def find_algorithm(name: str) -> type[BaseAlgorithm]:
     """The class of one of :data:`ALGORITHMS`.
 
     Raises:
-        UserError: an unknown name, or its package is not installed.
+        UserError: the name is unknown, or the package is not installed.
     """
     if name not in ALGORITHMS:
         raise UserError(f"algorithm '{name}': unknown; expected one of {', '.join(ALGORITHMS)}")

@@ -1,6 +1,6 @@
-"""What SB3's networks see: every candidate through the same weights, the results side by side.
+"""Feature extractors for SB3: each candidate passes through the same weights, then the results are joined.
 
-SB3's heads join the candidates, so they cannot treat them alike as ``agents.deepq.network`` does; the extractors do.
+SB3's own heads see the joined candidates, so only the extractors can treat all candidates alike.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from agents.deepq.features import load_encoder
 from srn_core.errors import UserError
 
-# Frames whose patches go through the trunk at once: what bounds its memory.
+# Frames whose patches pass through the trunk at once. This bounds its memory.
 TRUNK_BATCH = 64
 
 
@@ -39,18 +39,18 @@ class CandidatePatches(BaseFeaturesExtractor):
     ``(B, A, L, 3, P, P)`` in 0..255 -> ``(B, A * width)``.
 
     Attributes:
-        trunk: the convolutions; frozen unless it is to be trained.
-        head: the layer behind it.
+        trunk: the convolutions.
+        head: the layer after them.
     """
 
     def __init__(self, observation_space: Box, tracker: str, width: int = 64, train_trunk: bool = False) -> None:
-        """Take the trunk of a checkpoint.
+        """Take the trunk of a tracker.
 
         Args:
             observation_space: the env's.
-            tracker: the victim's name; the trunk is that of the SRN there, of srn-small where it is none.
-            width: of the layer.
-            train_trunk: whether the trunk learns too.
+            tracker: the victim's name; if it is no SRN, the trunk of srn-small is used.
+            width: outputs of the layer per candidate.
+            train_trunk: train the trunk too; otherwise it is frozen.
 
         Raises:
             UserError: the SRN has another patch size than the observation.
@@ -60,10 +60,10 @@ class CandidatePatches(BaseFeaturesExtractor):
         model = load_encoder(tracker)
         if model.config.patch_size != patch_size:
             raise UserError(
-                f"tracker '{tracker}': patches of {model.config.patch_size} px, but the observation's are of {patch_size} px; "
-                "choose the tracker that the game is played against"
+                f"tracker '{tracker}': patches of {model.config.patch_size} px, but the observation has {patch_size} px; "
+                "give the tracker that the game is played against"
             )
-        # A copy: a victim of one's own is the very one that the game is played against.
+        # A copy, because a user's own victim is the object that the game is played against.
         self.trunk = copy.deepcopy(model.trunk).requires_grad_(train_trunk)
         self.head = _head(landmarks * model.trunk.channels * model.trunk.side**2, width)
 
@@ -73,7 +73,7 @@ class CandidatePatches(BaseFeaturesExtractor):
         return self.head(found).unflatten(0, observations.shape[:2]).flatten(1)
 
     def apply(self, fn: Callable[[nn.Module], Any]) -> Self:
-        """Only on the head: PPO initialises all layers that it finds this way, and would wipe out the trunk's weights."""
+        """Apply ``fn`` to the head only: PPO initialises layers this way, which would erase the trunk's weights."""
         self.head.apply(fn)
         return self
 

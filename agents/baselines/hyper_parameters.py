@@ -1,8 +1,7 @@
-"""Hyper-parameters of the SB3 baselines: YAML in the layout of rl_zoo3, one file an algorithm.
+"""Hyper-parameters of the SB3 baselines: one YAML file per algorithm, in the layout of rl_zoo3.
 
-The key ``OcclusionSynthesis-v0`` holds those of the env as ``gym.make`` gives it, with patches; rl_zoo3 reads this one. The
-key ``OcclusionSynthesis-v0/features``, where there is one, holds those of the observation ``features``, and rl_zoo3 passes
-over it.
+The key ``OcclusionSynthesis-v0`` is for the env's default observation, patches. rl_zoo3 reads this key only. The optional key
+``OcclusionSynthesis-v0/features`` is for the observation ``features``.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ SHIPPED = Path(__file__).parent / "hparams"
 
 @dataclass(frozen=True)
 class Hparams:
-    """What a file says, taken apart.
+    """The entries of a file.
 
     Attributes:
         n_timesteps: env steps of the run.
-        n_envs: episodes side by side.
+        n_envs: episodes played at the same time.
         policy: SB3's name of a policy, such as ``MlpPolicy``.
         policy_kwargs: the policy's arguments.
-        normalize: arguments of SB3's ``VecNormalize``; None for no normalisation.
+        normalize: arguments of SB3's ``VecNormalize``; None: no normalisation.
         algorithm: the algorithm's other arguments.
     """
 
@@ -42,14 +41,10 @@ class Hparams:
 
 
 def read_hparams(path: Path, observation: str) -> Hparams:
-    """Read a file.
-
-    Args:
-        path: the file.
-        observation: ``patches`` or ``features``.
+    """Read the entries for an observation, ``patches`` or ``features``.
 
     Raises:
-        UserError: PyYAML is missing, the file is not there or no YAML, or an entry cannot be used.
+        UserError: PyYAML is missing, the file is missing or no YAML, or an entry cannot be used.
     """
     entries = _read_yaml(path)
     key = f"{ENV_ID}/{observation}" if f"{ENV_ID}/{observation}" in entries else ENV_ID
@@ -71,7 +66,7 @@ def read_hparams(path: Path, observation: str) -> Hparams:
 
 
 def shipped_with(path: Path, values: Mapping[str, Any], out: Path) -> None:
-    """Write a file with other ``values`` for some hyper-parameters, in all entries of the file ``path``."""
+    """Write a copy of the file ``path`` to ``out``, with ``values`` instead of its own in every entry."""
     yaml = require("yaml")
     entries = {key: {**entry, **values} for key, entry in _read_yaml(path).items()}
     write_text(out, yaml.safe_dump(entries))
@@ -84,14 +79,14 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); expected a YAML file of hyper-parameters") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: no valid YAML ({error}); mend the file") from None
+        raise UserError(f"{path}: no valid YAML ({error}); correct the file") from None
     if not isinstance(entries, dict):
         raise UserError(f"{path}: expected a mapping with the key '{ENV_ID}', as in {SHIPPED / 'dqn.yml'}")
     return entries
 
 
 def _checked(path: Path, name: str, value: Any) -> Any:
-    """A hyper-parameter's value, if it can be used without evaluating text as Python."""
+    """A hyper-parameter's value. Text is refused, because rl_zoo3 would run it as Python."""
     if name in ("n_timesteps", "n_envs"):
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 1 or value != int(value):
             raise UserError(f"{path}: {name} {value!r}: expected a whole number of at least 1")
@@ -99,7 +94,7 @@ def _checked(path: Path, name: str, value: Any) -> Any:
     if name in ("policy_kwargs", "replay_buffer_kwargs", "normalize") and not isinstance(value, dict):
         raise UserError(f"{path}: {name} {value!r}: expected a YAML mapping, such as {{key: value}}")
     if name == "normalize" and value.get("norm_obs", True):
-        raise UserError(f"{path}: normalize {value!r}: a saved policy plays on plain observations; write norm_obs: false")
+        raise UserError(f"{path}: normalize {value!r}: a saved policy sees plain observations; write norm_obs: false")
     if isinstance(value, str) and name != "policy":
         raise UserError(f"{path}: {name} '{value}' is text; expected a value, and numbers in YAML as 1.0e-3, not 1e-3")
     return tuple(value) if name == "train_freq" and isinstance(value, list) else value

@@ -1,1 +1,1 @@
-"""The deep Q-network: network, replay, learner, files of a run."""
+"""The deep Q-network: features, network, replay, learner and the files of a run."""

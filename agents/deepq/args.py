@@ -62,7 +62,7 @@ class DQNArgs(LearnerArgs):
     """Share of the training over which the random actions decrease."""
     relative_to_clean: bool = False
     """Show the network how much further the SRN would move the landmarks than on the clean frame, not the covered frame alone.
-    Share of the optimum, ten seeds: 0.21 instead of 0.19 on unseen talking heads, 0.44 instead of 0.45 on the training heads."""
+    Share of the optimum, ten seeds: 0.21 instead of 0.19 on unseen talking heads, 0.44 instead of 0.45 on the trained ones."""
     landmark_only: bool = False
     """Show the network only the covered landmark's number. This measures what a policy gains without seeing the face."""
     without_landmark_id: bool = False

@@ -1,6 +1,6 @@
-"""Multi-queue replay: one queue for each of the last clips, so that the frames of one clip do not dominate.
+"""Multi-queue replay: one queue per clip, so that the frames of one clip do not dominate.
 
-A transition is stored as where it happened, not as pixels: the game rebuilds any observation from (clip, frame, landmark).
+A transition is stored by its place, not as pixels: the game rebuilds any observation from (clip, frame, landmark).
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Sample(NamedTuple):
         clip: clip numbers.
         frame: the frames that were shown.
         landmark: the landmark covered before.
-        action: 0, 1, 2.
+        action: 0, 1 or 2.
         next_frame: the frame shown ``n`` steps later.
-        next_landmark: the landmark covered just before it.
+        next_landmark: the landmark covered just before that frame.
         reward: the discounted sum of the n rewards.
-        discount: what the value of the next state is multiplied by: ``gamma^n``, or 0 where the clip ended.
+        discount: factor of the next state's value: ``gamma^n``, or 0 where the clip ended.
     """
 
     clip: Tensor
@@ -52,19 +52,18 @@ class Sample(NamedTuple):
 
 
 class MultiQueueReplay:
-    """Queues of the last ``max_queues`` clips, each holding the last ``capacity`` transitions of its clip.
+    """Keeps the last ``capacity`` transitions of each of the last ``max_queues`` clips.
 
-    Sampling draws a queue uniformly, then one of its transitions uniformly. One queue of a large capacity is the FIFO of Mnih
-    et al.
+    Sampling draws a queue uniformly, then one of its transitions uniformly. A single large queue is the replay of Mnih et al.
     """
 
     def __init__(self, max_queues: int, capacity: int, gamma: float, single: bool = False) -> None:
         """Start empty.
 
         Args:
-            max_queues: M; the queue of the clip that was played longest ago makes room for a new clip's.
-            capacity: transitions a queue.
-            gamma: discount of a step, for the samples' ``discount``.
+            max_queues: M; a new clip replaces the clip that was played longest ago.
+            capacity: transitions per queue.
+            gamma: discount per step.
             single: keep all clips in one queue of ``max_queues * capacity``.
         """
         self.single, self.gamma = single, gamma
@@ -133,7 +132,7 @@ class MultiQueueReplay:
 
 
 class NStep:
-    """Turns the steps of B envs into n-step transitions: rewards summed with discount until n steps or the episode's end."""
+    """Turns the steps of B envs into n-step transitions: discounted sums of rewards over n steps or to the episode's end."""
 
     def __init__(self, steps: int, gamma: float) -> None:
         self.steps, self.gamma = steps, gamma
@@ -147,7 +146,7 @@ class NStep:
         Args:
             started: ``(B,)`` rows of :data:`TRANSITION` with clip, frame, landmark and action of this step.
             reward: ``(B,)`` float.
-            landmark: ``(B,)`` landmark covered in this step, around which the next frame's candidates lie.
+            landmark: ``(B,)`` landmark covered in this step.
             terminated: ``(B,)`` bool, the clip has ended.
             done: ``(B,)`` bool, terminated or truncated.
         """
@@ -161,7 +160,7 @@ class NStep:
             rows["terminated"][open_rows] = terminated[open_rows]
             finished = open_rows & (done | (age + 1 == self.steps))
             completed.append(rows[finished])
-            # A row that is out no longer counts its age, so that it never comes out again.
+            # No age equals -1, so a completed row is never completed again.
             rows["steps"][finished] = -1
         self.pending = self.pending[-(self.steps - 1) :] if self.steps > 1 else []
         return np.concatenate(completed)

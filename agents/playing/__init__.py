@@ -1,1 +1,1 @@
-"""Playing whole clips with a policy, and what comes of it."""
+"""Playing whole clips with a policy: episodes, figures and video."""

@@ -18,8 +18,8 @@ class Rollout:
     Attributes:
         clip: ``(E,)`` clip numbers.
         first: ``(E,)`` first landmarks.
-        targets: ``(E, T)`` covered landmarks, -1 for none and behind a clip's end; T of the longest clip.
-        nme: ``(E, T)`` the tracker's error as a fraction, nan behind a clip's end.
+        targets: ``(E, T)`` covered landmarks, -1 for none and after a clip's end; T is the length of the longest clip.
+        nme: ``(E, T)`` the tracker's error as a fraction, nan after a clip's end.
     """
 
     clip: np.ndarray
@@ -39,9 +39,9 @@ class Rollout:
 
 
 def episode_starts(game: OcclusionGame, episodes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Clips in turn, each round in a new order of first landmarks: ``(E,)`` clips and ``(E,)`` landmarks.
+    """``(E,)`` clips, which take turns, and ``(E,)`` random first landmarks.
 
-    Where there are more clips than episodes, the next seed goes on with the next clips.
+    With more clips than episodes, the next seed continues with the next clips.
     """
     rng = np.random.default_rng((seed, 1))
     first = seed * episodes if len(game.clips) > episodes else 0
@@ -50,12 +50,7 @@ def episode_starts(game: OcclusionGame, episodes: int, seed: int) -> tuple[np.nd
 
 
 def play(
-    game: OcclusionGame,
-    policy: Policy,
-    episodes: int,
-    seed: int,
-    first: np.ndarray | None = None,
-    measured: bool = True,
+    game: OcclusionGame, policy: Policy, episodes: int, seed: int, first: np.ndarray | None = None, measured: bool = True
 ) -> Rollout:
     """Play ``episodes`` whole clips with ``policy``.
 
@@ -63,9 +58,9 @@ def play(
         game: what is played.
         policy: who plays.
         episodes: how many; clips take turns.
-        seed: of first landmarks and of the policy's choices.
-        first: ``(E,)`` first landmarks; drawn where None.
-        measured: False: errors stay nan, and in ``detect`` mode the tracker is asked for nothing but what the policy asks.
+        seed: of the first landmarks and of the policy's random choices.
+        first: ``(E,)`` first landmarks; None: random.
+        measured: False: errors stay nan, so in ``detect`` mode only the policy itself runs the tracker.
     """
     clips, drawn = episode_starts(game, episodes, seed)
     starts = clips, drawn if first is None else first

@@ -1,4 +1,4 @@
-"""Figures of rollouts, defined once: mean error, share of the optimum, paired difference to the random walk."""
+"""Figures of rollouts: mean error, share of the optimum, paired difference to the random walk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from srn_gym.game import OcclusionGame
 from srn_gym.games import NamedGame
 
 REFERENCE, CEILING = "random-walk", "optimal"
-# What the policy "optimal" is in each mode, for records.
+# How the policy "optimal" is found in each mode, for records.
 OPTIMUM = {"detect": "exact", "track": "the best of a beam search, a lower bound"}
 Returns = TypeVar("Returns", float, np.ndarray)
 
@@ -27,11 +27,11 @@ def optimal_share(returns: Returns, reference: Returns, ceiling: Returns) -> Ret
 
 
 def summarise(rollouts: Mapping[str, Rollout], seed: int = 0) -> list[dict[str, Any]]:
-    """One row a policy, in the order given; all rollouts must have played the same episodes.
+    """One row per policy, in the order given; all rollouts must have played the same episodes.
 
-    ``nme_mean`` and ``gain`` (over the random walk) are percent of the scheme's normaliser, means over episodes;
-    ``gain_ci95`` resamples clips with their episodes and is None for a single clip; ``optimal_share`` is None without both
-    ends of its scale, or where the optimum is no better than the random walk.
+    ``nme_mean`` and ``gain`` (over the random walk) are means over episodes, in percent of the scheme's normaliser.
+    ``gain_ci95`` is the 95 % interval over clips, which are resampled with their episodes; None for a single clip.
+    ``optimal_share`` is None without the random walk or the optimum, or where the optimum is no better than the random walk.
     """
     reference, ceiling = rollouts.get(REFERENCE), rollouts.get(CEILING)
     rows = []
@@ -56,7 +56,7 @@ def summarise(rollouts: Mapping[str, Rollout], seed: int = 0) -> list[dict[str, 
 
 
 def landmark_shares(rollout: Rollout, num_landmarks: int) -> np.ndarray:
-    """On what share of the frames each landmark was the covered one: ``(L,)``; zeros where nothing was covered."""
+    """The share of the played frames on which each landmark was covered: ``(L,)``."""
     played = ~np.isnan(rollout.nme)
     covered = rollout.targets[played & (rollout.targets >= 0)]
     return np.bincount(covered, minlength=num_landmarks) / played.sum()
@@ -68,34 +68,29 @@ def component_shares(shares: np.ndarray, scheme: Scheme) -> dict[str, float]:
 
 
 def episode_rows(game: OcclusionGame, name: str, rollout: Rollout) -> list[dict[str, Any]]:
-    """One JSON-able row an episode: clip, first landmark, covered landmarks, return, mean NME in percent."""
-    rows = []
-    for clip, first, targets, total, mean in zip(
-        rollout.clip, rollout.first, rollout.targets, rollout.returns, rollout.mean_nme, strict=True
-    ):
-        length = len(game.clips[clip])
-        rows.append(
-            {
-                "policy": name,
-                "clip": game.clips[clip].name,
-                "first_landmark": int(first),
-                "frames": length,
-                "return": round(float(total), 6),
-                "nme_percent": round(100 * float(mean), 4),
-                "landmarks": targets[:length].tolist(),
-            }
-        )
-    return rows
+    """One JSON-able row per episode: clip, first landmark, covered landmarks, return, mean NME in percent."""
+    returns, errors = rollout.returns, rollout.mean_nme
+    return [
+        {
+            "policy": name,
+            "clip": clip.name,
+            "first_landmark": int(rollout.first[e]),
+            "frames": len(clip),
+            "return": round(float(returns[e]), 6),
+            "nme_percent": round(100 * float(errors[e]), 4),
+            "landmarks": rollout.targets[e, : len(clip)].tolist(),
+        }
+        for e, clip in enumerate(game.clips[clip] for clip in rollout.clip)
+    ]
 
 
 def print_summary(rows: list[dict[str, Any]], title: str, game: NamedGame) -> None:
-    """The rows as a table on the screen, and what of the clips is absent.
-
-    In the game's mode ``track`` the optimum is the best that a beam search found.
-    """
+    """Print the rows as a table, and a note for each part of the data that is absent."""
     bound = game.mode == "track"
-    caption = f"NME: % of the {game.tracker.scheme.normaliser} distance; gain: over random-walk, paired, 95 % over clips"
-    caption += f"; {CEILING}: the best that a beam search found, a lower bound of the optimum" if bound else ""
+    caption = (
+        f"NME: % of the {game.tracker.scheme.normaliser} distance; gain: over random-walk, paired, 95 % interval over clips"
+    )
+    caption += f"; {CEILING}: {OPTIMUM['track']} of the optimum" if bound else ""
     table = Table(title=title, caption=caption)
     share_of = "share of bound" if bound else "share of optimum"
     for heading in ("policy", "episodes", "return", "NME %", "gain", "95 % interval", share_of):

@@ -1,4 +1,4 @@
-"""An episode as a video: the covered frames with the tracker's answer (pink) and the truth (green)."""
+"""An episode as a video: the covered frames with the tracker's landmarks (pink) and the true ones (green)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def episode_pictures(game: OcclusionGame, rollout: Rollout, episode: int) -> Ite
 
 
 def check_ending(path: Path) -> None:
-    """Raise a :class:`UserError` where a video cannot have this name."""
+    """Raise a :class:`UserError` unless the file name ends in ``.mp4``."""
     if path.suffix != ".mp4":
         raise UserError(f"--video {path}: expected a file name that ends in .mp4")
 

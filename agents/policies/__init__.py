@@ -1,1 +1,1 @@
-"""Policies that need no learning, and what every policy looks like to a rollout."""
+"""The policies: their interface, those that need no training, and those of a run."""

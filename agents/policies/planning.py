@@ -1,4 +1,4 @@
-"""Planning over a table of rewards, exactly: dynamic programming on the landmarks that each landmark's actions reach."""
+"""Exact planning over a table of rewards: dynamic programming over the landmarks that the actions reach."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import numpy as np
 
 
 def values_to_go(rewards: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
-    """Undiscounted value of having covered landmark ``l`` before frame ``t``.
+    """Undiscounted value of each landmark ``l`` as the one covered before frame ``t``.
 
-    ``V[t, l] = max_a (r[t, n(l, a)] + V[t + 1, n(l, a)])`` with ``n(l, a)`` the landmark that action ``a`` covers;
-    ``V[T] = 0``.
+    ``V[t, l] = max_a (r[t, n(l, a)] + V[t + 1, n(l, a)])`` and ``V[T] = 0``, where action ``a`` covers landmark ``n(l, a)``.
 
     Args:
         rewards: ``(T, L)``.
@@ -26,7 +25,7 @@ def values_to_go(rewards: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
 
 
 def reachable(neighbours: np.ndarray, first: np.ndarray, frames: int) -> np.ndarray:
-    """Which landmarks can be covered on each frame by players who start round the landmarks ``first``: ``(T, L)`` bool.
+    """The landmarks that players who start at ``first`` can cover on each frame: ``(T, L)`` bool.
 
     >>> reachable(np.array([[3, 0, 1], [0, 1, 2], [1, 2, 3], [2, 3, 0]]), np.array([0]), 2).astype(int).tolist()
     [[1, 1, 0, 1], [1, 1, 1, 1]]
@@ -39,17 +38,17 @@ def reachable(neighbours: np.ndarray, first: np.ndarray, frames: int) -> np.ndar
 
 
 def best_path(rewards: np.ndarray, neighbours: np.ndarray, first: int) -> np.ndarray:
-    """The landmarks ``(T,)`` that an optimal player covers who starts round landmark ``first``; ties go to the lowest action.
+    """The landmarks ``(T,)`` that an optimal player covers; among equal actions it takes the lowest.
 
     Args:
-        rewards: ``(T, L)``; those that cannot be reached from ``first`` are not looked at.
-        neighbours: ``(L, A)`` int64, what the actions cover.
+        rewards: ``(T, L)``; entries that cannot be reached from ``first`` are not read.
+        neighbours: ``(L, A)`` int64, the landmark that each action covers.
         first: the landmark covered before the first frame.
     """
     values = values_to_go(rewards, neighbours)
     path, current = np.empty(len(rewards), np.int64), first
     for t in range(len(rewards)):
-        reachable = neighbours[current]
-        current = reachable[int(np.argmax((rewards[t] + values[t + 1])[reachable]))]
+        candidates = neighbours[current]
+        current = candidates[int(np.argmax((rewards[t] + values[t + 1])[candidates]))]
         path[t] = current
     return path

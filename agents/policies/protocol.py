@@ -1,4 +1,4 @@
-"""What every policy looks like to a rollout."""
+"""What a rollout needs of a policy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from srn_gym.game import OcclusionGame
 
 
 class Position(NamedTuple):
-    """Where the episodes of a rollout stand: all at the same frame number of their clips.
+    """Where the episodes of a rollout stand. All show the same frame number of their clips.
 
     Attributes:
         clip: ``(B,)`` int64.
@@ -28,10 +28,10 @@ class Position(NamedTuple):
 
 
 class Policy(Protocol):
-    """Chooses the landmark to cover. A policy inside the game's rules answers with one of the three candidates."""
+    """Chooses the landmark to cover. Under the rules of the game it is one of the three candidates."""
 
     def begin(self, game: OcclusionGame, clip: Tensor, landmark: Tensor, rngs: Sequence[np.random.Generator]) -> None:
-        """New episodes on clips ``(B,)`` round first landmarks ``(B,)``, each with a generator of its own."""
+        """Start episodes on clips ``(B,)`` with first landmarks ``(B,)``; each has its own random generator."""
         ...
 
     def targets(self, position: Position, running: Tensor) -> Tensor:

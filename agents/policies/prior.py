@@ -1,0 +1,42 @@
+"""The policy ``prior``: the best path for each landmark's mean excess error on the training clips. It sees no image."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.policies.paths import Planned
+from srn_gym.game import NO_OCCLUDER, OcclusionGame
+
+# Each frame costs one answer of the tracker per landmark, and a set of photos has thousands of clips. Frames of one clip differ
+# less than clips do.
+PRIOR_CLIPS, PRIOR_FRAMES = 128, 32
+
+
+def prior(training: OcclusionGame) -> Planned:
+    """The policy of a training game; see :class:`agents.policies.paths.Planned`."""
+    excess = mean_excess(training)
+    return Planned(lambda game, clip, _: np.tile(excess, (len(game.clips[clip]), 1)))
+
+
+def mean_excess(training: OcclusionGame) -> np.ndarray:
+    """Each landmark's mean error on the training clips, less that of the clean frame: ``(L,)``; every clip counts once.
+
+    At most :data:`PRIOR_CLIPS` clips and :data:`PRIOR_FRAMES` frames of each are used, evenly spaced.
+    """
+    return np.mean([_clip_excess(training, clip) for clip in _evenly(len(training.clips), PRIOR_CLIPS).tolist()], axis=0)
+
+
+def _evenly(count: int, most: int) -> Tensor:
+    """At most ``most`` of the numbers below ``count``, evenly spaced."""
+    return torch.linspace(0, count - 1, min(count, most)).round().long()
+
+
+def _clip_excess(game: OcclusionGame, clip: int) -> np.ndarray:
+    frames = _evenly(len(game.clips[clip]), PRIOR_FRAMES).to(game.device)
+    targets = torch.arange(NO_OCCLUDER, game.num_landmarks, device=game.device)
+    frame, target = frames.repeat_interleave(len(targets)), targets.repeat(len(frames))
+    clips = torch.full_like(frame, clip)
+    errors = game.respond(clips, frame, target, game.tracker.start(len(clips))).nme.view(len(frames), -1)
+    return (errors[:, 1:] - errors[:, :1]).mean(0).cpu().numpy()
