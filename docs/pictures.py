@@ -1,0 +1,109 @@
+"""Draws the pictures of the documentation, from the clips that ship: ``python docs/pictures.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import gymnasium as gym
+import numpy as np
+
+from srn_core import Tracker, load_pretrained
+from srn_core.data import load_clips
+from srn_core.face.drawing import PREDICTION, TRUTH, draw_landmarks
+
+OUT = Path(__file__).parent / "pictures"
+SIDE = 224
+CLIP, LANDMARK = 2, 30
+
+
+def main() -> None:
+    OUT.mkdir(exist_ok=True)
+    episode()
+    candidates()
+    occluders()
+    tracked()
+    masks()
+
+
+def episode() -> None:
+    """Every seventh frame of an episode; the player looks one step ahead with the true errors."""
+    env = new_env()
+    env.reset(seed=0, options={"clip": CLIP, "landmark": LANDMARK})
+    pictures, ended = [], False
+    while not ended:
+        _, _, ended, _, _ = env.step(np.int64(_best_action(env.unwrapped)))
+        pictures.append(env.render())
+    shown = [resized(picture) for picture in pictures[3::7][:6]]
+    save("episode.jpg", shown[:3], shown[3:])
+
+
+def _best_action(env) -> int:
+    game, at = env.game, env.episodes
+    clip, frame = at.clip.repeat(3), at.frame.repeat(3)
+    return int(game.respond(clip, frame, game.candidates(at.landmark)[0], game.tracker.start(3)).nme.argmax())
+
+
+def candidates() -> None:
+    """A frame before the step, and after each of the three actions."""
+    env = new_env()
+    pictures = []
+    for action in (None, 0, 1, 2):
+        env.reset(seed=0, options={"clip": CLIP, "landmark": 48})
+        if action is not None:
+            env.step(np.int64(action))
+        pictures.append(resized(env.render()))
+    save("candidates.jpg", pictures)
+
+
+def occluders() -> None:
+    """The same frame under each kind of occluder."""
+    pictures = []
+    for kind in ("noise", "black", "blur", "texture", "mask"):
+        env = new_env(occluder=kind)
+        env.reset(seed=0, options={"clip": CLIP, "landmark": 57})
+        env.step(np.int64(1))
+        pictures.append(resized(env.render()))
+    save("occluders.jpg", pictures)
+
+
+def new_env(**rules: str) -> gym.Env:
+    clips = "demo?split=val"
+    return gym.make("srn_gym:OcclusionSynthesis-v0", clips=clips, tracker="srn-small", render_mode="rgb_array", **rules)
+
+
+def tracked() -> None:
+    """Frames of a clip with the landmarks that the tracker finds."""
+    clip = load_clips("demo?split=val").clips[0]
+    tracker = Tracker(load_pretrained("srn-small"), device="cpu")
+    frames = [clip.frame(t) for t in range(len(clip))]
+    found = list(tracker.track(frames, clip.boxes[0]))
+    save("tracked.jpg", [face(frames[t], found[t], tracker.scheme, PREDICTION) for t in (0, 12, 24, 36, 47)])
+
+
+def masks() -> None:
+    """Faces of the clips that ship, bare and with ``masked=1``, with their landmarks."""
+    rows = []
+    for spec in ("demo?split=val", "demo?split=val&masked=1"):
+        rows.append([face(clip.frame(0), clip.landmarks[0], clip.scheme, TRUTH) for clip in load_clips(spec).clips])
+    save("masks.jpg", *rows)
+
+
+def face(image: np.ndarray, points: np.ndarray, scheme, colour) -> np.ndarray:
+    return cv2.resize(draw_landmarks(image, points, scheme, colour), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+
+
+def resized(picture: np.ndarray) -> np.ndarray:
+    height = round(picture.shape[0] * SIDE / picture.shape[1])
+    return cv2.resize(picture, (SIDE, height), interpolation=cv2.INTER_AREA)
+
+
+def save(name: str, *rows: list[np.ndarray]) -> None:
+    """Write rows of pictures of one size, with a gap between pictures."""
+    lines = [np.hstack([np.pad(picture, ((0, 4), (0, 4), (0, 0)), constant_values=255) for picture in row]) for row in rows]
+    sheet = cv2.cvtColor(np.vstack(lines)[:-4, :-4], cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(OUT / name), sheet, [cv2.IMWRITE_JPEG_QUALITY, 82])
+
+
+if __name__ == "__main__":
+    main()
