@@ -7,7 +7,7 @@ The key ``OcclusionSynthesis-v0`` is for the env's default observation, patches.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from srn_core.io.files import write_text
 
 ENV_ID = "OcclusionSynthesis-v0"
 SHIPPED = Path(__file__).parent / "hparams"
+_OWN = ("n_timesteps", "policy", "n_envs", "policy_kwargs", "normalize")
 
 
 @dataclass(frozen=True)
@@ -25,19 +26,19 @@ class Hparams:
 
     Attributes:
         n_timesteps: env steps of the run.
-        n_envs: episodes played at the same time.
         policy: SB3's name of a policy, such as ``MlpPolicy``.
+        algorithm: the algorithm's other arguments.
+        n_envs: episodes played at the same time.
         policy_kwargs: the policy's arguments.
         normalize: arguments of SB3's ``VecNormalize``; None: no normalisation.
-        algorithm: the algorithm's other arguments.
     """
 
     n_timesteps: int
-    n_envs: int
     policy: str
-    policy_kwargs: dict[str, Any]
-    normalize: dict[str, Any] | None
     algorithm: dict[str, Any]
+    n_envs: int = 1
+    policy_kwargs: dict[str, Any] = field(default_factory=dict)
+    normalize: dict[str, Any] | None = None
 
 
 def read_hparams(path: Path, observation: str) -> Hparams:
@@ -55,14 +56,8 @@ def read_hparams(path: Path, observation: str) -> Hparams:
     for name in ("n_timesteps", "policy"):
         if name not in values:
             raise UserError(f"{path}: '{key}' has no '{name}'; expected one, as in {SHIPPED / 'dqn.yml'}")
-    return Hparams(
-        n_timesteps=values.pop("n_timesteps"),
-        n_envs=values.pop("n_envs", 1),
-        policy=values.pop("policy"),
-        policy_kwargs=values.pop("policy_kwargs", {}),
-        normalize=values.pop("normalize", None),
-        algorithm=values,
-    )
+    own = {name: values.pop(name) for name in _OWN if name in values}
+    return Hparams(**own, algorithm=values)
 
 
 def shipped_with(path: Path, values: Mapping[str, Any], out: Path) -> None:

@@ -1,4 +1,4 @@
-"""The batched environment as a vectorised environment of Stable-Baselines3, which takes no gymnasium one."""
+"""The batched environment behind the interface of Stable-Baselines3, which does not accept Gymnasium's vector envs."""
 
 from __future__ import annotations
 
@@ -23,21 +23,17 @@ Info = dict[str, Any]
 
 
 class SB3VecEnv(VecEnv):
-    """``B`` envs that step as one batch, behind SB3's interface.
+    """``B`` envs that step as one batch.
 
-    Observations are ``(B, *shape)`` of the env's plain ``Box``, rewards ``(B,)`` float32. An env that has ended starts again in
-    the same step; its info then holds ``terminal_observation``, and ``TimeLimit.truncated`` says whether only the window ended.
-
-    Attributes:
-        envs: the batched environment.
-        with_landmark_id: whether observations are :func:`add_landmark_ids`.
+    Observations are ``(B, *shape)``, rewards ``(B,)`` float32. An env that has ended starts again in the same step. Its info
+    then holds ``terminal_observation``, and ``TimeLimit.truncated`` says whether only the window ended.
     """
 
     def __init__(self, envs: OcclusionSynthesisVectorEnv, with_landmark_id: bool = False) -> None:
-        """Take over ``envs``; ``with_landmark_id``: see :func:`add_landmark_ids`.
+        """Wrap ``envs``; ``with_landmark_id``: observations pass through :func:`add_landmark_ids`.
 
         Raises:
-            UserError: another autoreset mode than SB3's.
+            UserError: the envs have another autoreset mode than SB3 expects.
         """
         if envs.autoreset_mode is not AutoresetMode.SAME_STEP:
             raise UserError(f"autoreset_mode '{envs.autoreset_mode.value}': SB3 expects 'SameStep'; make the envs with that")
@@ -49,7 +45,7 @@ class SB3VecEnv(VecEnv):
         super().__init__(envs.num_envs, space, envs.single_action_space)
 
     def reset(self) -> np.ndarray:
-        """Begin new episodes, with the seeds and options that :meth:`seed` and :meth:`set_options` left."""
+        """Start new episodes with the seeds and options of :meth:`seed` and :meth:`set_options`."""
         observations, infos = self.envs.reset(seed=self._seeds, options=_joined(self._options))
         self.reset_infos = env_infos(infos, self.num_envs)
         self._reset_seeds()
@@ -69,7 +65,7 @@ class SB3VecEnv(VecEnv):
         rows = env_infos(infos, self.num_envs)
         observations = self._shown(observations, rows)
         for i in np.flatnonzero(dones):
-            # What the batched env shows of an env that has ended is the reset's.
+            # For an env that has ended, the batched env returns the infos of its reset.
             self.reset_infos[i], rows[i] = rows[i], final[i]
             rows[i]["terminal_observation"] = self._shown(final_observations[i][None], [rows[i]])[0]
         for row, cut in zip(rows, truncated & ~terminated, strict=True):
@@ -77,7 +73,7 @@ class SB3VecEnv(VecEnv):
         return observations, rewards.astype(np.float32), dones, rows
 
     def _shown(self, observations: np.ndarray, infos: Sequence[Info]) -> np.ndarray:
-        """Observations of envs whose last covered landmark the infos tell."""
+        """The observations as SB3 sees them; the infos name the landmark that each env covered last."""
         if not self.with_landmark_id:
             return observations
         landmark = torch.tensor([int(info["landmark"]) for info in infos], device=self.envs.game.device)
@@ -92,7 +88,7 @@ class SB3VecEnv(VecEnv):
         return self.envs.render() or [None] * self.num_envs
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """An attribute of the batched env, once for each index."""
+        """An attribute of the batched env, once per index."""
         return [getattr(self.envs, attr_name) for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
@@ -104,27 +100,21 @@ class SB3VecEnv(VecEnv):
         raise AttributeError(f"env_method('{method_name}'): the envs are one batch; call it on SB3VecEnv.envs")
 
     def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
-        """Nothing wraps an env of the batch."""
+        """No env of the batch is wrapped."""
         return [False for _ in self._get_indices(indices)]
 
 
 def add_landmark_ids(observations: np.ndarray, game: OcclusionGame, landmark: Tensor) -> np.ndarray:
-    """Features with the landmark that each candidate covers, one-hot, behind them.
+    """Append the landmark that each candidate covers, one-hot: ``(B, A, F)`` -> ``(B, A, F + L)`` of the same type.
 
-    Args:
-        observations: ``(B, A, F)``.
-        game: whose candidates they are.
-        landmark: ``(B,)`` int64 the landmarks covered before.
-
-    Returns:
-        ``(B, A, F + L)`` of the same type.
+    ``landmark`` ``(B,)`` int64 are the landmarks covered before.
     """
     number = one_hot(game.candidates(landmark), game.num_landmarks).cpu().numpy()
     return np.concatenate([observations, number.astype(observations.dtype)], axis=2)
 
 
 def env_infos(infos: Info, num_envs: int) -> list[Info]:
-    """Gymnasium's infos of a batch, arrays with a mask each, as one dict an env with the entries that it has."""
+    """Gymnasium's infos of a batch, an array and a mask per entry, as one dict per env."""
     rows: list[Info] = [{} for _ in range(num_envs)]
     for name, values in infos.items():
         if f"_{name}" in infos:
@@ -134,7 +124,7 @@ def env_infos(infos: Info, num_envs: int) -> list[Info]:
 
 
 def _joined(options: Sequence[Info]) -> Info:
-    """One dict of options an env as a dict of arrays ``(B,)``."""
+    """The options of all envs as one dict of arrays ``(B,)``."""
     names = {name for row in options for name in row}
     for name in names:
         if not all(name in row for row in options):

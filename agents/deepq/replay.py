@@ -14,16 +14,10 @@ from torch import Tensor
 
 TRANSITION = np.dtype(
     [
-        ("clip", np.int32),
-        ("frame", np.int32),
-        ("landmark", np.int16),
-        ("action", np.int8),
-        ("steps", np.int8),
-        ("next_landmark", np.int16),
-        ("reward", np.float32),
-        ("terminated", np.bool_),
+        ("clip", np.int32), ("frame", np.int32), ("landmark", np.int16), ("action", np.int8),
+        ("steps", np.int8), ("next_landmark", np.int16), ("reward", np.float32), ("terminated", np.bool_),
     ]
-)
+)  # fmt: skip
 MAX_N_STEP = int(np.iinfo(TRANSITION["steps"]).max)
 
 

@@ -53,13 +53,13 @@ def test_train_then_evaluate_then_compare(clip_spec, tiny_checkpoint, tmp_path):
     assert all(row["episodes"] == 10 for row in rows)
 
 
-def test_figures_say_which_part_of_the_clips_is_absent(clip_spec, tiny_checkpoint):
+def test_the_output_names_absent_parts_of_the_data(clip_spec, tiny_checkpoint):
     played = ["--clips", f"{clip_spec}?split=test", "--tracker", tiny_checkpoint, "--episodes", "2"]
     shown = call("agents/evaluate.py", "--policy", "static", *played).stdout
     assert "no clip of category 2 is present" in shown and "category 1" not in shown
 
 
-def test_bad_input_is_one_line_and_status_2(clip_spec, tiny_checkpoint, tmp_path):
+def test_bad_input_ends_with_one_line_and_status_2(clip_spec, tiny_checkpoint, tmp_path):
     for arguments, word in (
         (["agents/evaluate.py", "--policy", "clever", "--clips", clip_spec, "--tracker", tiny_checkpoint], "clever"),
         (["agents/evaluate.py", "--policy", "static", "--clips", "films:x"], "films"),
@@ -81,7 +81,7 @@ def test_bad_input_is_one_line_and_status_2(clip_spec, tiny_checkpoint, tmp_path
     assert not (tmp_path / "r").exists()
 
 
-def test_where_the_occluder_changes_nothing_there_is_no_share(clip_spec, tmp_path):
+def test_no_share_of_the_optimum_where_the_occluder_changes_nothing(clip_spec, tmp_path):
     out = tmp_path / "figures.json"
     shared = ["--clips", clip_spec, "--tracker", "constant", "--episodes", "3"]
     evaluated = call("agents/evaluate.py", "--policy", "static", "--optimal", "--json", str(out), *shared)
@@ -89,7 +89,7 @@ def test_where_the_occluder_changes_nothing_there_is_no_share(clip_spec, tmp_pat
     assert json.loads(out.read_text())["optimal_share"] is None
 
 
-def test_a_demo_takes_no_folder_away_that_is_not_its_own(tmp_path):
+def test_the_demo_does_not_delete_a_folder_that_it_did_not_make(tmp_path):
     (tmp_path / "dqn").mkdir()
     (tmp_path / "dqn" / "mine").write_text("")
     with pytest.raises(UserError, match="is not of a demo"):

@@ -18,7 +18,7 @@ def rows(clip: int, frames: range) -> np.ndarray:
     return made
 
 
-def test_queues_share_samples_evenly_and_the_fifo_does_not():
+def test_each_queue_gets_equal_samples_but_a_single_queue_favours_long_clips():
     for single, share in ((False, 0.5), (True, 0.9)):
         replay = MultiQueueReplay(4, 1000, 0.9, single)
         replay.add(rows(0, range(900)))
@@ -41,7 +41,7 @@ def test_a_transition_takes_at_most_64_bytes():
     assert TRANSITION.itemsize <= 64
 
 
-def test_discount_is_zero_behind_the_end_and_gamma_to_the_n_else():
+def test_discount_is_zero_after_the_end_else_gamma_to_the_n():
     replay = MultiQueueReplay(1, 2, 0.5)
     made = rows(0, range(2))
     made["steps"], made["terminated"] = 3, [True, False]
@@ -51,7 +51,7 @@ def test_discount_is_zero_behind_the_end_and_gamma_to_the_n_else():
     assert torch.equal(sample.next_frame, sample.frame + 3)
 
 
-def test_state_round_trip_samples_the_same():
+def test_a_replay_restored_from_its_state_draws_the_same_samples():
     replay, other = (MultiQueueReplay(3, 5, 0.9) for _ in range(2))
     for clip in range(5):
         replay.add(rows(clip, range(7)))
@@ -65,7 +65,7 @@ def test_state_round_trip_samples_the_same():
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 4), st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=20), st.integers(0, 99))
-def test_n_step_sums_equal_the_naive_ones(steps, ends, seed):
+def test_n_step_sums_equal_a_plain_loop(steps, ends, seed):
     gamma, rng = 0.8, np.random.default_rng(seed)
     rewards = rng.random((len(ends), 2)).astype(np.float32)
     done = np.array([[a or b, b] for a, b in ends])

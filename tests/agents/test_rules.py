@@ -1,4 +1,4 @@
-"""The rules of the game as options: the same for every command, kept by what is saved, checked where they are given."""
+"""The rules of the game as options: the same for every command, saved with a run, and checked."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def names(kind: type) -> set[str]:
     return {field.name for field in dataclasses.fields(kind)}
 
 
-def test_a_run_is_evaluated_in_the_game_that_it_was_trained_in(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
+def test_a_run_is_evaluated_by_the_rules_of_its_training(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
     shared = ["--clips", clip_spec, "--tracker", tiny_checkpoint, "--device", "cpu"]
     sizes = ["--total-steps", "64", "--num-envs", "8", "--learning-starts", "32", "--eval-episodes", "5"]
     run = tmp_path / "run"
@@ -107,6 +107,6 @@ def test_a_bad_value_ends_with_status_2(module, words, message, clip_spec, tiny_
     assert not message.startswith("error") or shown.count("\n") == 1
 
 
-def test_training_pays_the_excess_and_an_env_the_error():
+def test_training_rewards_the_excess_error_but_an_env_the_error():
     assert (DQNArgs().reward, Rules().reward) == ("excess", "nme")
     assert rules_of(DQNArgs()) == rules_of(Rules())

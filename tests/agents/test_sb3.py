@@ -1,4 +1,4 @@
-"""The baselines of Stable-Baselines3: adapter, extractors, hyper-parameters, and runs that learn, are saved and play."""
+"""The baselines of Stable-Baselines3: adapter, feature extractors, hyper-parameters, and runs that learn and play."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ def test_the_adapter_equals_sb3s_own_over_single_envs(clip_spec, tiny_checkpoint
     assert kinds == {True, False}
 
 
-def test_numbered_candidates_say_which_landmark_they_cover(clip_spec, tiny_checkpoint):
+def test_landmark_ids_name_the_landmark_that_each_candidate_covers(clip_spec, tiny_checkpoint):
     arguments = {"clips": clip_spec, "tracker": tiny_checkpoint, "device": "cpu", "window": 3, "observation": "features"}
-    plain, told = (SB3VecEnv(OcclusionSynthesisVectorEnv(num_envs=4, **arguments), told) for told in (False, True))
+    plain, told = (SB3VecEnv(OcclusionSynthesisVectorEnv(num_envs=4, **arguments), with_id) for with_id in (False, True))
     plain.seed(7), told.seed(7)
     seen = told.reset()
     size, neighbours = plain.reset().shape[2], told.envs.game.neighbours.numpy()
@@ -167,7 +167,7 @@ def test_the_envs_play_by_the_rules_that_the_arguments_give(small_args):
     assert played == Rules(reward="excess", observation="features", **rules)
 
 
-def test_a_trunk_that_learns_is_not_the_victims(monkeypatch):
+def test_a_trained_trunk_is_a_copy_of_the_victims(monkeypatch):
     victim = solvable.looks_at_the_nose(torch.device("cpu"))
     monkeypatch.setattr(solvable, "looks_at_the_nose", lambda device: victim)
     space = Box(0, 255, (3, 68, 3, TINY.patch_size, TINY.patch_size), np.uint8)
@@ -185,7 +185,7 @@ def test_the_trunk_is_pretrained_and_moves_only_when_asked(small_args, tiny_chec
     assert moved == {train_trunk}
 
 
-def test_ppo_starts_from_the_trunk_even_where_it_learns(small_args, tiny_checkpoint):
+def test_ppo_starts_from_the_pretrained_trunk_even_when_it_trains_it(small_args, tiny_checkpoint):
     args = small_args("ppo", observation="patches", train_trunk=True)
     hparams = read_hparams(args.hparams, "patches")
     model = build_model(args, hparams, build_envs(args, hparams))
@@ -236,8 +236,8 @@ def test_a_run_learns_is_saved_and_plays_as_sb3_would(small_args, clip_spec, tin
         ("ppo", {"gamma": 0.8}),
     ],
 )
-def test_a_game_whose_best_policy_is_known_is_solved(clip_spec, tmp_path, algo, changes):
-    """Without the landmark's number, and through a network of random weights: half of the way to the best policy."""
+def test_a_game_with_a_known_best_policy_is_solved(clip_spec, tmp_path, algo, changes):
+    """Half of the way to the best policy, without the landmark's number and with features of random weights."""
     pytest.importorskip(ALGORITHMS[algo][0])
     spec, victim = f"{clip_spec}?limit=3", "tests.support.solvable:looks_at_the_nose"
     entries = yaml.safe_load((SHIPPED / f"{algo}.yml").read_text())
@@ -297,12 +297,12 @@ def test_numbers_out_of_range_are_named(small_args, changes):
         small_args("ppo", **changes)
 
 
-def test_patches_say_themselves_what_they_cover(small_args):
+def test_landmark_ids_are_refused_for_patches(small_args):
     with pytest.raises(UserError, match="--with-landmark-id with --observation patches: expected features"):
         small_args("dqn", with_landmark_id=True, observation="patches")
 
 
-def test_a_damaged_run_is_named(small_args):
+def test_the_damaged_file_of_a_run_is_named(small_args):
     run = train(small_args("dqn"))
     (run / "model.zip").write_bytes(b"no zip")
     with pytest.raises(UserError, match=r"model\.zip"):
@@ -331,7 +331,7 @@ def test_shipped_hyper_parameters_fit_their_algorithm(algo, observation):
         assert hparams.algorithm["buffer_size"] < 100_000
 
 
-def test_hyper_parameters_survive_yaml(tmp_path):
+def test_hyper_parameters_are_the_same_after_writing_and_reading(tmp_path):
     hparams = read_hparams(SHIPPED / "dqn.yml", "features")
     values = dataclasses.asdict(hparams)
     (tmp_path / "copy.yml").write_text(yaml.safe_dump({ENV_ID: {**values.pop("algorithm"), **values}}))
@@ -367,7 +367,7 @@ def test_unusable_hyper_parameters_are_named(small_args, text, message):
         train(args)
 
 
-def test_without_sb3_there_is_one_clear_line(small_args, tmp_path, monkeypatch, capsys):
+def test_without_sb3_one_line_says_what_to_install(small_args, tmp_path, monkeypatch, capsys):
     (tmp_path / "card.json").write_text(json.dumps({"library": "stable-baselines3"}))
     monkeypatch.setitem(sys.modules, "sb3_contrib", None)
     with pytest.raises(UserError, match="sb3_contrib.*extra 'sb3'"):
