@@ -29,10 +29,10 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Make the folder that a file shall lie in.
+    """Make the folder of a file that will be written.
 
     Raises:
-        UserError: there is a folder or a device of the file's own name, or the folder cannot be written to.
+        UserError: a folder or a device has the file's name, or the file's folder cannot be written to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not path.is_file():
@@ -42,17 +42,17 @@ def check_writable(path: Path) -> None:
 
 
 def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None] = ()) -> None:
-    """Make the folders of the files that a command will write; None is left out.
+    """Make the folders of the files that a command will write; None is skipped.
 
     Raises:
-        UserError: one of them is also read, is written twice, or cannot be written.
+        UserError: a file is also read, is written twice, or cannot be written.
     """
     taken = {path.resolve() for path in inputs if path is not None}
     for path in outputs:
         if path is None:
             continue
         if path.resolve() in taken:
-            raise UserError(f"{path}: is read by this command, or given for another of its files; give another name")
+            raise UserError(f"{path}: this command reads it, or writes another of its files there; give another name")
         taken.add(path.resolve())
         check_writable(path)
 
@@ -67,25 +67,23 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically, indented but for lists of numbers, which stay on a line."""
+    """Write JSON atomically, indented; a list of numbers stays on one line."""
     text = json.dumps(value, indent=1)
     text = re.sub(r"\[\n([-+.\deE,\s]+)\n\s*\]", lambda found: f"[{' '.join(found[1].split())}]", text)
     write_text(path, text + "\n")
 
 
 def plain(args: Any) -> dict[str, Any]:
-    """A dataclass as JSON gives it back."""
+    """A dataclass as reading its JSON gives it back: tuples are lists, paths are texts."""
     return dict(json.loads(json.dumps(dataclasses.asdict(args), default=str)))
 
 
-def plain_defaults(kind: Any) -> dict[str, Any]:
-    """The defaults of a dataclass as JSON gives them back: what a run that was begun before an option came had for it."""
-    found = {field.name: field.default for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING}
-    return dict(json.loads(json.dumps(found, default=str)))
-
-
 def read_json(path: Path) -> Any:
-    """Read a JSON file, or say in one line why not."""
+    """Read a JSON file.
+
+    Raises:
+        UserError: it cannot be read, or is no valid JSON.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -22,7 +22,7 @@ from srn_core.masks.draw import MaskStyle, draw_mask
 from srn_core.masks.fit import ThinPlate, right_share
 from srn_core.masks.templates import ANCHORS, draw_template, load_templates
 from srn_core.training.train import train
-from tests.support.faces import DATA
+from tests.support.faces import DATA, real
 from tests.support.training import small_args
 
 FACE = 200 * np.array(MEAN_SHAPES["68"]) + 160
@@ -273,7 +273,7 @@ def test_training_on_masks_must_be_asked_for(clip_spec: str, tiny_checkpoint: st
     assert (tmp_path / "run").is_dir()
 
 
-@pytest.mark.skipif(not (DATA / "masks").is_dir(), reason="needs the mask templates (SRN_DATA)")
+@real("masks")
 def test_the_real_templates_cover_mouth_and_nose() -> None:
     (mask,) = load_templates(DATA / "masks")
     assert len(mask.views) == 3

@@ -26,8 +26,10 @@ def parse_numbers(words: Sequence[str], count: int, place: str | Path, expected:
         values = np.array([float(word) for word in words], np.float64)
     except ValueError:
         raise UserError(f"{place}: holds something that is no number; expected {expected}") from None
-    if len(values) != count or not np.isfinite(values).all():
-        raise UserError(f"{place}: {len(values)} numbers, or nan or inf among them; expected {expected}, all finite")
+    if len(values) != count:
+        raise UserError(f"{place}: {len(values)} numbers; expected {count} ({expected}); correct or remove it")
+    if not np.isfinite(values).all():
+        raise UserError(f"{place}: holds nan or inf; expected {expected}, all finite")
     return values
 
 

@@ -22,7 +22,7 @@ from srn_core.face.schemes import IBUG68
 from srn_core.io.frames import VideoFrames
 from srn_core.tracking.detectors import load_detector
 from srn_core.tracking.video import TrackedFrame, track_frames
-from tests.support.faces import DATA, TINY
+from tests.support.faces import DATA, TINY, real
 
 Srn = Callable[..., None]
 
@@ -97,10 +97,10 @@ def test_track_writes_video_and_landmarks(srn: Srn, tiny_checkpoint: str, clip_f
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "t.json"]
 
 
-@pytest.mark.skipif(not (DATA / "models" / "yunet.onnx").is_file(), reason="needs the YuNet model (SRN_DATA)")
+@real("models/yunet.onnx")
 def test_track_starts_at_the_first_face_that_the_detector_finds(srn: Srn, tiny_checkpoint: str, tmp_path: Path) -> None:
-    real, short = VideoFrames(DATA / "video" / "demo.mp4"), tmp_path / "short.avi"
-    images = [np.zeros_like(real(0)), np.zeros_like(real(0)), real(0), real(1)]
+    video, short = VideoFrames(DATA / "video" / "demo.mp4"), tmp_path / "short.avi"
+    images = [np.zeros_like(video(0)), np.zeros_like(video(0)), video(0), video(1)]
     writer = cv2.VideoWriter(str(short), cv2.VideoWriter.fourcc(*"MJPG"), 25, images[0].shape[1::-1])
     for image in images:
         writer.write(image[..., ::-1].copy())
@@ -111,7 +111,7 @@ def test_track_starts_at_the_first_face_that_the_detector_finds(srn: Srn, tiny_c
     frames = json.loads((tmp_path / "t.json").read_text())["frames"]
     assert [frame["landmarks"] is None for frame in frames] == [True, True, False, False]
     assert frames[0]["box"] is None and VideoFrames(tmp_path / "out.avi").count() == 4
-    [box] = load_detector(detector)(real(0))
+    [box] = load_detector(detector)(video(0))
     np.testing.assert_allclose(frames[2]["box"], box, atol=8)
     assert load_detector(detector)(images[0]).shape == (0, 4)
 

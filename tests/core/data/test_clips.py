@@ -20,7 +20,7 @@ from srn_core.face.geometry import CropSpec
 from srn_core.face.mean_shapes import MEAN_SHAPES
 from srn_core.io import frames as frames_module
 from srn_core.io.images import read_image
-from tests.support.faces import DATA
+from tests.support.faces import DATA, real
 
 FACE = 80 * np.array(MEAN_SHAPES["68"], np.float32) + 100
 relaxed = settings(deadline=None, max_examples=50)
@@ -220,7 +220,7 @@ def test_contact_sheet_shows_every_frame_of_a_small_set(clip_spec: str) -> None:
     assert describe(clip_set)["frames"] == "19" and describe(clip_set)["frame width, px"] == "144"
 
 
-@pytest.mark.skipif(not (DATA / "300w").is_dir(), reason="needs the 300-W data (SRN_DATA)")
+@real("300w")
 def test_real_300w_counts() -> None:
     counts = {
         split: len(load_clips(f"300w:{DATA / '300w'}?split={split}")) for split in ("train", "val", "common", "challenging")
@@ -230,14 +230,14 @@ def test_real_300w_counts() -> None:
     assert (counts["common"], counts["challenging"]) == (165 + lfpw["common"], 45)
 
 
-@pytest.mark.skipif(not (DATA / "ytf68").is_dir(), reason="needs the YouTube Faces data (SRN_DATA)")
+@real("ytf68")
 def test_real_ytf68_counts() -> None:
     clip_set = load_clips(f"ytf68:{DATA / 'ytf68'}")
     assert (len(clip_set), clip_set.num_frames) == (277, 2766)
     assert all(clip.cuts[0] for clip in clip_set.clips) and sum(int(clip.cuts.sum()) for clip in clip_set.clips) > 2 * 277
 
 
-@pytest.mark.skipif(not (DATA / "talk").is_dir(), reason="needs the talking heads (SRN_DATA)")
+@real("talk")
 def test_real_video_reads_to_its_last_frame() -> None:
     clip_set = load_clips(f"300vw:{DATA / 'talk'}")
     assert (len(clip_set), clip_set.num_frames) == (11, 2516)

@@ -17,9 +17,8 @@ from srn_core.data.formats.predictions import read_predictions
 from srn_core.data.sheet import describe
 from srn_core.errors import UserError
 from srn_core.face.mean_shapes import MEAN_SHAPES
-from tests.support.faces import DATA
+from tests.support.faces import DATA, real
 
-REAL = DATA / "cofw68"
 FACE = 80 * np.array(MEAN_SHAPES["68"]) + 100
 FACES = 12
 Evaluate = Callable[..., dict]
@@ -171,7 +170,7 @@ def test_broken_annotations_are_named(tmp_path: Path, name: str, content, named:
         load_clips(f"cofw68:{tmp_path}")
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="needs the COFW68 annotations and predictions (SRN_DATA)")
+@real("cofw68")
 @pytest.mark.parametrize(
     ("name", "points", "nme", "failures"),
     [
@@ -184,6 +183,6 @@ def test_broken_annotations_are_named(tmp_path: Path, name: str, content, named:
 def test_published_predictions_score_as_published(
     evaluate: Evaluate, name: str, points: str, nme: float, failures: float | None
 ) -> None:
-    record = evaluate(REAL / "Results" / f"{name}.txt", REAL, "--points", points)
+    record = evaluate(DATA / "cofw68" / "Results" / f"{name}.txt", DATA / "cofw68", "--points", points)
     assert record["n_faces"] == 507 and record["nme_mean"] == pytest.approx(nme, abs=6e-4)
     assert failures is None or record["fr_10"] == pytest.approx(failures, abs=6e-3)

@@ -23,7 +23,7 @@ from srn_core.model.config import PRESETS
 from srn_core.tracking.tracker import Tracker
 from srn_core.training.pool import FacePool
 from tests.support.face_sets import write_wflw
-from tests.support.faces import DATA, TINY
+from tests.support.faces import DATA, TINY, real
 
 
 @pytest.fixture(scope="module")
@@ -134,13 +134,13 @@ def test_the_error_of_a_tracker_stays(tmp_path: Path) -> None:
     assert compare("demo?split=val&limit=2", tmp_path / "demo.pack") < 0.05
 
 
-@pytest.mark.skipif(not (DATA / "talk").is_dir(), reason="needs the talking heads (SRN_DATA)")
+@real("talk")
 @pytest.mark.slow
 def test_real_video_keeps_the_error(tmp_path: Path) -> None:
     assert compare(f"300vw:{DATA / 'talk'}?split=val&limit=1", tmp_path / "talk.pack", "track") < 0.05
 
 
-@pytest.mark.skipif(not (DATA / "300w").is_dir(), reason="needs the 300-W data (SRN_DATA)")
+@real("300w")
 @pytest.mark.slow
 def test_real_photos_that_are_shrunk_keep_the_error(tmp_path: Path) -> None:
     assert compare(f"300w:{DATA / '300w'}?split=val", tmp_path / "photos.pack") < 0.05

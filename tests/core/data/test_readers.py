@@ -209,9 +209,8 @@ def test_an_srn_of_the_data_s_scheme_trains_evaluates_and_refuses_others(
 ) -> None:
     spec = f"{kind}:{root / kind}?limit=4"
     overrides = [f"{key}={getattr(TINY, key)}" for key in ("image_size", "patch_size", "steps", "memory_dim", "map_dim")]
-    args = TrainArgs(
-        (spec,), tmp_path / "run", (spec,), config_override=(*overrides, "trunk=3x4,3x8"), batch=4, sequence=2, device="cpu"
-    )
+    options = {"config_override": (*overrides, "trunk=3x4,3x8"), "batch": 4, "sequence": 2, "device": "cpu"}
+    args = TrainArgs(data=(spec,), val=(spec,), out=tmp_path / "run", **options)
     run = TrainingRun(args)
     assert run.config.scheme == scheme
     before = [parameter.detach().clone() for parameter in run.model.hsrm.parameters()]

@@ -16,12 +16,10 @@ from srn_core.face.geometry import from_box_units, mirror_points
 from srn_core.face.mean_shapes import MEAN_SHAPES
 from srn_core.face.metrics import nme, normaliser_length
 from srn_core.face.schemes import SCHEMES, Scheme
-from tests.support.faces import DATA, TINY
+from tests.support.faces import DATA, TINY, real
 
 FACES = {name: 60 * np.array(shape) + 60 for name, shape in MEAN_SHAPES.items()}
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda scheme: scheme.name)
-needs_cofw = pytest.mark.skipif(not (DATA / "cofw29").is_dir(), reason="needs the COFW data (SRN_DATA)")
-needs_wflw = pytest.mark.skipif(not (DATA / "wflw").is_dir(), reason="needs the WFLW data (SRN_DATA)")
 
 
 @every_scheme
@@ -80,7 +78,7 @@ def test_every_part_of_the_hierarchy_reaches_every_landmark(scheme: Scheme) -> N
         assert (shapes[-1] != shape).all()
 
 
-@needs_cofw
+@real("cofw29")
 def test_real_cofw29() -> None:
     clips = load_clips(f"cofw29:{DATA / 'cofw29'}").clips
     assert [clip.frame(0).shape for clip in clips] == [(322, 235, 3), (253, 352, 3)]
@@ -88,7 +86,7 @@ def test_real_cofw29() -> None:
     check_real_faces(clips)
 
 
-@needs_wflw
+@real("wflw")
 def test_real_wflw() -> None:
     clip_set = load_clips(f"wflw:{DATA / 'wflw'}?split=test")
     assert len({clip.name for clip in clip_set.clips}) == 4

@@ -143,7 +143,7 @@ def test_its_loss_is_one_term_more_and_the_cascade_sends_it_no_gradient(clip_spe
 
 def tiny_args(spec: str, out: Path, **changes: object) -> TrainArgs:
     options = {"steps": 4, "batch": 8, "sequence": 2, "sequence_every": 2, "val_every": 2, "warmup": 2, "device": "cpu"}
-    return TrainArgs((spec,), out, config_override=OVERRIDES, **{**options, **changes})
+    return TrainArgs(data=(spec,), out=out, config_override=OVERRIDES, **{**options, **changes})
 
 
 def test_training_betters_the_initial_shape(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from srn_core.face.mean_shapes import MEAN_SHAPES
 from srn_core.io.tensors import load_tensors
 from srn_core.occluders.shapes import masklike_occluders, varied_occluders
 from srn_core.training import train as train_module
-from srn_core.training.args import TrainArgs
 from srn_core.training.augment import draw_batch
 from srn_core.training.pool import FacePool
 from srn_core.training.train import train
@@ -149,7 +148,7 @@ def test_two_seeds_differ(clip_spec, tmp_path, tiny_checkpoint):
 
 def test_every_validation_set_has_its_curve(clip_spec, tiny_checkpoint, tmp_path):
     specs = (f"{clip_spec}?limit=1", f"{clip_spec}?limit=2")
-    train(TrainArgs((clip_spec,), tmp_path, specs, init=tiny_checkpoint, steps=2, batch=4, val_every=1, device="cpu"))
+    train(small_args(clip_spec, tiny_checkpoint, tmp_path, val=specs, steps=2, batch=4, val_every=1))
     events = EventAccumulator(str(tmp_path)).Reload()
     curves = [tag for tag in events.Tags()["scalars"] if tag.startswith("val/nme_percent/")]
     assert len(curves) == 2 and all([event.step for event in events.Scalars(tag)] == [1, 2] for tag in curves)
@@ -187,7 +186,7 @@ def test_a_run_is_not_overwritten_and_nothing_is_not_resumed(clip_spec, tiny_che
         train(args)
     with pytest.raises(UserError, match="nothing to resume"):
         train(small_args(clip_spec, tiny_checkpoint, tmp_path / "nothing", resume=True))
-    with pytest.raises(UserError, match="begun with muon-lr 0.0, loss l2; resume it with the same"):
+    with pytest.raises(UserError, match="started with muon-lr 0.0, loss l2; resume it with the same"):
         train(dataclasses.replace(args, muon_lr=0.1, loss="wing", steps=2, resume=True))
     with pytest.raises(UserError, match="multiple"):
         train(small_args(clip_spec, tiny_checkpoint, tmp_path / "odd", batch=7))
