@@ -17,6 +17,7 @@ from rich.console import Console
 from benchmarks.common.commands import benchmark_command
 from benchmarks.common.results import ResultRow, write_results
 from benchmarks.common.tables import command_block, markdown_table
+from srn_core.checkpoints import load_pretrained
 from srn_core.cli.options import read_options
 from srn_core.data import load_clips
 from srn_core.errors import UserError, command
@@ -24,7 +25,7 @@ from srn_core.evaluation.evaluate import Evaluation, evaluate
 from srn_core.evaluation.report import plot_ced
 from srn_core.io.files import plain
 from srn_core.tracking.batch import Mode
-from srn_core.tracking.tracker import Tracker, load_tracker
+from srn_core.tracking.tracker import Tracker
 
 
 class FaceSet(NamedTuple):
@@ -90,7 +91,7 @@ def accuracy(args: AccuracyArgs) -> list[ResultRow]:
     """Measure, print and write; returns what ``srn evaluate`` reports. DATA stands for the folder of the data."""
     if args.data_root is not None and not args.data_root.is_dir():
         raise UserError(f"--data-root {args.data_root}: no such folder; expected the one that holds talk, ytf68 and 300w")
-    tracker = load_tracker(args.checkpoint, args.device)
+    tracker = Tracker(load_pretrained(args.checkpoint), args.device)
     folder = args.out / (Path(args.checkpoint).name + ("-mirror" if args.mirror else ""))
     figures: list[ResultRow] = []
     rows: list[ResultRow] = []

@@ -1,19 +1,20 @@
 """The paper's Table 9: one tracker, fine-tuned without, with random (RSF) and with hard occluded faces (HOFS).
 
+RSF are random synthetic faces: occluders at random places. HOFS is hard occluded face synthesis: a DQN places the occluders.
+
 python benchmarks/hofs.py                                                            # on the clips that ship
-python benchmarks/hofs.py --clips "300vw:DIR?split=train" --val SPEC --test "300vw:DIR?split=1" --occluder varied
-python benchmarks/hofs.py ... # again: what is finished is not done again
+python benchmarks/hofs.py --clips "300vw:DIR/300vw?split=train" --val SPEC --test "300vw:DIR/300vw?split=1" --occluder varied
+python benchmarks/hofs.py ... # the same command again: finished fine-tunings are not repeated
 """
 
 from __future__ import annotations
 
 import dataclasses
-import shlex
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import tyro
 from tqdm import tqdm
@@ -23,13 +24,15 @@ from agents.finetune import finetune
 from agents.hardening.args import FinetuneArgs
 from agents.hardening.placements import PlacedOcclusion, trained_dqn
 from benchmarks.common.clip_nme import check_measurable
-from benchmarks.common.settings import check_settings, compare_settings, option_words, training_command
-from benchmarks.synthesis.measure import measure
-from benchmarks.synthesis.report import comparable, page, plot_figures, print_figures, summarise
+from benchmarks.common.commands import benchmark_command, option_words, training_command
+from benchmarks.common.results import ResultRow, ResultRows, write_results
+from benchmarks.common.settings import ROWS, check_settings, compare_settings, finished_rows, fixed_settings
+from benchmarks.synthesis.measure import measure_tracker
+from benchmarks.synthesis.report import arms_page, comparable, plot_arms, print_arms, summarise_arms
 from srn_core.checkpoints import load_card, load_pretrained
 from srn_core.cli.options import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
-from srn_core.io.files import plain, plain_defaults, read_json, write_json, write_text
+from srn_core.io.files import plain, read_json
 from srn_core.io.tensors import load_tensors
 from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import TrainArgs, check_batch, refuse_masked
@@ -38,42 +41,41 @@ from srn_core.training.train import train
 from srn_gym.rules import Mode
 
 Arm = Literal["none", "rsf", "hofs", "mixed", "rounds", "prior", "greedy", "optimal"]
-# Arms that are not here play the DQN that was trained against the tracker that all start from.
+# All other arms play the DQN that was trained against the tracker that all arms start from.
 POLICIES: Mapping[Arm, str] = {
     "none": "none", "rsf": "random-jump", "rounds": "dqn", "prior": "prior", "greedy": "greedy", "optimal": "optimal",
 }  # fmt: skip
-ROWS = "rows.json"
-# What may change between calls that share a folder; all else must stay as it was.
+# Arguments that may change between calls that share a folder.
 FREE = ("arms", "seeds", "occluder", "out", "device")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HofsArgs:
     """Fine-tune one tracker in several ways, all from the same weights and for the same steps, and measure each."""
 
     arms: tuple[Arm, ...] = ("none", "rsf", "hofs", "greedy", "optimal")
-    """none: clean faces only; rsf: occluders at random; hofs: where a DQN puts them; mixed: half of the clips as hofs, half as
-    rsf; rounds: as hofs, in two halves of the steps, the second with a DQN trained against the tracker of the first; prior:
-    where it hurts on the average face; greedy, optimal: planned with the true errors."""
+    """none: clean faces only; rsf: occluders at random places; hofs: where a DQN puts them; mixed: half of the clips as hofs,
+    half as rsf; rounds: as hofs, in two halves of the steps, the second with a DQN trained against the tracker of the first;
+    prior: where occlusion hurts on the average face; greedy, optimal: planned with the true errors."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Each seed is a fine-tuning of every arm, and a DQN."""
+    """Every arm is fine-tuned once per seed; each seed also trains a DQN."""
     occluder: PlacedOcclusion = "square"
-    """What lies on the chosen landmark in training: the noise square, or varied shapes and fillings."""
+    """What training draws on the chosen landmark. square: the noise square; varied: shapes and fillings."""
     clips: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec to train on; repeat for several, the DQN plays on the first. demo?split=train where none is given."""
+    """Data spec to train on; repeat for several, the DQN plays on the first. Default: demo?split=train."""
     val: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec that chooses weights; the --clips where none is given, so that no --test clip takes part in the choice."""
+    """Data spec that selects weights; repeat for several. Default: the --clips, so that no --test clip selects weights."""
     test: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Held-out data spec to measure on; repeat for several. demo?split=val where none is given."""
+    """Held-out data spec to measure on; repeat for several. Default: demo?split=val."""
     covered: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec for random and worst-case occlusion; the worst case costs a look at every landmark of every frame. The --test
-    where none is given."""
+    """Data spec for random and worst-case occlusion. Use fewer frames here: the worst case runs the tracker once per landmark
+    and frame. Default: the --test."""
     video: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec of continuous video for the jitter; the --test where none is given."""
+    """Data spec of continuous video for the jitter. Default: the --test."""
     mode: Mode = "detect"
-    """On clean and masked clips. detect: every frame alone; track: the memory runs. Jitter is always measured on track."""
+    """How clean and masked clips are measured. detect: every frame alone; track: with the memory. Jitter always uses track."""
     base: str | None = None
-    """The tracker that all arms start from (a checkpoint's name or folder); trained here without occluders if not given."""
+    """The tracker that all arms start from (a checkpoint's name or folder). Default: one trained here without occluders."""
     preset: Literal["small", "paper"] = "small"
     """Architecture of the tracker that is trained here."""
     base_steps: int = 10_000
@@ -81,25 +83,25 @@ class HofsArgs:
     steps: int = 300
     """Optimiser steps of the fine-tuning."""
     batch: int = 64
-    """Faces a step."""
+    """Faces per step."""
     lr: float = 1e-4
     """Peak learning rate of the fine-tuning."""
     occluded_share: float = 0.5
     """Share of the sequences that are occluded."""
     refresh: int = 100
-    """Steps after which policies play anew, with new noise."""
+    """Steps after which policies play again, with new noise."""
     val_every: int = 50
     """Steps between validations."""
     dqn_steps: int = 60_000
     """Env steps of the DQN's training."""
     episodes: int = 3
-    """Episodes a clip under random and worst-case occlusion, each with another first landmark."""
+    """Episodes per clip under random and worst-case occlusion, each from another first landmark."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of training."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/hofs")
-    """Folder for trackers, rows, hofs.json, hofs.md and hofs.png; what is finished there is not done again."""
+    """Folder for the trackers. OUT/OCCLUDER gets figures.json, rows.csv.gz, README.md and arms.png."""
 
 
 LIMITS = {
@@ -110,46 +112,46 @@ LIMITS = {
 }
 
 
-def hofs(args: HofsArgs) -> list[dict[str, Any]]:
-    """Train, fine-tune, measure, print, plot and write; returns the figures, one row an arm, test set and choice of seeds."""
+def hofs(args: HofsArgs) -> list[ResultRow]:
+    """Train, fine-tune, measure, print, plot and write; returns one figure per arm, test set and choice of seeds."""
     args = _filled_in(args)
-    settings, defaults = {name: value for name, value in plain(args).items() if name not in FREE}, plain_defaults(HofsArgs)
-    compare_settings(args.out, settings, defaults)
+    settings = fixed_settings(args, FREE)
+    compare_settings(args.out, settings)
     base, origin = base_tracker(args)
-    key = Tracker(load_pretrained(base), "cpu").key
-    check_settings(args.out, settings | {"base_key": key}, defaults)
-    jobs = [(arm, seed) for seed in args.seeds for arm in args.arms]
-    for arm, seed in tqdm(jobs, desc="arms x seeds"):
+    check_settings(args.out, settings | {"base_key": Tracker(load_pretrained(base), "cpu").key})
+    for arm, seed in tqdm([(arm, seed) for seed in args.seeds for arm in args.arms], desc="arms x seeds"):
         finish(args, base, arm, seed)
-    rows = finished_rows(args)
-    parts = [(summarise(part), part) for part in comparable(rows)]
+    rows = all_rows(args)
+    parts = [(summarise_arms(part), part) for part in comparable(rows)]
     title = f"fine-tuned {args.steps} steps from {Path(base).name}, occluder {args.occluder}"
-    for found, _ in parts:
-        print_figures(found, title)
-    figures = [figure for found, _ in parts for figure in found]
-    folder, commands = args.out / args.occluder, command_lines(args, rows)
-    record = {"commands": commands, "settings": plain(args), "base": origin, "figures": figures, "rows": rows}
-    write_json(folder / "hofs.json", record)
-    write_text(
-        folder / "hofs.md",
-        page([found for found, _ in parts], title, ["# the tracker that all arms start from", origin, "# the arms", *commands]),
-    )
-    plot_figures(*parts[0], title, folder / "hofs.png")
-    return figures
+    for figures, _ in parts:
+        print_arms(figures, title)
+    record = {
+        "title": title,
+        "commands": command_lines(args, rows),
+        "settings": plain(args),
+        "base": origin,
+        "figures": [figure for figures, _ in parts for figure in figures],
+    }
+    folder = args.out / args.occluder
+    write_results(folder, record, arms_page(record), rows=rows)
+    plot_arms(*parts[0], title, folder / "arms.png")
+    return list(record["figures"])
 
 
 def base_tracker(args: HofsArgs) -> tuple[str, str]:
-    """The folder or name of the tracker that all arms start from, and where it comes from: the command that trains it."""
+    """The folder or name of the tracker that all arms start from, and the command that trains it."""
     if args.base is not None:
         occlusion = load_card(args.base).get("arguments", {}).get("occlusion", "unknown")
         if occlusion != "none":
-            print(f"note: {args.base}, occlusion in training: {occlusion}; the arms should start from one trained without")
+            print(f"note: {args.base} was trained with --occlusion {occlusion}; the arms should start from one trained without")
         return args.base, f"given: {args.base}"
     training = TrainArgs(
-        args.clips, args.out, args.val, args.preset, steps=args.base_steps, batch=args.batch, occlusion="none",
-        warmup=min(300, args.base_steps // 10), precision=args.precision, val_every=min(500, args.base_steps),
+        data=args.clips, out=args.out, val=args.val, preset=args.preset, steps=args.base_steps, batch=args.batch,
+        occlusion="none", warmup=min(300, args.base_steps // 10), precision=args.precision,
+        val_every=min(500, args.base_steps),
     )  # fmt: skip
-    # What differs from the defaults, so that a new option does not make another tracker of it.
+    # Named after what differs from the defaults, so that a new option does not rename the folder.
     options = " ".join(option_words(training, ("out",)))
     folder = args.out / f"base-{zlib.crc32(options.encode()):08x}"
     begun = (folder / STATE).is_file()
@@ -161,64 +163,62 @@ def base_tracker(args: HofsArgs) -> tuple[str, str]:
     return str(folder), origin
 
 
-def finished_rows(args: HofsArgs) -> list[dict[str, Any]]:
-    """The rows of all arms and seeds that are finished in the folder, by this call or another; one a test set and clip."""
+def all_rows(args: HofsArgs) -> list[ResultRow]:
+    """One row per test set and clip of all arms and seeds that are finished in the folder, by this call or an earlier one."""
     files = [file for arm in get_args(Arm) for file in sorted(_arm_folder(args, arm).glob(f"seed-*/{arm}/{ROWS}"))]
     return [row for file in files for row in read_json(file)]
 
 
-def command_lines(args: HofsArgs, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What makes these rows: a command for all arms that have the same seeds."""
+def command_lines(args: HofsArgs, rows: ResultRows) -> list[str]:
+    """The commands that make these rows: one for all arms that have the same seeds."""
     seeds = {arm: tuple(sorted({row["seed"] for row in rows if row["arm"] == arm})) for arm in get_args(Arm)}
     lines = []
     for alike in dict.fromkeys(filter(None, seeds.values())):
         call = dataclasses.replace(args, arms=tuple(arm for arm in seeds if seeds[arm] == alike), seeds=alike)
-        lines.append(shlex.join(["python", "benchmarks/hofs.py", *option_words(call, ("device",))]))
+        lines.append(benchmark_command("hofs", call))
     return lines
 
 
-def _arm_folder(args: HofsArgs, arm: Arm) -> Path:
-    # Both occluders' tables share the arm without any.
-    return args.out / ("clean" if arm == "none" else args.occluder)
-
-
-def _occluder(args: HofsArgs, arm: Arm) -> PlacedOcclusion:
-    # Even one that is nowhere to be seen draws from a batch's generator.
-    return "square" if arm == "none" else args.occluder
-
-
 def finish(args: HofsArgs, base: str, arm: Arm, seed: int) -> None:
-    """Fine-tune and measure one arm with one seed, if that is not done yet."""
+    """Fine-tune and measure one arm with one seed if that is not done yet."""
     folder = _arm_folder(args, arm) / f"seed-{seed}" / arm
-    file = folder / ROWS
-    if not file.is_file():
-        policy, rounds = POLICIES.get(arm) or _dqn(args, base, seed), 2 if arm == "rounds" else 1
-        finetune(
-            FinetuneArgs(
-                policy, folder, args.clips, base, args.val, args.steps // rounds, args.batch, lr=args.lr,
-                occluded_share=args.occluded_share, random_share=0.5 if arm == "mixed" else 0.0, occlusion=_occluder(args, arm),
-                refresh=args.refresh, rounds=rounds, dqn_steps=args.dqn_steps, val_every=args.val_every,
-                precision=args.precision, device=args.device, seed=seed, resume=(folder / "round-1").is_dir(),
-            )
-        )  # fmt: skip
+
+    def measured() -> Iterator[ResultRow]:
+        finetune(_finetuning(args, base, arm, seed, folder))
         tracker = Tracker(load_pretrained(folder), args.device)
-        found = measure(tracker, args.test, args.covered, args.video, args.mode, args.episodes)
-        key = {"arm": arm, "seed": seed, "occluder": "none" if arm == "none" else args.occluder}
-        write_json(file, [{**key, **row} for row in found])
-    # The optimiser's state is four times the tracker; the logs stay.
+        for row in measure_tracker(tracker, args.test, args.covered, args.video, args.mode, args.episodes):
+            yield {"arm": arm, "seed": seed, "occluder": "none" if arm == "none" else args.occluder, **row}
+
+    finished_rows(folder, measured)
+    # The optimiser's state is four times as large as the tracker; the logs stay.
     for tensors in folder.glob("round-*/**/*.safetensors"):
         tensors.unlink()
 
 
-def _dqn(args: HofsArgs, base: str, seed: int) -> str:
-    return str(
-        trained_dqn(
-            DQNArgs(
-                args.clips[0], tracker=base, seed=seed, total_steps=args.dqn_steps, device=args.device,
-                run_dir=args.out / "dqn" / f"seed-{seed}",
-            )
-        )
+def _finetuning(args: HofsArgs, base: str, arm: Arm, seed: int, folder: Path) -> FinetuneArgs:
+    rounds = 2 if arm == "rounds" else 1
+    return FinetuneArgs(
+        policy=POLICIES.get(arm) or _dqn(args, base, seed), out=folder, clips=args.clips, tracker=base, val=args.val,
+        steps=args.steps // rounds, batch=args.batch, lr=args.lr, occluded_share=args.occluded_share,
+        random_share=0.5 if arm == "mixed" else 0.0,
+        # Even an occluder that is never drawn takes numbers from the generator of a batch.
+        occlusion="square" if arm == "none" else args.occluder,
+        refresh=args.refresh, rounds=rounds, dqn_steps=args.dqn_steps, val_every=args.val_every, precision=args.precision,
+        device=args.device, seed=seed, resume=(folder / "round-1").is_dir(),
     )  # fmt: skip
+
+
+def _arm_folder(args: HofsArgs, arm: Arm) -> Path:
+    # The tables of both occluders share the arm without occluders.
+    return args.out / ("clean" if arm == "none" else args.occluder)
+
+
+def _dqn(args: HofsArgs, base: str, seed: int) -> str:
+    run = args.out / "dqn" / f"seed-{seed}"
+    dqn = DQNArgs(
+        clips=args.clips[0], tracker=base, seed=seed, total_steps=args.dqn_steps, device=args.device, run_dir=run
+    )  # fmt: skip
+    return str(trained_dqn(dqn))
 
 
 def _filled_in(args: HofsArgs) -> HofsArgs:
@@ -229,7 +229,7 @@ def _filled_in(args: HofsArgs) -> HofsArgs:
     clips, test = args.clips or ("demo?split=train",), args.test or ("demo?split=val",)
     val, covered, video = args.val or clips, args.covered or test, args.video or test
     if "rounds" in args.arms and args.steps < 2:
-        raise UserError(f"--steps {args.steps} with the arm rounds; expected at least 2, one a round")
+        raise UserError(f"--steps {args.steps} with the arm rounds; expected at least 2, one per round")
     refuse_masked((*clips, *val))
     check_measurable(dict.fromkeys((*test, *covered, *video)))
     return dataclasses.replace(args, clips=clips, val=val, test=test, covered=covered, video=video)

@@ -1,8 +1,8 @@
-"""All that a GPU is wanted for, in one command, each part's file written when the part ends.
+"""Everything that needs a GPU, in one command. Each part writes its results when it ends.
 
-srn data "ytf68:DIR?split=train" ... --pack faces.pack             # where the data lie
+srn data "ytf68:DIR?split=train" ... --pack faces.pack             # on the machine that holds the data
 python benchmarks/on_gpu.py --data "packed:faces.pack?split=train" --val "packed:faces.pack?kind=300w&split=val" --minutes 20
-python benchmarks/on_gpu.py ... # again: a training that was stopped goes on
+python benchmarks/on_gpu.py ... # the same command again: an interrupted training resumes
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import dataclasses
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.common.clip_nme import check_measurable, masked_spec
-from benchmarks.common.settings import training_command
+from benchmarks.common.commands import benchmark_command, training_command
+from benchmarks.common.results import FIGURES, ResultRow, read_figures, write_figures
+from benchmarks.common.tables import number_text, show_table
 from benchmarks.speed.timing import describe_machine
 from benchmarks.speed.tracker import Preset, training_step
 from benchmarks.throughput import GROUPS, Group, ThroughputArgs, throughput
@@ -28,41 +28,40 @@ from srn_core.data import load_clips
 from srn_core.devices import pick_device
 from srn_core.errors import UserError, command
 from srn_core.evaluation.evaluate import evaluate
-from srn_core.io.files import read_json, write_json
+from srn_core.io.files import plain
 from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import TrainArgs, refuse_masked
 from srn_core.training.state import STATE
 from srn_core.training.train import TrainingRun, run_to_end
 
-Part = Literal["parity", "throughput", "train", "evaluate"]
-PARTS: tuple[Part, ...] = ("parity", "throughput", "train", "evaluate")
-RUN, EXPORT = "train", "srn"
+GpuPart = Literal["parity", "throughput", "train", "evaluate"]
+PARTS: tuple[GpuPart, ...] = ("parity", "throughput", "train", "evaluate")
+RUN, EXPORT = "run", "srn"
 VALIDATIONS = 10
-# Of the time that is left when the faces are read; validations and saving take the rest.
+# Share of the time left after the faces are read; validations and saving take the rest.
 TRAINING_SHARE = 0.9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OnGpuArgs:
-    """Parity with the CPU, throughput, and the training and evaluation of a tracker."""
+    """Measure parity with the CPU and throughput; train a tracker and evaluate it."""
 
-    parts: tuple[Part, ...] = PARTS
-    """What to do, in this order."""
+    parts: tuple[GpuPart, ...] = PARTS
+    """What to do. Parts run in the order given."""
     data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec to train on; repeat for several. demo?split=train where none is given."""
+    """Data spec to train on; repeat for several. Default: demo?split=train."""
     val: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec that chooses weights and is evaluated on, also masked; repeat for several. demo?split=val where none is
-    given."""
+    """Data spec that selects weights and is evaluated, bare and masked; repeat for several. Default: demo?split=val."""
     test: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec that is evaluated on alone, also masked; repeat for several."""
+    """Data spec that is only evaluated, bare and masked; repeat for several."""
     preset: Preset = "paper"
-    """Architecture that is trained."""
+    """Architecture to train."""
     steps: int | None = None
-    """Optimiser steps; as many as fit into --minutes where not given."""
+    """Optimiser steps. Default: as many as fit into --minutes."""
     minutes: float = 20.0
-    """Time for the training, reading, validating and saving included; the time of a step is measured first."""
+    """Minutes for the training, including reading, validating and saving. The time of a step is measured first."""
     batch: int = 64
-    """Faces a step."""
+    """Faces per step."""
     lr: float = 1e-3
     """Peak learning rate."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
@@ -70,13 +69,13 @@ class OnGpuArgs:
     seed: int = 0
     """Seeds weights and batches."""
     beside: tuple[str, ...] = ("srn-small",)
-    """Checkpoints to evaluate beside the trained one."""
+    """Checkpoints to evaluate besides the trained one."""
     quick: bool = False
-    """A glance at parity and throughput: few sizes, one or two calls each."""
+    """Measure parity and throughput at few sizes, with one or two calls each."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/on-gpu")
-    """Folder for parity.json, throughput.json, train.json, evaluate.json, the run (train) and its float16 export (srn)."""
+    """Each part writes OUT/PART/figures.json. OUT/run gets the training run, OUT/srn its float16 export."""
 
 
 def on_gpu(args: OnGpuArgs) -> None:
@@ -86,26 +85,30 @@ def on_gpu(args: OnGpuArgs) -> None:
     for part in args.parts:
         began = time.time()
         do[part](args, part)
-        Console().print(f"{part}: {time.time() - began:.0f} s, {args.out / part}.json")
+        print(f"{part}: {time.time() - began:.0f} s, {args.out / part / FIGURES}")
 
 
-def _speed(args: OnGpuArgs, part: Part) -> None:
-    """Parity, on the trained tracker too where it is there already, or everything else of the throughput benchmark."""
+def _speed(args: OnGpuArgs, part: GpuPart) -> None:
+    """Parity, also of the trained tracker if it exists; or all other groups of the throughput benchmark."""
     rows: tuple[Group, ...] = ("parity",) if part == "parity" else tuple(row for row in GROUPS if row != "parity")
     checkpoints = (*ThroughputArgs.checkpoints, *_trained(args))
     presets: tuple[Preset, ...] = tuple(dict.fromkeys(("small", args.preset)))
-    throughput(ThroughputArgs(rows, presets, args.quick, checkpoints, device=args.device, out=args.out / f"{part}.json"))
+    throughput(
+        ThroughputArgs(
+            rows=rows, presets=presets, quick=args.quick, checkpoints=checkpoints, device=args.device, out=args.out / part
+        )
+    )
 
 
-def _train(args: OnGpuArgs, part: Part) -> None:
-    """Train, or go on with it, and export what did best on the validation specs."""
-    began, file = time.time(), args.out / f"{part}.json"
-    training, seconds = training_args(args), None
+def _train(args: OnGpuArgs, part: GpuPart) -> None:
+    """Train or resume, and export the weights that did best on the validation specs."""
+    began, folder = time.time(), args.out / part
+    training, seconds = gpu_training(args), None
     if training.resume:
-        plan = read_json(file)
+        plan = read_figures(folder)
         run = TrainingRun(planned(training, args.steps or plan["steps"]))
         if training_command(run.args) != plan["command"]:
-            raise UserError(f"{training.out}: was begun by another command ({plan['command']}); give another --out")
+            raise UserError(f"{training.out}: was started by another command ({plan['command']}); give another --out")
     else:
         if args.steps is None:
             seconds = training_step(
@@ -114,33 +117,33 @@ def _train(args: OnGpuArgs, part: Part) -> None:
         run = TrainingRun(training)
         run.args = planned(training, args.steps or steps_within(60 * args.minutes - (time.time() - began), seconds or 1.0))
         plan = {"command": training_command(run.args), "machine": describe_machine(run.device), "steps": run.args.steps}
-        plan["ms_a_step_before"] = None if seconds is None else 1e3 * seconds
-        write_json(file, plan)
+        plan["ms_per_step_before"] = None if seconds is None else 1e3 * seconds
+        write_figures(folder, plan)
     over = run.step >= run.args.steps
     run_to_end(run)
     card = load_card(training.out)
     save_pretrained(load_pretrained(training.out), args.out / EXPORT, card, half=True)
     spent = plan.get("seconds", 0.0) + (0.0 if over else time.time() - began)
-    write_json(file, {**plan, "card": card, "seconds": spent})
+    write_figures(folder, {**plan, "card": card, "seconds": spent})
 
 
-def training_args(args: OnGpuArgs) -> TrainArgs:
-    """What ``srn train`` is called with, but for the steps."""
+def gpu_training(args: OnGpuArgs) -> TrainArgs:
+    """The arguments of ``srn train``, without the number of steps."""
     folder = args.out / RUN
     return TrainArgs(
-        args.data, folder, args.val, args.preset, batch=args.batch, lr=args.lr, precision=args.precision, device=args.device,
-        seed=args.seed, resume=(folder / STATE).is_file(),
+        data=args.data, out=folder, val=args.val, preset=args.preset, batch=args.batch, lr=args.lr, precision=args.precision,
+        device=args.device, seed=args.seed, resume=(folder / STATE).is_file(),
     )  # fmt: skip
 
 
 def planned(training: TrainArgs, steps: int) -> TrainArgs:
-    """The training with what depends on the number of its steps."""
+    """The training with everything that depends on its number of steps."""
     warmup = min(training.warmup, max(steps // 10, 1))
     return dataclasses.replace(training, steps=steps, warmup=warmup, val_every=-(-steps // VALIDATIONS))
 
 
 def steps_within(seconds: float, step: float) -> int:
-    """How many steps of ``step`` seconds fit into the time that is left, validations and saving aside; at least one.
+    """How many steps of ``step`` seconds fit into the seconds left, besides validations and saving; at least one.
 
     >>> steps_within(600, 0.03)
     18000
@@ -148,41 +151,42 @@ def steps_within(seconds: float, step: float) -> int:
     return max(int(TRAINING_SHARE * seconds / step), 1)
 
 
-def _evaluate(args: OnGpuArgs, part: Part) -> None:
-    """The trained tracker and those beside it on all specs, bare and masked, every frame alone and with the memory."""
+def _evaluate(args: OnGpuArgs, part: GpuPart) -> None:
+    """Evaluate the trained tracker and the others on all specs, bare and masked, in both modes."""
     names = (*_trained(args), *args.beside)
-    records: list[dict[str, Any]] = []
+    figures: list[ResultRow] = []
     for name in names:
         tracker = Tracker(load_pretrained(name), args.device)
         for spec in (*args.val, *args.test):
             for clip_set in (load_clips(spec), load_clips(masked_spec(spec))):
                 for mode in ("detect", "track") if any(len(clip) > 1 for clip in clip_set.clips) else ("detect",):
                     found = evaluate(tracker, clip_set, mode, batch_size=128, progress=True)
-                    records.append({"checkpoint": name, **found.summary()})
-        write_json(args.out / f"{part}.json", records)
-    table = Table(title="NME, % of the inter-ocular distance")
-    for heading in ("checkpoint", "data", "mode"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("faces", "mean", "95 %", "failures above 10 %"):
-        table.add_column(heading, justify="right")
-    for record in records:
-        interval = " - ".join(f"{end:.2f}" for end in record["nme_ci95"] or ())
-        figures = str(record["n_faces"]), f"{record['nme_mean']:.2f}", interval, f"{record['fr_10']:.1f}"
-        table.add_row(record["checkpoint"], record["data"], record["mode"], *figures)
-    Console(width=140).print(table)
+                    figures.append({"checkpoint": name, **found.summary()})
+        write_figures(
+            args.out / part, {"command": benchmark_command("on_gpu", args), "settings": plain(args), "figures": figures}
+        )
+    lines = [
+        (
+            figure["checkpoint"], figure["data"], figure["mode"], str(figure["n_faces"]),
+            number_text(figure["nme_mean"], figure["nme_ci95"], ".2f"), f"{figure['fr_10']:.1f}",
+        )
+        for figure in figures
+    ]  # fmt: skip
+    headings = ("checkpoint", "data", "mode", "faces", "mean [95 %]", "failures above 10 %")
+    show_table("NME, % of the inter-ocular distance", headings, lines, left=headings[:3])
 
 
 def _trained(args: OnGpuArgs) -> tuple[str, ...]:
-    """The folder of the trained tracker, if it is there; that of the best so far where the training was stopped."""
+    """The folder of the trained tracker if it exists, or of the best weights so far if the training was interrupted."""
     folders = (args.out / EXPORT, args.out / RUN)
     return tuple(str(folder) for folder in folders if (folder / WEIGHTS).is_file())[:1]
 
 
 def _checked(args: OnGpuArgs) -> OnGpuArgs:
-    """The arguments with what was not given filled in.
+    """Check the arguments and fill in the defaults.
 
     Raises:
-        UserError: no parts, masked clips, too few minutes or steps, or specs or checkpoints that do not load.
+        UserError: no parts; masked clips; too few minutes or steps; specs or checkpoints that do not load.
     """
     if not args.parts:
         raise UserError(f"--parts: none given; expected some of {', '.join(PARTS)}")

@@ -1,60 +1,59 @@
-"""The paper's tables, its own rows beside ours.
+"""The paper's tables: its own rows beside ours.
 
 python benchmarks/paper_tables.py --table 2 4 --data-root DIR                        # Masked 300W and 300W, of srn-small
 python benchmarks/paper_tables.py --table 6 --checkpoint srn-small runs/srn --device cuda
-python benchmarks/paper_tables.py --table 7 8 9                                      # from ablation.py's and hofs.py's files
+python benchmarks/paper_tables.py --table 7 8 9                                # from the results of ablation.py and hofs.py
 """
 
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.common.settings import option_words
+from benchmarks.common.commands import benchmark_command
+from benchmarks.common.results import write_results
 from benchmarks.paper.measure import MEASURES
 from benchmarks.paper.numbers import TABLES
-from benchmarks.paper.report import Found, page, print_table, record
+from benchmarks.paper.report import Found, paper_page, paper_record, print_table
 from benchmarks.paper.runs import ablation_rows, hofs_rows
 from benchmarks.paper.setup import Setup, count_parameters
 from srn_core.checkpoints import load_pretrained
 from srn_core.cli.options import read_options
 from srn_core.errors import UserError, command
-from srn_core.io.files import write_json, write_text
 from srn_core.tracking.tracker import Tracker
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PaperTablesArgs:
-    """Redo tables of the paper."""
+    """Reproduce tables of the paper."""
 
     table: tuple[int, ...]
     """1 COFW29, COFW68 and WFLW's occlusion subset; 2 Masked 300W; 3 COFW68; 4 300W; 5 300VW; 6 speed; 7 HSRM; 8 non-local
     block; 9 hard synthesis."""
     data_root: Path | None = None
-    """Folder that holds 300w, 300vw, cofw29, cofw68 and wflw; what is absent is listed."""
+    """Folder that holds 300w, 300vw, cofw29, cofw68 and wflw. Absent sets are listed."""
     checkpoint: tuple[str, ...] = ("srn-small",)
-    """Names or folders of checkpoints; each is measured on the tables of its landmarks (68: all but parts of Table 1)."""
+    """Names or folders of checkpoints. Each is measured on the tables of its landmark scheme (68: all but parts of Table 1)."""
     mirror: bool = False
-    """Average with the mirror image, as the paper does; on stills (Tables 1 to 4)."""
+    """Average with the mirror image, as the paper does. Only on stills (Tables 1 to 4)."""
     ablation: Path | None = None
-    """ablation.json for Tables 7 and 8; runs/ablation's or that under benchmarks/results where not given."""
+    """Results folder for Tables 7 and 8. Default: runs/ablation, else benchmarks/results/ablation/parts."""
     hofs: Path | None = None
-    """hofs.json for Table 9; runs/hofs/square's or that under benchmarks/results where not given."""
+    """Results folder for Table 9. Default: runs/hofs/square, else benchmarks/results/hofs/square."""
     seconds: float = 1.0
-    """Time for a figure of Table 6."""
+    """Time for each figure of Table 6, in seconds."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/paper-tables")
-    """Folder for table-N.json (raw figures) and table-N.md."""
+    """OUT/table-N gets figures.json and README.md."""
 
 
 def paper_tables(args: PaperTablesArgs) -> dict[int, Found]:
     """Measure, print and write each table; returns what was measured.
 
     Raises:
-        UserError: no such table, data root or checkpoint, or nothing to show in some table; the others are done.
+        UserError: there is no such table, data root or checkpoint; or a table has nothing to show (all others are written).
     """
     _check(args)
     measured = any(number in MEASURES for number in args.table)
@@ -80,15 +79,15 @@ def _measure(args: PaperTablesArgs, setup: Setup, number: int) -> Found:
 
 def _show(args: PaperTablesArgs, setup: Setup, number: int, found: Found) -> None:
     given = dataclasses.replace(args, table=(number,), data_root=args.data_root and Path("DATA"))
-    made_by = shlex.join(["python", "benchmarks/paper_tables.py", *option_words(given, ("out",))])
+    made_by = benchmark_command("paper_tables", given, ("out",))
     checkpoints = [
         {"checkpoint": name, "key": tracker.key, "scheme": tracker.scheme.name, "parameters": count_parameters(tracker)}
         for name, tracker in setup.trackers.items()
         if number in MEASURES
     ]
     print_table(number, TABLES[number], found)
-    write_json(args.out / f"table-{number}.json", record(number, TABLES[number], found, made_by, checkpoints))
-    write_text(args.out / f"table-{number}.md", page(number, TABLES[number], found, made_by))
+    record = paper_record(number, TABLES[number], found, made_by, checkpoints)
+    write_results(args.out / f"table-{number}", record, paper_page(number, TABLES[number], found, made_by))
 
 
 def _has_rows(number: int, found: Found) -> bool:

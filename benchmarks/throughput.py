@@ -1,7 +1,7 @@
 """Speed and memory, ours beside the plain way, and whether a GPU gives what the CPU gives.
 
 python benchmarks/throughput.py --quick
-python benchmarks/throughput.py --device cuda --rows detect train parity --out runs/throughput.json
+python benchmarks/throughput.py --device cuda --rows detect train parity --out runs/throughput
 """
 
 from __future__ import annotations
@@ -13,65 +13,58 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.common.commands import benchmark_command
+from benchmarks.common.results import write_figures
+from benchmarks.common.tables import show_table
 from benchmarks.speed.game import GameLoad, dqn_rows, env_rows, replay_rows
 from benchmarks.speed.parity import game_parity, landmark_parity
-from benchmarks.speed.timing import Row, describe_machine, peak_memory_mib
-from benchmarks.speed.tracker import (
-    Preset,
-    TrackerLoad,
-    detect_rows,
-    draw_rows,
-    track_rows,
-    train_rows,
-    untrained,
-)
+from benchmarks.speed.timing import SpeedRow, describe_machine, peak_memory_mib
+from benchmarks.speed.tracker import Preset, TrackerLoad, detect_rows, draw_rows, track_rows, train_rows, untrained
 from srn_core.checkpoints import load_pretrained
 from srn_core.cli.options import read_options
 from srn_core.data import load_clips
 from srn_core.devices import pick_device
 from srn_core.errors import UserError, command
-from srn_core.io.files import plain, write_json
+from srn_core.io.files import plain
 
 Group = Literal["detect", "track", "draw", "train", "env", "dqn", "replay", "parity"]
 GROUPS: tuple[Group, ...] = ("detect", "track", "draw", "train", "env", "dqn", "replay", "parity")
-OF_TRACKER: Mapping[str, Callable[[TrackerLoad, torch.device], Iterator[Row]]] = {
+OF_TRACKER: Mapping[str, Callable[[TrackerLoad, torch.device], Iterator[SpeedRow]]] = {
     "detect": detect_rows,
     "track": track_rows,
     "draw": draw_rows,
     "train": train_rows,
 }
-OF_GAME: Mapping[str, Callable[[GameLoad, torch.device], Iterator[Row]]] = {
+OF_GAME: Mapping[str, Callable[[GameLoad, torch.device], Iterator[SpeedRow]]] = {
     "env": env_rows,
     "dqn": dqn_rows,
     "replay": replay_rows,
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ThroughputArgs:
     """Measure speed, memory and parity."""
 
     rows: tuple[Group, ...] = GROUPS
-    """What to measure; parity compares a GPU with the CPU and is left out where there is none."""
+    """What to measure. parity compares a GPU with the CPU and is left out without a GPU."""
     presets: tuple[Preset, ...] = ("small", "paper")
     """Architectures."""
     quick: bool = False
-    """A glance: few sizes, one or two calls each."""
+    """Measure few sizes, with one or two calls each."""
     checkpoints: tuple[str, ...] = ("srn-small",)
-    """Trained trackers for parity, names or folders; an untrained one of each --presets is added."""
+    """Trained trackers for parity, names or folders. An untrained one of each of --presets is added."""
     clips: str = "demo?split=train"
-    """Data spec of the faces that are looked at; at least one clip."""
+    """Data spec of the faces to measure on; at least one clip."""
     tracker: str = "srn-small"
     """The tracker that the game is played against."""
     seconds: float = 3.0
-    """Time for a row; a single slow call may take longer."""
+    """Seconds per row. A single slow call may take longer."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
-    out: Path = Path("runs/throughput.json")
-    """JSON file, written anew after each group of rows."""
+    out: Path = Path("runs/throughput")
+    """Folder for figures.json, written after each group of rows."""
 
 
 def throughput(args: ThroughputArgs) -> dict[str, Any]:
@@ -79,7 +72,8 @@ def throughput(args: ThroughputArgs) -> dict[str, Any]:
     if not args.rows or not args.presets:
         raise UserError("--rows or --presets: none given; expected at least one of each")
     device = pick_device(args.device)
-    record: dict[str, Any] = {"settings": plain(args), "machine": describe_machine(device), "rows": [], "parity": []}
+    record: dict[str, Any] = {"command": benchmark_command("throughput", args, ()), "settings": plain(args)}
+    record |= {"machine": describe_machine(device), "figures": [], "parity": []}
     tracker_load, game_load = _loads(args)
     for group in args.rows:
         if group in OF_TRACKER:
@@ -89,9 +83,9 @@ def throughput(args: ThroughputArgs) -> dict[str, Any]:
         else:
             rows = []
             record["parity"] = list(_parity(args, device)) if device.type == "cuda" else []
-        record["rows"] += [{**dataclasses.asdict(row), "gain": row.gain} for row in rows]
+        record["figures"] += [{**dataclasses.asdict(row), "gain": row.gain} for row in rows]
         record["machine"]["peak_memory_mib"] = peak_memory_mib()
-        write_json(args.out, record)
+        write_figures(args.out, record)
     print_record(record)
     return record
 
@@ -115,28 +109,27 @@ def _parity(args: ThroughputArgs, device: torch.device) -> Iterator[dict[str, An
 
 
 def print_record(record: Mapping[str, Any]) -> None:
-    """The rows as tables on the screen."""
+    """Print the figures as tables."""
     machine = record["machine"]
     title = f"{machine['name']}, {machine['threads']} threads, peak memory of the process {machine['peak_memory_mib']:.0f} MiB"
-    console = Console(width=140)
-    if record["rows"]:
-        table = Table("", "on", "arithmetic", title=title)
-        for heading in ("ours", "ms", "plain way", "gain", "device MiB"):
-            table.add_column(heading, justify="right")
-        for row in record["rows"]:
+    left = ("group", "on", "arithmetic")
+    if record["figures"]:
+        lines = []
+        for row in record["figures"]:
             plain_text = "" if row["plain"] is None else f"{row['plain']:.4g}, {row['plain_way']}"
-            texts = [_number(row[name]) for name in ("ms", "gain", "memory_mib")]
+            ms, *others = (_number(row[name]) for name in ("ms", "gain", "memory_mib"))
             value = f"{row['value']:.4g} {row['unit']}"
-            table.add_row(row["group"], row["what"], row["precision"], value, texts[0], plain_text, *texts[1:])
-        console.print(table)
+            lines.append([row["group"], row["what"], row["precision"], value, ms, plain_text, *others])
+        show_table(title, [*left, "ours", "ms", "plain way", "gain", "device MiB"], lines, left=left)
     if record["parity"]:
-        table = Table("", "on", "arithmetic", "difference from the CPU", title=title)
+        differences = "difference from the CPU"
+        lines = []
         for row in record["parity"]:
             figures = [f"{name} {value:.3g}" for name, value in row.items() if name not in ("what", "on", "precision")]
-            table.add_row(row["what"], row["on"], row["precision"], ", ".join(figures))
-        console.print(table)
+            lines.append([row["what"], row["on"], row["precision"], ", ".join(figures)])
+        show_table(title, [*left, differences], lines, left=(*left, differences))
     elif "parity" in record["settings"]["rows"]:
-        console.print("parity: no GPU to compare with the CPU")
+        print("parity: no GPU to compare with the CPU")
 
 
 def _number(value: float | None) -> str:

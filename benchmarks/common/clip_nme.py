@@ -11,7 +11,8 @@ from srn_core.data import ClipSet, load_clips
 from srn_core.errors import UserError
 from srn_core.evaluation.evaluate import Evaluation, evaluate
 from srn_core.tracking.batch import Mode
-from srn_core.tracking.tracker import Start, Tracker
+from srn_core.tracking.step import Start
+from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import refuse_masked
 
 MASKED_SCHEME = "68"
@@ -20,10 +21,10 @@ MASKED_SCHEME = "68"
 def clean_and_masked(
     tracker: Tracker, spec: str, mode: Mode, start: Start = "mean", with_jitter: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """The rows of ``clean`` and ``masked``, see :func:`clip_rows`: each clip's mean NME over its frames.
+    """The rows of ``clean`` and ``masked``, see :func:`clip_rows`: the mean NME of each clip over its frames.
 
     Args:
-        with_jitter: also the rows of ``jitter``, of the clean clips as they were just tracked.
+        with_jitter: also give the rows of ``jitter`` on the clean clips, from the same tracking.
     """
     for name, wanted in (("clean", spec), ("masked", masked_spec(spec))):
         found = evaluate(tracker, load_clips(wanted), mode, start=start, progress=True)
@@ -32,8 +33,8 @@ def clean_and_masked(
             yield from jitter_rows(spec, found)
 
 
-def jitter(tracker: Tracker, spec: str) -> list[dict[str, Any]]:
-    """The rows of :func:`jitter_rows`, the memory running; stills are not looked at."""
+def tracked_jitter(tracker: Tracker, spec: str) -> list[dict[str, Any]]:
+    """The rows of :func:`jitter_rows`, tracked with the memory; stills have none."""
     clip_set = load_clips(spec)
     if not any(clip.is_video for clip in clip_set.clips):
         return []
@@ -41,22 +42,24 @@ def jitter(tracker: Tracker, spec: str) -> list[dict[str, Any]]:
 
 
 def jitter_rows(spec: str, found: Evaluation) -> list[dict[str, Any]]:
-    """The rows of ``jitter``, see :func:`clip_rows`: each continuous clip's mean over its steps."""
+    """The rows of ``jitter``, see :func:`clip_rows`: the mean of each continuous clip over its frames."""
     shaking = [steps.mean() if len(steps) else np.nan for steps in found.clip_jitter()]
     return clip_rows("jitter", spec, found.clip_set, np.array(shaking))
 
 
 def check_measurable(specs: Iterable[str]) -> None:
-    """Find out before anything is trained whether specs can be measured bare and masked.
+    """Check, before anything is trained, that specs can be measured bare and masked.
 
     Raises:
-        UserError: a spec that does not load, is masked already, or has other landmarks than the 68 that masks are drawn on.
+        UserError: a spec does not load, is already masked, or does not have the 68 landmarks that masks are drawn from.
     """
     for spec in specs:
-        refuse_masked((spec,), "it is measured with and without masks; leave masked=1 out")
+        refuse_masked((spec,), "it is measured with and without masks; leave out masked=1")
         scheme = load_clips(spec).clips[0].scheme
         if scheme.name != MASKED_SCHEME:
-            raise UserError(f"data spec '{spec}': {scheme.num_landmarks} points; expected 68, as masks are drawn on them too")
+            raise UserError(
+                f"data spec '{spec}': {scheme.num_landmarks} points; expected 68, because masks are drawn from them"
+            )
 
 
 def masked_spec(spec: str) -> str:
@@ -74,7 +77,7 @@ def clip_means(found: Evaluation) -> np.ndarray:
 
 
 def clip_rows(name: str, spec: str, clip_set: ClipSet, values: np.ndarray) -> list[dict[str, Any]]:
-    """One row a clip: ``set``, ``data``, ``clip``, ``frames`` and ``value``, percent of ``values`` ``(C,)``; none for a nan."""
+    """One row per clip: ``set``, ``data``, ``clip``, ``frames``, and ``value``: percent of ``values`` ``(C,)``; no nan."""
     return [
         {"set": name, "data": spec, "clip": clip.name, "frames": len(clip), "value": round(100 * float(value), 5)}
         for clip, value in zip(clip_set.clips, values, strict=True)

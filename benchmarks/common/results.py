@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,29 @@ from srn_core.io.files import read_json, write_atomically, write_text
 
 FIGURES, PAGE = "figures.json", "README.md"
 ROWS_SUFFIX = ".csv.gz"
+ResultRow = dict[str, Any]
+"""A figure, or a row behind figures, JSON-able."""
+ResultRows = Sequence[Mapping[str, Any]]
+
+
+def write_results(folder: Path, figures: Mapping[str, Any], page: Sequence[str] = (), **tables: ResultRows) -> None:
+    """Write a folder of results; the plots are written by who draws them.
+
+    Args:
+        folder: that is made if it does not exist.
+        figures: see :func:`write_figures`.
+        page: the lines of ``README.md``.
+        tables: name -> rows, see :func:`write_rows`.
+    """
+    for name, rows in tables.items():
+        write_rows(folder, name, rows)
+    write_figures(folder, figures)
+    if page:
+        write_text(folder / PAGE, "\n".join(page) + "\n")
 
 
 def write_figures(folder: Path, figures: Mapping[str, Any]) -> None:
-    """Write ``figures.json``: one line per entry of each list and mapping, so that a change of one figure is a change of one line.
+    """Write ``figures.json`` with one line per entry of each list and mapping, so that a diff shows the figure that changed.
 
     Args:
         folder: of the results.
@@ -33,7 +52,7 @@ def read_figures(folder: Path) -> dict[str, Any]:
     return dict(read_json(folder / FIGURES))
 
 
-def write_rows(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_rows(folder: Path, name: str, rows: ResultRows) -> None:
     """Write ``NAME.csv.gz``, a header and one line per row. Equal rows give equal bytes.
 
     A text stands as it is where it cannot be read as JSON. Every other value stands as JSON. An empty cell means that the row
@@ -48,7 +67,7 @@ def write_rows(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> No
     write_atomically(folder / (name + ROWS_SUFFIX), lambda temporary: temporary.write_bytes(data))
 
 
-def read_rows(folder: Path, name: str) -> list[dict[str, Any]]:
+def read_rows(folder: Path, name: str) -> list[ResultRow]:
     """What :func:`write_rows` wrote.
 
     Raises:
@@ -60,18 +79,6 @@ def read_rows(folder: Path, name: str) -> list[dict[str, Any]]:
     except (OSError, EOFError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); expected the rows that a benchmark wrote") from None
     return [{key: _value(cell) for key, cell in zip(columns, line, strict=True) if cell} for line in lines]
-
-
-def markdown_table(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a table in Markdown."""
-    shown = [[cell.replace("|", "\\|") for cell in line] for line in (headings, *lines)]
-    texts = [f"| {' | '.join(line)} |" for line in shown]
-    return [texts[0], "|" + "---|" * len(headings), *texts[1:]]
-
-
-def command_block(commands: Iterable[str]) -> list[str]:
-    """The lines of a code block of commands in Markdown."""
-    return ["```bash", *commands, "```"]
 
 
 def _one_entry_per_line(value: Any) -> str:

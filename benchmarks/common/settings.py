@@ -1,66 +1,50 @@
-"""What benchmarks that train and can be interrupted share: their settings on disk, and the commands that they stand for."""
+"""A benchmark that can be interrupted: its settings must stay the same, and finished rows are not made again."""
 
 from __future__ import annotations
 
-import dataclasses
-import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
-import tyro
-
+from benchmarks.common.commands import option_words as option_words
+from benchmarks.common.results import ResultRow
 from srn_core.errors import UserError
-from srn_core.io.files import read_json, write_json
-from srn_core.training.args import TrainArgs
+from srn_core.io.files import plain, read_json, write_json
 
-SETTINGS = "settings.json"
+SETTINGS, ROWS = "settings.json", "rows.json"
 
 
-def check_settings(folder: Path, settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Write ``settings.json`` into a benchmark's folder; rows of other settings must not get into its table.
+def fixed_settings(args: Any, free: Collection[str]) -> dict[str, Any]:
+    """The arguments that the rows depend on: all of a dataclass but those in ``free``."""
+    return {name: value for name, value in plain(args).items() if name not in free}
+
+
+def check_settings(folder: Path, settings: Mapping[str, Any], defaults: object = None) -> None:
+    """Write ``settings.json`` into a benchmark's folder, so that rows of other settings cannot get into its table.
 
     Args:
-        folder: the benchmark's, or a run's.
-        settings: all that its rows depend on.
-        defaults: what a folder had that was begun before an option came.
+        folder: of the benchmark or of one run.
+        settings: all that the rows depend on.
 
     Raises:
         UserError: the folder holds runs of other settings.
     """
-    compare_settings(folder, settings, defaults)
+    compare_settings(folder, settings)
     write_json(folder / SETTINGS, settings)
 
 
-def compare_settings(folder: Path, settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """The check of :func:`check_settings`, for settings that are not all known yet; nothing is written."""
-    # Settings alone are those of a call that failed before it made anything.
+def compare_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """The check of :func:`check_settings` for settings that are not all known yet. Writes nothing."""
+    # Settings alone are left by a call that failed before it made anything.
     if not (folder / SETTINGS).is_file() or all(path.name == SETTINGS for path in folder.rglob("*") if path.is_file()):
         return
-    before, now = {**defaults, **read_json(folder / SETTINGS)}, {**defaults, **settings}
-    if changed := ", ".join(name for name in now if before.get(name) != now[name]):
+    before = read_json(folder / SETTINGS)
+    if changed := ", ".join(name for name in settings if before.get(name) != settings[name]):
         raise UserError(f"{folder}: holds runs of other settings ({changed}); give another --out, or the same settings")
 
 
-def option_words(args: Any, leave_out: Collection[str] = ()) -> list[str]:
-    """The options of a command that differ from its defaults, as its words; ``args`` is its dataclass."""
-    words = []
-    for name, hint in get_type_hints(type(args), include_extras=True).items():
-        value, default = getattr(args, name), getattr(type(args), name, dataclasses.MISSING)
-        if name in leave_out or value == default:
-            continue
-        option, values = f"--{name.replace('_', '-')}", map(str, value if isinstance(value, tuple) else (value,))
-        if isinstance(value, bool):
-            words.append(option if value else f"--no-{option[2:]}")
-        elif tyro.conf.UseAppendAction in getattr(hint, "__metadata__", ()):
-            words += [word for part in values for word in (option, part)]
-        else:
-            words += [option, *values]
-    return words
-
-
-def training_command(args: TrainArgs) -> str:
-    """The command line of a training: what differs from the defaults."""
-    return shlex.join(
-        ["srn", "train", "--occlusion", args.occlusion, *option_words(args, ("occlusion", "resume", "allow_masked", "device"))]
-    )
+def finished_rows(folder: Path, make: Callable[[], Iterable[ResultRow]]) -> list[ResultRow]:
+    """The rows of one job: read from its folder if it is finished, else made and written there."""
+    if not (folder / ROWS).is_file():
+        write_json(folder / ROWS, list(make()))
+    return list(read_json(folder / ROWS))

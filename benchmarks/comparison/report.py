@@ -1,15 +1,15 @@
-"""Figures of learners over training seeds and clips, and their table."""
+"""Figures of learners over training seeds and clips, and the tables of a comparison."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from agents.playing.evaluation import sibling_split
 from agents.playing.summary import CEILING, REFERENCE, optimal_share
+from benchmarks.common.results import ResultRow, ResultRows
 from benchmarks.common.stats import (
     BOOTSTRAP_SEED,
     MIN_RUNS,
@@ -21,27 +21,40 @@ from benchmarks.common.stats import (
     resample_runs,
     score_table,
 )
-from benchmarks.comparison.measure import HELD_OUT, TRAIN, Row
+from benchmarks.common.tables import command_block, markdown_table, number_text, show_table
+from benchmarks.comparison.measure import HELD_OUT, TRAIN
+from srn_core.data import spec_label
 from srn_core.errors import UserError
 
 THRESHOLDS = np.linspace(-0.5, 1, 61)
+POLICY_HEADINGS = ("policy", "clips", "episodes", "return", "NME, %", "gain", "share")
+POLICY_READING = (
+    "All policies play the same clips, first landmarks and noise. NME: the tracker's normalised mean error. Gain: the NME "
+    "above that of the random walk, in points, paired [95 % over clips]. Share: (return - random walk) / (optimal - random walk)."
+)
+LEARNER_HEADINGS = ("policy", "runs", "NME, %", "against the first", "share", "P", "share on train", "r2")
+LEARNER_READING = (
+    "Share of the optimum (0: random-walk, 1: optimal): interquartile mean over runs. P: probability of a higher share than "
+    "{first}'s on a clip. Brackets: 95 % over runs; for the difference of the NME over runs and clips; none below "
+    f"{MIN_RUNS} runs. r2: share of the reward's variance inside frames that a regression explains on held-out clips."
+)
 
 
 class Results:
-    """Rows as arrays: runs x clips of each policy.
+    """Rows as arrays: runs x clips for each policy.
 
     Attributes:
         policies: names, in the order of the rows.
         trained: whether a policy is trained, so that its runs differ.
-        share: each policy's share of the optimum ``(S,)``, of the mean return over clips, as in
+        share: each policy's share of the optimum ``(S,)``, from the mean return over clips, as in
             :mod:`agents.playing.summary`; S is 1 for a named policy.
-        shares: the same clip by clip ``(S, C)``; without clips on which the optimum is no better than the random walk.
-        clips: the names of those.
+        shares: the same per clip ``(S, C)``, without clips on which the optimum is no better than the random walk.
+        clips: the names of these clips.
         nme: each policy's mean NME in percent ``(S, C)``.
     """
 
-    def __init__(self, rows: Sequence[Row], split: str) -> None:
-        """Take the rows of one split; those of the random walk and the optimum must be among them.
+    def __init__(self, rows: ResultRows, split: str) -> None:
+        """Take the rows of one split. They must contain the random walk and the optimum.
 
         Raises:
             UserError: the optimum is nowhere better than the random walk.
@@ -53,7 +66,7 @@ class Results:
         returns = {name: score_table(rows, "return") for name, rows in of.items()}
         walk, optimum = returns[REFERENCE][0], returns[CEILING][0]
         if optimum.mean() <= walk.mean():
-            raise UserError(f"{split} clips: {CEILING} is not above {REFERENCE}, so there is no share; take another tracker")
+            raise UserError(f"{split} clips: {CEILING} is not above {REFERENCE}, so there is no share; use another tracker")
         self.share = {name: optimal_share(values.mean(1), walk.mean(), optimum.mean()) for name, values in returns.items()}
         scaled = optimum > walk
         self.shares = {
@@ -64,19 +77,19 @@ class Results:
         self.nme = {name: score_table(rows, "nme_percent") for name, rows in of.items()}
 
     def certain(self, *names: str) -> bool:
-        """Whether there are runs enough for an interval: some policy is trained, and each that is has :data:`MIN_RUNS`."""
+        """Whether there are enough runs for an interval: some policy is trained, and all trained ones have :data:`MIN_RUNS`."""
         runs = [len(self.shares[name]) for name in names if self.trained[name]]
         return bool(runs) and min(runs) >= MIN_RUNS
 
 
-def summarise_learners(rows: Sequence[Row], first: str) -> list[dict[str, Any]]:
-    """One row a policy; intervals are None where fewer than :data:`MIN_RUNS` runs stand behind them.
+def summarise_learners(rows: ResultRows, first: str) -> list[ResultRow]:
+    """One figure per policy; intervals are None below :data:`MIN_RUNS` runs.
 
-    ``nme_mean`` is in percent; ``share_iqm`` the IQM over runs of the share of the optimum on the held-out clips, with
-    ``share_ci95``, whole runs resampled; ``clip_shares`` the mean over runs of each clip's; ``train_share_iqm`` on the training
-    clips; ``improvement`` the probability of a higher share than ``first``'s on a clip ``{"over", "value", "ci95"}``;
-    ``nme_differences`` to the mean NME of each other policy ``{"value", "ci95"}``, resampled over runs and clips; ``r2`` the
-    mean over runs and held-out clips, for regressions alone.
+    ``nme_mean`` is in percent. ``share_iqm`` is the IQM over runs of the share of the optimum on the held-out clips;
+    ``share_ci95`` resamples whole runs. ``clip_shares`` holds the mean over runs per clip. ``train_share_iqm`` is the share on
+    the training clips. ``improvement`` is the probability of a higher share than ``first``'s on a clip. ``nme_differences`` are
+    to the mean NME of each other policy, resampled over runs and clips. ``r2`` is the mean over runs and held-out clips; only
+    regressions have it.
     """
     held_out, train = Results(rows, HELD_OUT), Results(rows, TRAIN)
     figures = []
@@ -100,7 +113,7 @@ def summarise_learners(rows: Sequence[Row], first: str) -> list[dict[str, Any]]:
 
 
 def profiles(results: Results) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
-    """Each policy's performance profile at :data:`THRESHOLDS` ``(K,)``, and its band ``(2, K)``; not of the scale's ends."""
+    """Each policy's performance profile at :data:`THRESHOLDS` ``(K,)`` and its band ``(2, K)``, without the scale's ends."""
     found = {}
     for name, shares in results.shares.items():
         if name in (REFERENCE, CEILING):
@@ -136,31 +149,55 @@ def _difference(results: Results, name: str, other: str) -> dict[str, Any]:
     return {"value": difference, "ci95": ci95.tolist() if results.certain(name, other) else None}
 
 
-def print_learners(figures: Sequence[Mapping[str, Any]], first: str, title: str) -> None:
-    """The figures as a table on the screen."""
-    caption = (
-        "share (0: random-walk, 1: the policy optimal): IQM over runs; "
-        f"P: probability of a higher share than {first}'s; [95 % over runs], "
-        f"the NME's difference [95 % over runs and clips]; none below {MIN_RUNS} runs"
-    )
-    table = Table(title=title, caption=caption)
-    headings = ("policy", "runs", "NME %", "against the first", "share", "P", "share on train", "r2")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "policy" else "right")
+def print_learners(figures: ResultRows, first: str, title: str) -> None:
+    """Print the figures of learners and named policies."""
+    show_table(title, LEARNER_HEADINGS, _learner_lines(figures, first), LEARNER_READING.format(first=first))
+
+
+def comparison_page(record: Mapping[str, Any]) -> list[str]:
+    """A comparison in Markdown: its policies, its learners, or both."""
+    settings = record["settings"]
+    lines = [f"# {spec_label(settings['clips'])}, tracker {settings['tracker']}, mode {settings['mode']}"]
+    if policies := record.get("policies"):
+        lines += ["", "## Policies on the same episodes", "", POLICY_READING, f"The policy optimal is {record['optimum']}.", ""]
+        lines += [*markdown_table(POLICY_HEADINGS, map(_policy_line, policies)), "", "One row per episode: `episodes.csv.gz`."]
+    if learners := record.get("learners"):
+        first = learners[0]["policy"]
+        clips = settings["train_clips"] or sibling_split(settings["clips"], "train")
+        lines += ["", f"## Learners, trained {settings['total_steps']} steps on {spec_label(clips)}", ""]
+        lines += [LEARNER_READING.format(first=f"`{first}`"), ""]
+        shown = ([f"`{name}`", *cells] for name, *cells in _learner_lines(learners, first))
+        lines += [
+            *markdown_table(LEARNER_HEADINGS, shown),
+            "",
+            "One row per policy, training seed, split and clip: `rows.csv.gz`.",
+        ]
+    return [
+        *lines,
+        "",
+        *command_block([record["command"]]),
+        "",
+        "Every figure: `figures.json`. Plots: the PNG files of this folder.",
+    ]
+
+
+def _policy_line(row: Mapping[str, Any]) -> list[str]:
+    gain = number_text(row["gain"], row["gain_ci95"], "+.2f") if "gain" in row else ""
+    share = "" if row["optimal_share"] is None else f"{row['optimal_share']:.2f}"
+    means = f"{row['return_mean']:.3f}", f"{row['nme_mean']:.2f}"
+    return [f"`{row['policy']}`", str(row["clips"]), str(row["episodes"]), *means, gain, share]
+
+
+def _learner_lines(figures: ResultRows, first: str) -> Iterator[list[str]]:
     for row in figures:
         difference, better = row["nme_differences"].get(first), row["improvement"]
-        table.add_row(
+        yield [
             row["policy"],
             str(row["runs"]),
             f"{row['nme_mean']:.3f}",
-            _text(difference["value"], difference["ci95"], "+.3f") if difference else "",
-            _text(row["share_iqm"], row["share_ci95"], ".2f"),
-            _text(better["value"], better["ci95"], ".2f") if better else "",
-            _text(row["train_share_iqm"], row["train_share_ci95"], ".2f"),
+            number_text(difference["value"], difference["ci95"], "+.3f") if difference else "",
+            number_text(row["share_iqm"], row["share_ci95"], ".2f"),
+            number_text(better["value"], better["ci95"], ".2f") if better else "",
+            number_text(row["train_share_iqm"], row["train_share_ci95"], ".2f"),
             f"{row['r2']:.2f}" if "r2" in row else "",
-        )
-    Console(width=140).print(table)
-
-
-def _text(value: float, ci95: Sequence[float] | None, form: str) -> str:
-    return f"{value:{form}}" + ("" if ci95 is None else f" [{ci95[0]:{form}}, {ci95[1]:{form}}]")
+        ]

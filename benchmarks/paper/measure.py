@@ -8,7 +8,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from srn_core.data.readers.ibug_300vw import CATEGORIES as CLIPS_OF
 from tqdm import tqdm
 
 from benchmarks.common.clip_nme import masked_spec
@@ -19,6 +18,7 @@ from benchmarks.paper.setup import Setup, how, nme_cell
 from benchmarks.speed.timing import arithmetic, describe_machine, time_calls
 from benchmarks.speed.tracker import in_memory
 from srn_core.data import Clip, ClipSet, load_clips
+from srn_core.data.readers.ibug_300vw import CATEGORIES as CLIPS_OF
 from srn_core.evaluation.evaluate import Evaluation, evaluate, evaluate_predictions
 from srn_core.face.geometry import from_box_units
 from srn_core.face.mean_shapes import MEAN_SHAPES

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from benchmarks.common.tables import command_block, markdown_table, show_table
 from benchmarks.paper.numbers import PaperTable, Section
 
 
 class Cell(NamedTuple):
-    """Attributes: text: what is shown; raw: the figures behind it, JSON-able."""
+    """Attributes: text: what is shown; raw: its figures, JSON-able."""
 
     text: str
     raw: Mapping[str, Any]
@@ -38,14 +37,14 @@ class OurRow(NamedTuple):
 
 @dataclass
 class Found:
-    """What was measured for a table, the files that it was read from, and a line for each thing that is missing."""
+    """What was measured for a table, the files it was read from, and a line for each thing that is missing."""
 
     rows: list[OurRow] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
     def lack(self, line: str) -> None:
-        """Add what is missing, once."""
+        """Note what is missing, once."""
         if line not in self.missing:
             self.missing.append(line)
 
@@ -53,7 +52,7 @@ class Found:
 class Grid(NamedTuple):
     """A section as text.
 
-    Attributes: headings: of the columns; lines: of cells, as many each; measured: whether a line is ours.
+    Attributes: headings: of the columns; lines: their cells; measured: whether a line is ours.
     """
 
     headings: list[str]
@@ -68,7 +67,8 @@ def lay_out(section: Section, rows: list[OurRow]) -> Grid:
     left = list(rows)
     for paper in section.rows:
         values = dict(zip(section.columns, (f"{value:.2f}" for value in paper.values), strict=True))
-        lines.append([paper.method, "paper", *(values.get(column, "") for column in columns), paper.note])
+        source = f"paper, {paper.source}"
+        lines.append([paper.method, source, *(values.get(column, "") for column in columns), paper.note])
         ours = [row for row in left if paper.ours and row.method == paper.ours]
         left = [row for row in left if row not in ours]
         lines += [_our_line(row, columns) for row in ours]
@@ -82,39 +82,35 @@ def _our_line(row: OurRow, columns: list[str]) -> list[str]:
 
 
 def print_table(number: int, table: PaperTable, found: Found) -> None:
-    """On the screen; measured rows are bold."""
-    console = Console(width=160, highlight=False)
+    """Print the sections of a table."""
     for section in table.sections:
         grid = lay_out(section, [row for row in found.rows if row.section == section.name])
-        shown = Table(title=f"Table {number}: {table.title}; {section.name}", caption=section.unit)
-        for heading in grid.headings:
-            shown.add_column(heading, overflow="fold")
-        for line, ours in zip(grid.lines, grid.measured, strict=True):
-            shown.add_row(*map(escape, line), style="bold" if ours else None)
-        console.print(shown)
+        title = f"Table {number}: {table.title}; {section.name}"
+        show_table(title, grid.headings, grid.lines, section.unit, left=grid.headings, width=160)
     for remark in _remarks(table, found):
-        console.print(remark, markup=False, soft_wrap=True)
+        Console().print(remark, markup=False, soft_wrap=True)
 
 
-def page(number: int, table: PaperTable, found: Found, command: str) -> str:
-    """The same as Markdown, measured rows in bold."""
+def paper_page(number: int, table: PaperTable, found: Found, command: str) -> list[str]:
+    """The sections in Markdown, measured rows in bold."""
     lines = [f"# Table {number} of the paper: {table.title}", ""]
     for section in table.sections:
         grid = lay_out(section, [row for row in found.rows if row.section == section.name])
-        place = f" Paper: {section.place}." if section.place else ""
-        lines += [f"## {section.name}", "", f"{section.unit[0].upper()}{section.unit[1:]}.{place}", ""]
-        lines += [_markdown_line(grid.headings), "|" + "---|" * len(grid.headings)]
-        for (method, *cells), ours in zip(grid.lines, grid.measured, strict=True):
-            lines.append(_markdown_line([f"**{method}**" if ours else method, *cells]))
-        lines.append("")
+        lines += [f"## {section.name}", "", f"{section.unit[0].upper()}{section.unit[1:]}.", ""]
+        pairs = zip(grid.lines, grid.measured, strict=True)
+        bold = ([f"**{method}**" if ours else method, *cells] for (method, *cells), ours in pairs)
+        lines += [*markdown_table(grid.headings, bold), ""]
     lines += [f"- {line}" for line in _remarks(table, found)]
-    return "\n".join([*lines, "", "```bash", command, "```", "", f"Raw figures: `table-{number}.json`.", ""])
+    return [*lines, "", *command_block([command]), "", "Every figure: `figures.json`."]
 
 
-def record(number: int, table: PaperTable, found: Found, command: str, checkpoints: list[dict[str, Any]]) -> dict[str, Any]:
-    """The same as JSON: the paper's rows and ours, what is missing, what made it."""
+def paper_record(
+    number: int, table: PaperTable, found: Found, command: str, checkpoints: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What ``figures.json`` holds: the paper's rows and ours, what is missing, and the command."""
     paper = [
-        {"section": section.name, "source": "paper", "place": section.place, **row._asdict(), "columns": section.columns}
+        {"section": section.name, "source": "paper", "place": row.source, "columns": section.columns}
+        | {name: value for name, value in row._asdict().items() if name != "source"}
         for section in table.sections
         for row in section.rows
     ]
@@ -133,7 +129,7 @@ def record(number: int, table: PaperTable, found: Found, command: str, checkpoin
         "title": table.title,
         "command": command,
         "checkpoints": checkpoints,
-        "rows": paper + ours,
+        "figures": paper + ours,
         "files": found.files,
         "missing": found.missing,
     }
@@ -142,7 +138,3 @@ def record(number: int, table: PaperTable, found: Found, command: str, checkpoin
 def _remarks(table: PaperTable, found: Found) -> list[str]:
     read = [f"read from {file}" for file in found.files]
     return ([table.remark] if table.remark else []) + read + [f"missing: {line}" for line in found.missing]
-
-
-def _markdown_line(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

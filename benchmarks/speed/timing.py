@@ -1,4 +1,4 @@
-"""What benchmarks of speed share: how long a call takes, in which arithmetic, and the rows that they leave."""
+"""What benchmarks of speed share: the time of a call, its arithmetic, and the rows of their tables."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ MIB = 2**20
 
 
 @dataclass(frozen=True)
-class Row:
-    """A quantity of ours beside the plain way's.
+class SpeedRow:
+    """Our value of a quantity beside that of the plain way.
 
     Attributes:
         group: what was measured.
-        what: on what.
-        precision: the network's arithmetic; empty where there is no network.
+        what: on which input.
+        precision: the network's arithmetic; empty without a network.
         value: ours.
         unit: of both values.
-        ms: median time of a call; None for what is not timed.
-        plain: the plain way's value; None where there is no other way.
+        ms: median time of a call; None if not timed.
+        plain: the value of the plain way; None if there is no other way.
         plain_way: what the plain way is.
         memory_mib: peak of the device's memory during the calls; None on the CPU.
     """
@@ -44,21 +44,21 @@ class Row:
 
     @property
     def gain(self) -> float | None:
-        """How many times better ours is: more of what is done a second, fewer bytes of all else."""
+        """How many times better ours is: a higher value of what is done per second, a lower one of everything else."""
         if self.plain is None:
             return None
         return self.value / self.plain if self.unit.endswith("/s") else self.plain / self.value
 
 
 class Timing(NamedTuple):
-    """Attributes: seconds: median of a call; memory_mib: see :class:`Row`."""
+    """Attributes: seconds: median of a call; memory_mib: see :class:`SpeedRow`."""
 
     seconds: float
     memory_mib: float | None
 
 
-def measure(run: Callable[[], object], device: torch.device, budget: float) -> Timing:
-    """Call ``run`` once to warm up, then for ``budget`` seconds, at least once, and wait for the device each time."""
+def time_calls(run: Callable[[], object], device: torch.device, budget: float) -> Timing:
+    """Call ``run`` once to warm up, then at least once and for ``budget`` seconds. Each call waits for the device."""
     warm_up = _seconds(run, device)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -81,7 +81,7 @@ def _seconds(run: Callable[[], object], device: torch.device) -> float:
 
 @contextmanager
 def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Networks run in float32 to the last bit, with TensorFloat-32 products, or in bfloat16 where autocast takes it."""
+    """Run networks in full float32, with TensorFloat-32 products, or in bfloat16 where autocast uses it."""
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     try:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
@@ -92,18 +92,21 @@ def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
 
 
 def precisions(device: torch.device) -> tuple[Precision, ...]:
-    """Those that differ on the device."""
+    """The precisions that differ on the device."""
     return ("float32", "tf32", "bfloat16") if device.type == "cuda" else ("float32", "bfloat16")
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:
-    """The device's name (of a CPU its kind and widest instructions), torch's version and the number of threads, JSON-able."""
+    """The device's name (of a CPU: its kind and widest instructions), torch's version, the number of threads; JSON-able."""
     on_cpu = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else on_cpu
     return {"device": str(device), "name": name, "torch": torch.__version__, "threads": torch.get_num_threads()}
 
 
 def peak_memory_mib() -> float:
-    """The most memory that this process has had so far."""
+    """The peak memory of this process so far."""
     # Linux counts in KiB, macOS in bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (MIB if platform.system() == "Darwin" else 1024)
+
+
+Row, measure = SpeedRow, time_calls

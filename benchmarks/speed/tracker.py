@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from benchmarks.speed.timing import Precision, Row, Timing, arithmetic, measure, precisions
+from benchmarks.speed.timing import Precision, SpeedRow, Timing, arithmetic, precisions, time_calls
 from srn_core import SRN, SRNConfig
 from srn_core.data import Clip, load_clips
 from srn_core.tracking.batch import RunOptions, run_clips
@@ -50,7 +50,7 @@ class TrackerLoad:
     budget: float
 
 
-def detect_rows(load: TrackerLoad, device: torch.device) -> Iterator[Row]:
+def detect_rows(load: TrackerLoad, device: torch.device) -> Iterator[SpeedRow]:
     """Faces a second, from uint8 crops to landmarks on the CPU; the plain way takes one face at a time."""
     clip = load_clips(load.clips).clips[0]
     for preset in load.presets:
@@ -61,13 +61,13 @@ def detect_rows(load: TrackerLoad, device: torch.device) -> Iterator[Row]:
             single = None
             for batch in load.batches:
                 with arithmetic(precision, device):
-                    timing = measure(partial(tracker.detect_crops, crops[:batch], boxes[:batch]), device, load.budget)
+                    timing = time_calls(partial(tracker.detect_crops, crops[:batch], boxes[:batch]), device, load.budget)
                 row = _rate("detect", f"{preset}, {batch} at once", precision, batch, "faces/s", timing)
                 yield row if single is None else dataclasses.replace(row, plain=single, plain_way="one face at a time")
                 single = row.value if batch == 1 else single
 
 
-def track_rows(load: TrackerLoad, device: torch.device) -> Iterator[Row]:
+def track_rows(load: TrackerLoad, device: torch.device) -> Iterator[SpeedRow]:
     """Frames a second with the memory running, cropping included; the plain way takes one clip after the other."""
     clips = load_clips(load.clips).clips
     many = [in_memory(clips[i % len(clips)], load.frames) for i in range(max(load.side_by_side))]
@@ -75,14 +75,14 @@ def track_rows(load: TrackerLoad, device: torch.device) -> Iterator[Row]:
         tracker, single = untrained(preset, device), None
         for count in load.side_by_side:
             with arithmetic("float32", device):
-                timing = measure(partial(_track, tracker, many[:count]), device, load.budget)
+                timing = time_calls(partial(_track, tracker, many[:count]), device, load.budget)
             frames = sum(map(len, many[:count]))
             row = _rate("track", f"{preset}, {count} clips side by side", "float32", frames, "frames/s", timing)
             yield row if single is None else dataclasses.replace(row, plain=single, plain_way="one clip at a time")
             single = row.value if count == 1 else single
 
 
-def train_rows(load: TrackerLoad, device: torch.device) -> Iterator[Row]:
+def train_rows(load: TrackerLoad, device: torch.device) -> Iterator[SpeedRow]:
     """Faces a second of training; ``ms`` is that of a step."""
     for preset in load.presets:
         for precision in precisions(device):
@@ -90,12 +90,12 @@ def train_rows(load: TrackerLoad, device: torch.device) -> Iterator[Row]:
             yield _rate("train", f"{preset}, {load.train_batch} a step", precision, load.train_batch, "faces/s", timing)
 
 
-def draw_rows(load: TrackerLoad, device: torch.device) -> Iterator[Row]:
+def draw_rows(load: TrackerLoad, device: torch.device) -> Iterator[SpeedRow]:
     """Faces a second of drawing and augmenting a batch; the plain way does it face by face."""
     for preset in load.presets:
         with training_run(preset, load.clips, load.train_batch, "float32", device) as run:
-            timing = measure(partial(run.draw, 0), device, load.budget)
-            plain = load.train_batch / measure(partial(_draw_one_by_one, run), device, load.budget).seconds
+            timing = time_calls(partial(run.draw, 0), device, load.budget)
+            plain = load.train_batch / time_calls(partial(_draw_one_by_one, run), device, load.budget).seconds
         row = _rate("draw", f"{preset}, {load.train_batch} at once", "", load.train_batch, "faces/s", timing)
         yield dataclasses.replace(row, plain=plain, plain_way="face by face")
 
@@ -107,7 +107,7 @@ def training_step(preset: Preset, clips: str, batch: int, precision: Precision, 
         arithmetic("tf32" if precision == "tf32" else "float32", device),
     ):
         cycle = range(run.args.sequence_every)
-        timing = measure(lambda: [run.update(step) for step in cycle], device, budget)
+        timing = time_calls(lambda: [run.update(step) for step in cycle], device, budget)
     return timing._replace(seconds=timing.seconds / len(cycle))
 
 
@@ -116,7 +116,7 @@ def training_run(preset: Preset, clips: str, batch: int, precision: Precision, d
     """A training that leaves nothing."""
     with tempfile.TemporaryDirectory() as folder:
         args = TrainArgs(
-            (clips,), Path(folder), preset=preset, batch=batch, device=str(device),
+            data=(clips,), out=Path(folder), preset=preset, batch=batch, device=str(device),
             precision="bfloat16" if precision == "bfloat16" else "float32",
         )  # fmt: skip
         run = TrainingRun(args)
@@ -149,5 +149,5 @@ def _track(tracker: Tracker, clips: Sequence[Clip]) -> None:
     run_clips(tracker, clips, RunOptions("track"), len(clips), tqdm(disable=True))
 
 
-def _rate(group: str, what: str, precision: str, count: int, unit: str, timing: Timing) -> Row:
-    return Row(group, what, precision, count / timing.seconds, unit, 1e3 * timing.seconds, memory_mib=timing.memory_mib)
+def _rate(group: str, what: str, precision: str, count: int, unit: str, timing: Timing) -> SpeedRow:
+    return SpeedRow(group, what, precision, count / timing.seconds, unit, 1e3 * timing.seconds, memory_mib=timing.memory_mib)

@@ -1,4 +1,4 @@
-"""How well a tracker holds on held-out clips: clean, masked, random and worst-case occlusion, jitter on video."""
+"""The errors of a tracker on held-out clips: clean, masked, under random and worst-case occlusion, and jitter on video."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.playing.rollout import play
 from agents.policies.named import named_policy
-from benchmarks.common.clip_nme import clean_and_masked, clip_rows, jitter
+from benchmarks.common.clip_nme import clean_and_masked, clip_rows, tracked_jitter
 from srn_core.data import ClipSet, load_clips
 from srn_core.tracking.tracker import Tracker
 from srn_gym.game import OcclusionGame
@@ -23,22 +23,22 @@ SETS = {
     "jitter": "jitter on video",
 }
 PLAYED = {"random": "random-jump", "worst": "optimal"}
-# Noise, first landmarks and random places: the same for every tracker that is measured, and never those of training.
+# Seeds of noise, first landmarks and random places: the same for every tracker, and never those of training.
 PLAY_SEED, NOISE_SEED = 0, 2**40
 
 
-def measure(
+def measure_tracker(
     tracker: Tracker, test: Sequence[str], covered: Sequence[str], video: Sequence[str], mode: Mode, episodes: int
 ) -> list[dict[str, Any]]:
-    """One row a test set and clip: ``set``, ``data``, ``clip``, ``frames`` and ``value``, percent of the inter-ocular distance.
+    """One row per test set and clip: ``set``, ``data``, ``clip``, ``frames``, ``value`` (percent of the inter-ocular distance).
 
     Args:
-        tracker: who is measured; the worst case is the exact optimum against this very tracker, in ``detect`` mode.
-        test: data specs, clean and masked.
+        tracker: what is measured. The worst case is the exact optimum against this tracker, in ``detect`` mode.
+        test: data specs, measured clean and masked.
         covered: data specs for random and worst-case occlusion.
         video: data specs of continuous video, for the jitter.
-        mode: on clean and masked clips.
-        episodes: a clip, for random and worst-case occlusion.
+        mode: for clean and masked clips.
+        episodes: per clip, for random and worst-case occlusion.
     """
     rows: list[dict[str, Any]] = []
     for spec in test:
@@ -48,7 +48,7 @@ def measure(
         for name, values in _occluded(tracker, clip_set, episodes):
             rows += clip_rows(name, spec, clip_set, values)
     for spec in video:
-        rows += jitter(tracker, spec)
+        rows += tracked_jitter(tracker, spec)
     return rows
 
 

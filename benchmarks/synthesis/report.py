@@ -1,8 +1,8 @@
-"""The table and the plot of the fine-tuning benchmark, with paired intervals over clips."""
+"""The table, the page and the plot of the fine-tuning benchmark, with paired intervals over clips."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -12,31 +12,37 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.common.results import ResultRow, ResultRows
 from benchmarks.common.stats import MIN_RUNS, paired_difference, score_table
+from benchmarks.common.tables import command_block, difference_text, markdown_table, number_text, show_table
 from benchmarks.synthesis.measure import SETS
 from srn_core.data import spec_label
 from srn_core.io.files import write_atomically
 
 REFERENCES = ("none", "rsf")
 HOW = (
-    "Differences in percent of the reference's mean, paired by clip and seed [95 % over both, from five seeds on]. All "
-    "policies played against the tracker that all arms start from (in the second half of the arm rounds, against that of the "
-    "first), with the noise square, whatever lies on their places in training; a DQN was trained on the first --clips. Each "
-    "arm's weights are those that did best on --val under noise squares at random places, among those within 1 % of the "
-    "clean error there; the worst case, too, is that of a noise square. A policy plays a still 16 times, each time from where "
-    "the last move led; with one move at a time greedy and optimal do the same there."
+    "One tracker is fine-tuned in several ways, called arms. All arms start from the same weights and take the same number "
+    "of steps. `none`: clean faces only. `rsf`: occluders at random places (random synthetic faces). `hofs`: occluders "
+    "where a DQN puts them (hard occluded face synthesis). `mixed`: half of the clips as hofs, half as rsf. `rounds`: as "
+    "hofs, in two halves; the second uses a DQN trained against the tracker of the first. `prior`: where occlusion hurts "
+    "on the average face. `greedy`, `optimal`: planned with the true errors.",
+    "Values are in % of the inter-ocular distance, means over clips and seeds. Differences are in % of the mean of the arm it "
+    f"is compared with, paired by clip and seed. Brackets hold 95 % intervals over both, from {MIN_RUNS} seeds on.",
+    "All policies played against the tracker that all arms start from, with the noise square, whatever the training then draws "
+    "at their places. A DQN was trained on the first `--clips`. The weights of an arm were selected on `--val`, under noise "
+    "squares at random places, among those whose clean error there is within 1 % of the best. The worst case is also measured "
+    "with a noise square. A policy plays a still 16 times, each time from where its last move led. With one move at a time, "
+    "`greedy` and `optimal` do the same on stills.",
 )
-Rows = Sequence[Mapping[str, Any]]
 
 
-def comparable(rows: Rows) -> list[list[Mapping[str, Any]]]:
-    """The rows in parts inside which all arms have the same seeds, the one with the most seeds first.
+def comparable(rows: ResultRows) -> list[list[Mapping[str, Any]]]:
+    """Split the rows into parts inside which all arms have the same seeds; the part with the most seeds comes first.
 
-    A part has the seeds of one of the arms, and all arms that have them; it is there if it shows an arm that no part before
-    it shows. So every arm stands beside others with as many seeds as it can; one that has no company comes last.
+    A part has the seeds of one of the arms, and all arms that have these seeds. A part is kept if it shows an arm that no
+    earlier part shows. So every arm stands beside others with as many seeds as possible. An arm that shares its seeds with no
+    other comes last.
     """
     seeds: dict[str, set[int]] = {}
     for row in rows:
@@ -52,19 +58,19 @@ def comparable(rows: Rows) -> list[list[Mapping[str, Any]]]:
     return parts
 
 
-def summarise(rows: Rows) -> list[dict[str, Any]]:
-    """One row a test set, data spec and arm, in the order in which they appear; all arms must have the same seeds.
+def summarise_arms(rows: ResultRows) -> list[ResultRow]:
+    """One figure per test set, data spec and arm, in the order in which they appear; all arms must have the same seeds.
 
     ``mean`` is over clips and seeds, in percent of the inter-ocular distance. ``vs_none`` and ``vs_rsf`` are what
-    :func:`paired_difference` says; None for the reference itself or where it was not run.
+    :func:`paired_difference` returns, None for the reference itself and where it was not run.
     """
     figures = []
-    for name, data in sorted({(row["set"], row["data"]): None for row in rows}, key=lambda key: list(SETS).index(key[0])):
-        chosen = [row for row in rows if (row["set"], row["data"]) == (name, data)]
+    for name, data in sorted(dict.fromkeys(map(_part, rows)), key=lambda part: list(SETS).index(part[0])):
+        chosen = [row for row in rows if _part(row) == (name, data)]
         arms = list(dict.fromkeys(row["arm"] for row in chosen))
         values = {arm: score_table([row for row in chosen if row["arm"] == arm]) for arm in arms}
         for arm in arms:
-            figure: dict[str, Any] = {"set": name, "data": data, "arm": arm}
+            figure: ResultRow = {"set": name, "data": data, "arm": arm}
             figure |= {"seeds": sorted({row["seed"] for row in chosen if row["arm"] == arm}), "n_clips": values[arm].shape[1]}
             figure["mean"] = float(values[arm].mean())
             for reference in REFERENCES:
@@ -74,70 +80,60 @@ def summarise(rows: Rows) -> list[dict[str, Any]]:
     return figures
 
 
-def print_figures(figures: Rows, title: str) -> None:
-    """The figures as a table on the screen."""
-    caption = f"% of the inter-ocular distance, mean over clips and seeds; differences paired [95 %, from {MIN_RUNS} seeds on]"
-    table = Table(title=title, caption=caption)
-    for heading in ("test set", "arm", "value", *(f"against {reference}" for reference in REFERENCES), "seeds", "clips"):
-        table.add_column(heading, justify="left" if heading in ("test set", "arm") else "right")
-    for i, figure in enumerate(figures):
-        differences = (difference_text(figure[f"vs_{reference}"]) for reference in REFERENCES)
-        ends = i + 1 == len(figures) or _part(figures[i + 1]) != _part(figure)
-        label = (
-            f"{SETS[figure['set']]}\n{spec_label(figure['data'])}" if i == 0 or _part(figures[i - 1]) != _part(figure) else ""
-        )
-        values = f"{figure['mean']:.3f}", *differences, str(len(figure["seeds"])), str(figure["n_clips"])
-        table.add_row(label, figure["arm"], *values, end_section=ends)
-    Console(width=150).print(table)
+def print_arms(figures: ResultRows, title: str) -> None:
+    """Print the figures of one part."""
+    lines: list[list[str]] = []
+    for part in dict.fromkeys(map(_part, figures)):
+        for i, figure in enumerate(figure for figure in figures if _part(figure) == part):
+            label = "" if i else f"{SETS[part[0]]}\n{spec_label(part[1])}"
+            differences = (difference_text(figure[f"vs_{reference}"]) for reference in REFERENCES)
+            counts = str(len(figure["seeds"])), str(figure["n_clips"])
+            lines.append([label, figure["arm"], f"{figure['mean']:.3f}", *differences, *counts])
+        lines.append([])
+    note = f"% of the inter-ocular distance, mean over clips and seeds; differences paired [95 %, from {MIN_RUNS} seeds on]"
+    headings = ("test set", "arm", "value", *(f"against {reference}" for reference in REFERENCES), "seeds", "clips")
+    show_table(title, headings, lines, note, left=("arm",), width=150)
 
 
-def page(parts: Sequence[Rows], title: str, commands: Sequence[str]) -> str:
-    """The figures of each part in Markdown: a line a test set, each arm's mean, and what it brings against the references."""
-    lines = [f"# {title}", "", "```", *commands, "```", "", *wrap(HOW, 120)]
-    for figures in parts:
-        lines += ["", f"## Seeds {', '.join(map(str, figures[0]['seeds']))}", "", *_table(figures)]
-    return "\n".join(lines) + "\n"
+def arms_page(record: Mapping[str, Any]) -> list[str]:
+    """The figures in Markdown: one line per test set with the mean of each arm and its differences to the references."""
+    figures = record["figures"]
+    lines = [f"# Hard synthesis: {record['title']}"]
+    for paragraph in HOW:
+        lines += ["", *wrap(paragraph, 120)]
+    for seeds in dict.fromkeys(tuple(figure["seeds"]) for figure in figures):
+        part = [figure for figure in figures if tuple(figure["seeds"]) == seeds]
+        lines += ["", f"## Seeds {', '.join(map(str, seeds))}", "", *_table(part)]
+    commands = ["# the tracker that all arms start from", record["base"], "# the arms", *record["commands"]]
+    files = "Every figure: `figures.json`. One row per arm, seed, test set and clip: `rows.csv.gz`."
+    return [*lines, "", "![Plot](arms.png)", "", *command_block(commands), "", files]
 
 
-def _table(figures: Rows) -> list[str]:
+def _table(figures: ResultRows) -> list[str]:
     arms = list(dict.fromkeys(figure["arm"] for figure in figures))
     compared = [(arm, reference) for arm in arms if arm not in REFERENCES for reference in REFERENCES if reference in arms]
-    headings = [
-        "% of the inter-ocular distance",
-        "clips",
-        *arms,
-        *(f"{arm} against {reference}" for arm, reference in compared),
-    ]
-    lines = [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
+    headings = ["% of the inter-ocular distance", "clips", *arms]
+    headings += [f"{arm} against {reference}" for arm, reference in compared]
+    lines = []
     for name, data in dict.fromkeys(map(_part, figures)):
         row = {figure["arm"]: figure for figure in figures if _part(figure) == (name, data)}
         cells = [f"{SETS[name]}, {spec_label(data)}", str(next(iter(row.values()))["n_clips"])]
         cells += [f"{row[arm]['mean']:.2f}" for arm in arms]
-        cells += [_relative_text(row[arm][f"vs_{reference}"]) for arm, reference in compared]
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
+        lines.append(cells + [_relative_text(row[arm][f"vs_{reference}"]) for arm, reference in compared])
+    return markdown_table(headings, lines)
 
 
 def _relative_text(difference: Mapping[str, Any]) -> str:
     scale = difference["relative"] / difference["mean"] if difference["mean"] else 0.0
-    ends = ", ".join(f"{scale * end:+.1f}" for end in difference["ci95"] or ())
-    return f"{difference['relative']:+.1f}" + (f" [{ends}]" if ends else "")
+    return number_text(difference["relative"], difference["ci95"] and [scale * end for end in difference["ci95"]], "+.1f")
 
 
-def _part(figure: Mapping[str, Any]) -> tuple[str, str]:
-    return figure["set"], figure["data"]
+def _part(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["set"], row["data"]
 
 
-def difference_text(difference: Mapping[str, Any] | None) -> str:
-    """``+0.12 [+0.01, +0.23] (+1.5 %)``; empty for None."""
-    if difference is None:
-        return ""
-    ends = ", ".join(f"{end:+.3f}" for end in difference["ci95"] or ())
-    return f"{difference['mean']:+.3f}" + (f" [{ends}]" if ends else "") + f" ({difference['relative']:+.1f} %)"
-
-
-def plot_figures(figures: Rows, rows: Rows, title: str, path: Path) -> None:
-    """A panel a test set and data spec: each arm's mean, a dot a seed, as a bar the interval of its difference to ``none``."""
+def plot_arms(figures: ResultRows, rows: ResultRows, title: str, path: Path) -> None:
+    """A panel per test set: the mean of each arm, a dot per seed, and as a bar the interval of the difference to ``none``."""
     parts = list(dict.fromkeys(map(_part, figures)))
     across = -(-len(parts) // 2)
     figure, panels = plt.subplots(2, across, figsize=(3 * across, 7), layout="constrained", squeeze=False)
@@ -152,15 +148,13 @@ def plot_figures(figures: Rows, rows: Rows, title: str, path: Path) -> None:
                 low, high = difference["ci95"]
                 spans = [[difference["mean"] - low], [high - difference["mean"]]]
             panel.bar(place, row["mean"], yerr=spans, capsize=4, alpha=0.6)
-            means = score_table([other for other in rows if _part(other) == (name, data) and other["arm"] == row["arm"]]).mean(
-                1
-            )
-            panel.plot(np.full(len(means), place), means, "k.", markersize=4)
+            scores = score_table([other for other in rows if _part(other) == (name, data) and other["arm"] == row["arm"]])
+            panel.plot(np.full(len(scores), place), scores.mean(1), "k.", markersize=4)
         panel.set_xticks(range(len(chosen)), [row["arm"] for row in chosen], rotation=45)
         panel.set_title(f"{SETS[name]}\n{spec_label(data)}", fontsize=9)
         panel.margins(y=0.1)
-    for row in panels:
-        row[0].set_ylabel("% of the inter-ocular distance")
+    for line in panels:
+        line[0].set_ylabel("% of the inter-ocular distance")
     figure.suptitle(f"{title}\ndots: seeds; bars, from five seeds on: 95 % interval of the difference to none", fontsize=9)
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
     plt.close(figure)

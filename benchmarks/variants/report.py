@@ -1,11 +1,11 @@
-"""The table and the plot of the ablation, with intervals over seeds and clips.
+"""The table, the page and the plot of the ablation, with intervals over seeds and clips.
 
 Letters: **S** seeds, **C** clips.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,33 +15,36 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.common.results import ResultRow, ResultRows
 from benchmarks.common.stats import MIN_RUNS, paired_difference, score_table
-from benchmarks.synthesis.report import difference_text
+from benchmarks.common.tables import command_block, difference_text, markdown_table, show_table
 from srn_core.data import spec_label
 from srn_core.io.files import write_atomically
 
 REFERENCE = "full"
 # Panels side by side.
 COLUMNS = 4
-Rows = Sequence[Mapping[str, Any]]
 TestSet = tuple[str, str]
 """Data spec, and ``clean``, ``masked`` or ``jitter``."""
 Value = TypeVar("Value")
+READING = (
+    "Values are in % of the inter-ocular distance: the normalised mean error (NME), or for `jitter` the mean change of the "
+    "error from one video frame to the next. The first line shows the full network. Every other line shows the difference "
+    f"to it, paired by seed and clip. Brackets hold 95 % intervals over seeds and clips, from {MIN_RUNS} seeds on. A "
+    "difference is bold if its interval excludes 0. With so many intervals, some exclude 0 by chance."
+)
 
 
-def summarise(rows: Rows, parameters: Mapping[str, int]) -> list[dict[str, Any]]:
-    """One row a test set and variant, in the order in which they appear.
+def summarise_variants(rows: ResultRows, parameters: Mapping[str, int]) -> list[ResultRow]:
+    """One figure per test set and variant, in the order in which they appear.
 
-    ``mean`` is the NME, or the jitter, over clips and seeds, in percent of the inter-ocular distance; a clip's is the mean of
-    its frames'.
-    ``vs_full`` is the :func:`paired_difference`, None for full itself or where it was not run.
+    ``mean`` is the NME, or the jitter, over clips and seeds, in percent of the inter-ocular distance. The value of a clip is
+    the mean over its frames. ``vs_full`` is the :func:`paired_difference`, None for full itself and where full was not run.
 
     Args:
-        rows: ``variant``, ``seed``, ``set``, ``data``, ``clip`` and ``value``, every variant with the same seeds and clips.
-        parameters: of each variant.
+        rows: ``variant``, ``seed``, ``set``, ``data``, ``clip`` and ``value``; every variant has the same seeds and clips.
+        parameters: number of weights of each variant.
     """
     figures = []
     variants = _distinct(row["variant"] for row in rows)
@@ -64,36 +67,63 @@ def summarise(rows: Rows, parameters: Mapping[str, int]) -> list[dict[str, Any]]
     return figures
 
 
-def scores_of(rows: Rows, test_set: TestSet, variant: str) -> np.ndarray:
+def scores_of(rows: ResultRows, test_set: TestSet, variant: str) -> np.ndarray:
     """The values of a variant on a test set: ``(S, C)``."""
-    return score_table([row for row in rows if (row["data"], row["set"]) == test_set and row["variant"] == variant])
+    return score_table([row for row in rows if _test_set(row) == test_set and row["variant"] == variant])
 
 
-def print_figures(figures: Rows, title: str) -> None:
-    """The figures on the screen, a table a test set."""
-    for data, name in _distinct((figure["data"], figure["set"]) for figure in figures):
-        chosen = [figure for figure in figures if (figure["data"], figure["set"]) == (data, name)]
-        caption = f"% of the inter-ocular distance over {chosen[0]['n_clips']} clips; paired [95 %, from {MIN_RUNS} seeds on]"
-        table = Table(title=f"{data}, {name} ({title})", caption=caption)
-        table.add_column("variant")
-        for heading in ("parameters", figure_name(name), f"against {REFERENCE}"):
-            table.add_column(heading, justify="right")
-        for figure in chosen:
-            text = difference_text(figure["vs_full"])
-            table.add_row(figure["variant"], f"{figure['parameters'] / 1e6:.2f} M", f"{figure['mean']:.3f}", text)
-        Console(width=128).print(table)
+def print_variants(figures: ResultRows, title: str) -> None:
+    """Print a table per test set."""
+    for data, name in _distinct(map(_test_set, figures)):
+        chosen = [figure for figure in figures if _test_set(figure) == (data, name)]
+        note = f"% of the inter-ocular distance over {chosen[0]['n_clips']} clips; paired [95 %, from {MIN_RUNS} seeds on]"
+        headings = ("variant", "parameters", figure_name(name), f"against {REFERENCE}")
+        lines = (
+            (row["variant"], f"{row['parameters'] / 1e6:.2f} M", f"{row['mean']:.3f}", difference_text(row["vs_full"]))
+            for row in chosen
+        )
+        show_table(f"{data}, {name} ({title})", headings, lines, note)
 
 
-def plot_figures(figures: Rows, rows: Rows, title: str, path: Path) -> None:
-    """A panel a test set: each variant's seeds as dots, and as a bar the interval of its difference to full."""
-    test_sets = _distinct((figure["data"], figure["set"]) for figure in figures)
+def variants_page(record: Mapping[str, Any]) -> list[str]:
+    """The figures in Markdown, one line per variant, and the commands that made them."""
+    figures = record["figures"]
+    test_sets = _distinct(map(_test_set, figures))
+    clips = {_test_set(figure): figure["n_clips"] for figure in figures}
+    headings = ["variant", "parameters", *(f"{spec_label(s[0])}, {s[1]} ({clips[s]} clips)" for s in test_sets)]
+    lines = []
+    for variant in _distinct(figure["variant"] for figure in figures):
+        row = {_test_set(figure): figure for figure in figures if figure["variant"] == variant}
+        parameters = next(iter(row.values()))["parameters"]
+        lines.append([f"`{variant}`", f"{parameters / 1e6:.2f} M", *(_cell(row[test_set]) for test_set in test_sets)])
+    return [
+        f"# Ablation: {record['title']}", "", READING, "", *markdown_table(headings, lines), "", "![Plot](variants.png)", "",
+        "The command, and the training of each variant with the first seed:", "",
+        *command_block([record["command"], *record["trainings"].values()]), "",
+        "Every figure: `figures.json`. One row per variant, seed, test set and clip: `rows.csv.gz`.",
+    ]  # fmt: skip
+
+
+def _cell(figure: Mapping[str, Any]) -> str:
+    difference = figure["vs_full"]
+    if difference is None:
+        return f"{figure['mean']:.2f}"
+    ci95 = difference["ci95"]
+    text, sure = f"{difference['mean']:+.2f}", ci95 is not None and ci95[0] * ci95[1] > 0
+    ends = "" if ci95 is None else f" [{ci95[0]:+.2f}, {ci95[1]:+.2f}]"
+    return (f"**{text}**" if sure else text) + ends
+
+
+def plot_variants(figures: ResultRows, rows: ResultRows, title: str, path: Path) -> None:
+    """A panel per test set: the seeds of each variant as dots, and as a bar the interval of its difference to full."""
+    test_sets = _distinct(map(_test_set, figures))
     variants = _distinct(figure["variant"] for figure in figures)
     columns = min(len(test_sets), COLUMNS)
     lines = -(-len(test_sets) // columns)
     size = (2 + 3.2 * columns, 0.5 + lines * (1 + 0.35 * len(variants)))
     figure, panels = plt.subplots(lines, columns, figsize=size, layout="constrained", squeeze=False, sharey=True)
     for panel, test_set in zip(panels.flat, test_sets, strict=False):
-        _draw_panel(panel, [row for row in figures if (row["data"], row["set"]) == test_set], rows)
+        _draw_panel(panel, [row for row in figures if _test_set(row) == test_set], rows)
     for panel in panels.flat[len(test_sets) :]:
         panel.set_visible(False)
     panels[0][0].set_yticks(range(len(variants)), variants)
@@ -110,16 +140,16 @@ def figure_name(test_set: str) -> str:
     return "jitter" if test_set == "jitter" else "NME"
 
 
-def _draw_panel(panel: Axes, figures: Rows, rows: Rows) -> None:
+def _draw_panel(panel: Axes, figures: ResultRows, rows: ResultRows) -> None:
     for place, figure in enumerate(figures):
-        seeds = scores_of(rows, (figure["data"], figure["set"]), figure["variant"]).mean(1)
+        seeds = scores_of(rows, _test_set(figure), figure["variant"]).mean(1)
         panel.plot(seeds, np.full(len(seeds), place), "k.", markersize=4)
         panel.plot(figure["mean"], place, "|", color=f"C{place}", markersize=12)
         if figure["vs_full"] is None:
             if figure["variant"] == REFERENCE:
                 panel.axvline(figure["mean"], color="k", linewidth=0.8)
             continue
-        # Round full's mean, so that a bar that does not reach the line is a difference.
+        # Around the mean of full, so that a bar that does not reach the line is a difference.
         full = figure["mean"] - figure["vs_full"]["mean"]
         if figure["vs_full"]["ci95"] is None:
             continue
@@ -127,6 +157,10 @@ def _draw_panel(panel: Axes, figures: Rows, rows: Rows) -> None:
         panel.hlines(place, full + low, full + high, color=f"C{place}", linewidth=5, alpha=0.4)
     panel.set_title(f"{spec_label(figures[0]['data'])}\n{figures[0]['set']}", fontsize=8)
     panel.set_xlabel(f"{figure_name(figures[0]['set'])}, %")
+
+
+def _test_set(row: Mapping[str, Any]) -> TestSet:
+    return row["data"], row["set"]
 
 
 def _distinct(values: Iterable[Value]) -> list[Value]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shlex
 from pathlib import Path
 from typing import get_args
@@ -13,11 +12,13 @@ import pytest
 import tyro
 
 from benchmarks import ablation as ablation_module
-from benchmarks.ablation import AblationArgs, Variant, ablation, count_parameters, training_args
+from benchmarks.ablation import AblationArgs, Variant, ablation, variant_parameters, variant_training
 from benchmarks.common.clip_nme import clip_means
-from benchmarks.common.settings import check_settings, option_words
+from benchmarks.common.commands import option_words
+from benchmarks.common.results import read_figures, read_rows
+from benchmarks.common.settings import check_settings
 from benchmarks.common.stats import paired_difference
-from benchmarks.variants.report import summarise
+from benchmarks.variants.report import summarise_variants
 from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips
 from srn_core.errors import UserError
@@ -48,10 +49,10 @@ def test_variants_are_trained_once_measured_and_reported(clip_spec, tmp_path, ca
     figures = ablation(args)
     assert [(row["set"], row["variant"]) for row in figures] == [(name, v) for name in ("clean", "masked") for v in SOME]
     assert "against full" in capsys.readouterr().out
-    assert (tmp_path / "ablation.png").stat().st_size > 10_000
-    record = json.loads((tmp_path / "ablation.json").read_text())
-    rows = record["rows"]
-    assert record["figures"] == figures
+    assert (tmp_path / "variants.png").stat().st_size > 10_000
+    rows = read_rows(tmp_path, "rows")
+    assert read_figures(tmp_path)["figures"] == figures
+    assert "| `maps=off` |" in (tmp_path / "README.md").read_text()
     assert len({(r["variant"], r["seed"], r["set"], r["clip"]) for r in rows}) == len(rows) == len(SOME) * 2 * 2 * 3
     assert not list(tmp_path.rglob(STATE))
 
@@ -59,13 +60,13 @@ def test_variants_are_trained_once_measured_and_reported(clip_spec, tmp_path, ca
         chosen = [r for r in rows if (r["set"], r["variant"]) == (row["set"], row["variant"])]
         full = {(r["seed"], r["clip"]): r["value"] for r in rows if (r["set"], r["variant"]) == (row["set"], "full")}
         assert row["mean"] == pytest.approx(np.mean([r["value"] for r in chosen]))
-        assert row["parameters"] == count_parameters(args, row["variant"])
+        assert row["parameters"] == variant_parameters(args, row["variant"])
         if row["variant"] == "full":
             assert row["vs_full"] is None
             continue
         changes = [r["value"] - full[r["seed"], r["clip"]] for r in chosen]
         assert row["vs_full"]["mean"] == pytest.approx(np.mean(changes))
-        # Two seeds carry none.
+        # Two seeds are too few for an interval.
         assert row["vs_full"]["ci95"] is None
 
     monkeypatch.setattr(ablation_module, "train", None)
@@ -117,22 +118,22 @@ def test_a_training_that_was_stopped_goes_on(clip_spec, tmp_path, monkeypatch):
 def test_commands_are_those_that_were_run(clip_spec, tmp_path):
     args = tiny_args(clip_spec, tmp_path, variants=("full", "relation=off"), seeds=(1,))
     ablation(args)
-    record = json.loads((tmp_path / "ablation.json").read_text())
+    record = read_figures(tmp_path)
     words = shlex.split(record["command"])
     assert words[:2] == ["python", "benchmarks/ablation.py"]
     assert tyro.cli(AblationArgs, args=words[2:]) == dataclasses.replace(args, device="auto")
     for variant in args.variants:
         words = shlex.split(record["trainings"][variant])
-        expected = dataclasses.replace(training_args(args, variant, 1), device="auto")
+        expected = dataclasses.replace(variant_training(args, variant, 1), device="auto")
         assert words[:2] == ["srn", "train"] and tyro.cli(TrainArgs, args=words[2:]) == expected
 
 
 def test_every_variant_is_another_network_and_defaults_are_left_out_of_commands():
-    args = AblationArgs(get_args(Variant), config_override=OVERRIDES)
-    trainings = [dataclasses.replace(training_args(args, variant, 0), out=Path()) for variant in args.variants]
+    args = AblationArgs(variants=get_args(Variant), config_override=OVERRIDES)
+    trainings = [dataclasses.replace(variant_training(args, variant, 0), out=Path()) for variant in args.variants]
     same = {"occlusion=varied", "loss=l2"}  # what full has
     assert len(set(trainings)) == len(args.variants) == 23 and not same & set(args.variants)
-    assert all(count_parameters(args, variant) > 0 for variant in args.variants)
+    assert all(variant_parameters(args, variant) > 0 for variant in args.variants)
     assert option_words(AblationArgs()) == []
 
 
@@ -155,7 +156,7 @@ def test_differences_are_paired_by_seed_and_clip():
         for seed in (4, 3, 2, 1, 0)
         for clip, value in level.items()
     ]
-    full, off = summarise(rows, {"full": 2, "maps=off": 1})
+    full, off = summarise_variants(rows, {"full": 2, "maps=off": 1})
     assert (full["mean"], off["mean"], off["parameters"]) == pytest.approx((60, 61, 1))
     assert off["vs_full"]["ci95"] == pytest.approx([1, 1])
     assert off["vs_full"]["relative"] == pytest.approx(100 / 60)
@@ -176,10 +177,10 @@ def test_the_interval_covers_seeds_and_clips():
     assert by_both == pytest.approx(2**0.5 * by_clip, rel=0.15)
 
 
-def test_settings_of_a_call_that_made_nothing_may_be_mended(tmp_path):
-    check_settings(tmp_path, {"steps": 0}, {})
-    check_settings(tmp_path, {"steps": 1}, {})
+def test_settings_of_a_call_that_made_nothing_may_be_changed(tmp_path):
+    check_settings(tmp_path, {"steps": 0})
+    check_settings(tmp_path, {"steps": 1})
     (tmp_path / "rows.json").write_text("[]")
-    check_settings(tmp_path, {"steps": 1}, {})
+    check_settings(tmp_path, {"steps": 1})
     with pytest.raises(UserError, match=r"other settings \(steps\)"):
-        check_settings(tmp_path, {"steps": 2}, {})
+        check_settings(tmp_path, {"steps": 2})

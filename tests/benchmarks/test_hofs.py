@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import tyro
 
-from agents import finetune as finetune_module
+from agents.hardening import setup as setup_module
 from benchmarks import hofs as hofs_module
+from benchmarks.common.results import read_figures, read_rows
 from benchmarks.hofs import HofsArgs, base_tracker, hofs
 from benchmarks.synthesis.measure import SETS
-from benchmarks.synthesis.report import comparable, page, summarise
+from benchmarks.synthesis.report import arms_page, comparable, summarise_arms
 from srn_core.checkpoints import load_card
 from srn_core.errors import UserError
 from srn_core.training.args import TrainArgs
@@ -34,14 +35,14 @@ def test_arms_are_measured_once_and_reported(clip_spec, tiny_checkpoint, tmp_pat
     assert [(row["set"], row["arm"]) for row in figures] == [(name, arm) for name in SETS for arm in args.arms]
     assert "worst case" in capsys.readouterr().out
     folder = tmp_path / "square"
-    assert (folder / "hofs.png").stat().st_size > 10_000
-    written = json.loads((folder / "hofs.json").read_text())
+    assert (folder / "arms.png").stat().st_size > 10_000
+    written = read_figures(folder)
     [command] = written["commands"]
     assert tyro.cli(HofsArgs, args=shlex.split(command)[2:]) == dataclasses.replace(
         args, val=args.clips, covered=args.test, video=args.test, device="auto"
     )
     assert list((folder / "seed-0/hofs/round-1").glob("events.out.tfevents.*"))
-    rows = written["rows"]
+    rows = read_rows(folder, "rows")
     assert len({(r["arm"], r["seed"], r["set"], r["clip"]) for r in rows}) == len(rows) == len(args.arms) * len(SETS) * 3
     assert load_card(folder / "seed-0/hofs")["finetuning"]["policy"] == str(tmp_path / "dqn/seed-0")
     worst, random = ([r["value"] for r in rows if r["set"] == name] for name in ("worst", "random"))
@@ -53,11 +54,11 @@ def test_arms_are_measured_once_and_reported(clip_spec, tiny_checkpoint, tmp_pat
     more = dataclasses.replace(args, arms=("none", "rsf"), seeds=(0, 1))
     hofs(more)
     assert done == [1, 1]
-    # What an earlier call has finished is in the table of a later one.
-    written = json.loads((folder / "hofs.json").read_text())
+    # A later call's table also shows what an earlier call has finished.
+    written = read_figures(folder)
     found = [(row["arm"], row["seeds"]) for row in written["figures"] if row["set"] == "worst"]
     assert found == [("none", [0, 1]), ("rsf", [0, 1]), ("none", [0]), ("rsf", [0]), ("hofs", [0])]
-    assert (folder / "hofs.md").read_text().count("## Seeds") == 2
+    assert (folder / "README.md").read_text().count("## Seeds") == 2
     assert [words[words.index("--arms") + 1 :][:2] for words in map(shlex.split, written["commands"])] == [
         ["none", "rsf"], ["hofs", "--seeds"],
     ]  # fmt: skip
@@ -116,17 +117,22 @@ def test_the_arm_without_occluders_is_the_same_for_both_tables(clip_spec, tiny_c
 def test_rounds_take_turns_within_the_steps_of_the_others(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
     """Two halves of the steps, each with a DQN trained against the tracker as it is then."""
     victims = []
-    once = finetune_module.trained_dqn
-    monkeypatch.setattr(finetune_module, "trained_dqn", lambda dqn: victims.append(dqn.tracker) or once(dqn))
+    once = setup_module.trained_dqn
+    monkeypatch.setattr(setup_module, "trained_dqn", lambda dqn: victims.append(dqn.tracker) or once(dqn))
     hofs(tiny_args(clip_spec, tiny_checkpoint, tmp_path, arms=("none", "rounds"), steps=4))
     folder = tmp_path / "square/seed-0/rounds"
     assert victims == [tiny_checkpoint, str(folder / "round-1")]
     card = load_card(folder)
     assert (card["rounds"], card["finetuning"]["steps"]) == (2, "2")
-    # What nothing will go on from is gone: optimiser states, the rounds' trackers, and the replay.
+    # Optimiser states, the rounds' trackers and the replay are deleted: nothing resumes from them.
     assert not list(folder.glob("round-*/**/*.safetensors")) and list(folder.glob("round-2/events.out.tfevents.*"))
     with pytest.raises(UserError, match="at least 2"):
         hofs(tiny_args(clip_spec, tiny_checkpoint, tmp_path, arms=("rounds",), steps=1))
+
+
+def table_lines(parts: list[list[dict]]) -> list[str]:
+    record = {"title": "t", "base": "b", "commands": ["c"], "figures": [figure for part in parts for figure in part]}
+    return [line for line in arms_page(record) if line.startswith("|")]
 
 
 def test_differences_are_paired_by_clip_and_seed():
@@ -138,19 +144,21 @@ def test_differences_are_paired_by_clip_and_seed():
         for seed in range(5)
         for clip, value in level.items()
     ]
-    none, rsf = summarise(rows)
+    none, rsf = summarise_arms(rows)
     other = [{**row, "data": "e", "value": 1.0} for row in rows]
-    assert summarise([*rows, *other])[:2] == [none, rsf]
+    assert summarise_arms([*rows, *other])[:2] == [none, rsf]
     assert (none["mean"], rsf["mean"]) == pytest.approx((52, 51))
     assert none["vs_none"] is None
     assert rsf["vs_none"]["ci95"] == pytest.approx([-1, -1])
     assert rsf["vs_none"]["relative"] == pytest.approx(-100 / 52)
     assert none["vs_rsf"]["mean"] == pytest.approx(1)
-    hard = summarise([*rows, *({**row, "arm": "hofs", "value": 0.9 * row["value"]} for row in rows if row["arm"] == "rsf")])
-    *_, line = page([hard], "title", ["command"]).splitlines()
+    hard = summarise_arms(
+        [*rows, *({**row, "arm": "hofs", "value": 0.9 * row["value"]} for row in rows if row["arm"] == "rsf")]
+    )
+    line = table_lines([hard])[-1]
     assert line.startswith("| NME, clean, d | 3 | 52.00 | 51.00 | 45.90 | -11.7 [") and " | -10.0 [" in line
-    few = summarise([row for row in rows if row["seed"] < 4])
-    assert few[1]["vs_none"]["ci95"] is None and "[" not in page([few], "title", ["command"]).splitlines()[-1]
+    few = summarise_arms([row for row in rows if row["seed"] < 4])
+    assert few[1]["vs_none"]["ci95"] is None and "[" not in table_lines([few])[-1]
 
 
 def test_arms_are_compared_on_the_seeds_that_they_share():
@@ -159,13 +167,13 @@ def test_arms_are_compared_on_the_seeds_that_they_share():
         for arm, seeds, better in (("none", (0, 1, 2, 3), 0), ("hofs", (0, 1, 2), -1), ("greedy", (0,), -2), ("rsf", (5,), 0))
         for seed in seeds
     ]
-    # Many arms with one seed do not hide that others have more.
+    # Many arms with one seed must not hide that others have more.
     rows += [{**row, "arm": arm} for row in rows if row["arm"] == "greedy" for arm in ("prior", "mixed", "rounds", "optimal")]
-    parts = [summarise(part) for part in comparable(rows)]
+    parts = [summarise_arms(part) for part in comparable(rows)]
     alone = [(arm, 3) for arm in ("greedy", "prior", "mixed", "rounds", "optimal")]
     assert [[(row["arm"], row["mean"]) for row in part] for part in parts] == [
         [("none", 15), ("hofs", 14)], [("none", 5), ("hofs", 4), *alone], [("rsf", 55)],
     ]  # fmt: skip
     assert parts[1][2]["vs_none"]["mean"] == -2 and parts[1][2]["vs_rsf"] is None
-    # One clip does not tell how much another would differ.
-    assert parts[1][2]["vs_none"]["ci95"] is None and "[" not in page(parts, "title", ["command"]).split("| none |")[1]
+    # One clip does not show how much another would differ.
+    assert parts[1][2]["vs_none"]["ci95"] is None and "[" not in "".join(table_lines(parts))

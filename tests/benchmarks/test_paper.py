@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import shlex
 import shutil
@@ -18,6 +17,7 @@ import tyro
 from scipy.io import savemat
 
 from benchmarks.ablation import Variant
+from benchmarks.common.results import read_figures, write_figures, write_results
 from benchmarks.hofs import Arm
 from benchmarks.paper import runs as paper_runs_module
 from benchmarks.paper.cofw68 import SHARED, with_pictures
@@ -29,12 +29,10 @@ from srn_core.data import load_clips
 from srn_core.errors import UserError
 from srn_core.evaluation.evaluate import evaluate, evaluate_predictions
 from srn_core.face.mean_shapes import MEAN_SHAPES
-from srn_core.io.files import write_json
 from srn_core.tracking.tracker import Tracker
 from tests.support.face_sets import FACES, write_cofw, write_wflw
-from tests.support.faces import DATA, FRAME_SIZE, TINY, write_clip, write_pts
+from tests.support.faces import DATA, FRAME_SIZE, TINY, real, write_clip, write_pts
 
-SPEC = DATA.parent / "spec"
 FACE = 70 * np.array(MEAN_SHAPES["68"]) + 72
 
 
@@ -86,19 +84,20 @@ def other_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
 def tables(root: Path | None, checkpoint: str, out: Path, /, *numbers: int, **changes: object) -> dict[int, dict]:
     """Run the benchmark; what it wrote, table by table."""
     options = {"checkpoint": (checkpoint,), "device": "cpu", "out": out}
-    paper_tables(PaperTablesArgs(numbers, root, **{**options, **changes}))
-    return {number: json.loads((out / f"table-{number}.json").read_text()) for number in numbers}
+    paper_tables(PaperTablesArgs(table=numbers, data_root=root, **{**options, **changes}))
+    return {number: read_figures(out / f"table-{number}") for number in numbers}
 
 
 def ours(record: dict, section: str | None = None) -> list[dict]:
-    return [row for row in record["rows"] if row["source"] == "measured" and section in (None, row["section"])]
+    return [row for row in record["figures"] if row["source"] == "measured" and section in (None, row["section"])]
 
 
-@pytest.mark.skipif(not SPEC.is_dir(), reason="needs the paper's text")
-def test_every_row_of_the_paper_stands_on_a_line_of_its_text():
-    lines = (SPEC / "paper.txt").read_text().splitlines()
+@real("../spec/paper.txt")
+def test_every_row_of_the_paper_stands_on_a_line_of_its_text_and_names_its_place():
+    lines = (DATA.parent / "spec" / "paper.txt").read_text().splitlines()
     for number, table in TABLES.items():
         for row in (row for section in table.sections for row in section.rows):
+            assert row.source.startswith("section 4.")
             figures = ".+?".join(f"{value:.2f}" for value in row.values)
             name = row.method.split(" (ours)")[0].split(",")[0].split(" over ")[0]
             assert any(name in line and re.search(figures, line) for line in lines), (number, row)
@@ -129,14 +128,19 @@ def test_300w_figures_are_those_of_the_evaluation(root, tiny_checkpoint, tmp_pat
             assert cell["nme_ci95"] == pytest.approx(expected["nme_ci95"], rel=1e-4)
     assert "DATA/300w/lfpw/testset: absent" in records[4]["missing"]
     assert "Common: 3 of the paper's 554 faces" in records[4]["missing"]
-    page, printed = (tmp_path / "table-4.md").read_text(), capsys.readouterr().out
-    assert "| SRN+HG (ours) | paper | 5.38 | 3.03 | 3.49 | heat maps |" in page and "measured" in printed
+    page, printed = (tmp_path / "table-4/README.md").read_text(), capsys.readouterr().out
+    assert (
+        "| SRN+HG (ours) | paper, section 4.3, Evaluation on 300W, Table 4 | 5.38 | 3.03 | 3.49 | heat maps |" in page
+        and "measured" in printed
+    )
     cell = ours(records[4], "inter-pupil")[0]["cells"]["Full"]
     assert f"{cell['nme_mean']:.2f} [{cell['nme_ci95'][0]:.2f}, {cell['nme_ci95'][1]:.2f}], 5 faces" in page
     assert records[4]["checkpoints"][0]["key"] == tracker.key
     words = shlex.split(records[2]["command"])
     given = tyro.cli(PaperTablesArgs, args=words[2:])
-    assert given == PaperTablesArgs((2,), Path("DATA"), (tiny_checkpoint,), mirror=True, device="cpu")
+    assert given == PaperTablesArgs(
+        table=(2,), data_root=Path("DATA"), checkpoint=(tiny_checkpoint,), mirror=True, device="cpu"
+    )
 
 
 def test_300vw_is_tracked_category_by_category(root, tiny_checkpoint, tmp_path):
@@ -199,7 +203,7 @@ def test_speed_of_every_start_and_number_of_steps(scheme, tiny_checkpoint, other
     assert [row["method"].split(", ")[1] for row in rows] == ["from the mean shape", "from the frame before"]
 
 
-def ablation_file(path: Path) -> Path:
+def ablation_results(folder: Path) -> Path:
     """full errs by 5 on challenging and by 2 on common faces, maps=off by 1 more; bare faces are easier."""
     sets = (
         ("300w:D/300w?split=challenging", "ibug", 2, 5.0),
@@ -216,13 +220,13 @@ def ablation_file(path: Path) -> Path:
     ]
     figures = [{"variant": v, "parameters": 10**6} for v in ("full", "maps=off", "relation=off")]
     settings = {"seeds": list(range(5)), "preset": "small", "steps": 9, "mode": "detect"}
-    write_json(path, {"rows": rows, "figures": figures, "settings": settings})
-    return path
+    write_results(folder, {"figures": figures, "settings": settings}, rows=rows)
+    return folder
 
 
 def test_ablation_rows_stand_below_those_of_the_paper_and_both_parts_make_the_full_set(tiny_checkpoint, tmp_path):
-    file = ablation_file(tmp_path / "a.json")
-    records = tables(None, tiny_checkpoint, tmp_path, 7, 8, ablation=file)
+    folder = ablation_results(tmp_path / "a")
+    records = tables(None, tiny_checkpoint, tmp_path, 7, 8, ablation=folder)
     maps, full = ours(records[7])
     assert (maps["method"], full["method"]) == ("maps=off", "full")
     assert {name: cell["mean"] for name, cell in full["cells"].items()} == pytest.approx(
@@ -230,14 +234,16 @@ def test_ablation_rows_stand_below_those_of_the_paper_and_both_parts_make_the_fu
     )
     assert maps["cells"]["Full"]["vs_full"]["mean"] == pytest.approx(1) and maps["cells"]["Full"]["n_clips"] == 5
     assert [row["method"] for row in ours(records[8])] == ["relation=off", "full"]
-    lines = (tmp_path / "table-7.md").read_text().splitlines()
-    place = next(i for i, line in enumerate(lines) if line.startswith("| SRN w/o, 1 | paper | 11.72 "))
+    lines = (tmp_path / "table-7/README.md").read_text().splitlines()
+    place = next(i for i, line in enumerate(lines) if line.startswith("| SRN w/o, 1 | paper, section 4.4, Table 7 | 11.72 "))
     assert lines[place + 1].startswith(
         "| **maps=off** | measured | 7.00, 2 clips; +1.000 [+1.000, +1.000] (+16.7 %) against full"
     )
-    assert lines[place + 2].startswith("| SRN w/o, 2 | paper")
+    assert lines[place + 2].startswith("| SRN w/o, 2 | paper, ")
     assert "Common: 3 of the paper's 554 faces" in records[7]["missing"]
-    assert [Path(name).resolve() for name in records[7]["files"]] == [file] and f"- read from {records[7]['files'][0]}" in lines
+    assert [Path(name).resolve() for name in records[7]["files"]] == [
+        folder
+    ] and f"- read from {records[7]['files'][0]}" in lines
 
 
 def test_hard_synthesis_rows_are_those_of_the_arms(tiny_checkpoint, tmp_path):
@@ -251,12 +257,12 @@ def test_hard_synthesis_rows_are_those_of_the_arms(tiny_checkpoint, tmp_path):
         for i in range(2)
     ]
     settings = {"seeds": list(range(5)), "occluder": "square", "steps": 9, "mode": "detect"}
-    write_json(tmp_path / "h.json", {"rows": rows, "figures": [], "settings": settings})
-    record = tables(None, tiny_checkpoint, tmp_path, 9, hofs=tmp_path / "h.json")[9]
+    write_results(tmp_path / "h", {"figures": [], "settings": settings}, rows=rows)
+    record = tables(None, tiny_checkpoint, tmp_path, 9, hofs=tmp_path / "h")[9]
     for section, more in (("300VW test set", 0), ("300VW test set, masked", 1)):
         found = {row["method"]: {name: cell["mean"] for name, cell in row["cells"].items()} for row in ours(record, section)}
         assert found == {arm: {"Category 1": v + 1.5 + more, "Category 3": v + 3.5 + more} for arm, v in level.items()}
-    assert "-1.000 [-1.000, -1.000]" in (tmp_path / "table-9.md").read_text()
+    assert "-1.000 [-1.000, -1.000]" in (tmp_path / "table-9/README.md").read_text()
 
 
 def test_without_files_of_the_other_benchmarks_their_commands_are_named(tiny_checkpoint, tmp_path, monkeypatch):
@@ -266,7 +272,7 @@ def test_without_files_of_the_other_benchmarks_their_commands_are_named(tiny_che
     assert len(records[7]["missing"]) == len(records[9]["missing"]) == 1
     assert "python benchmarks/ablation.py" in records[7]["missing"][0] and "runs/ablation" in records[7]["missing"][0]
     assert "python benchmarks/hofs.py" in records[9]["missing"][0]
-    ablation_file(tmp_path / "results" / "some" / "ablation.json")
+    ablation_results(tmp_path / "results" / "ablation" / "parts")
     assert len(ours(tables(None, tiny_checkpoint, tmp_path, 7)[7])) == 2
 
 
@@ -277,17 +283,17 @@ def test_what_is_absent_is_no_error_where_the_paper_has_rows(tiny_checkpoint, tm
         assert any(line.startswith("DATA/300vw: ") and "NNN/vid.avi" in line for line in records[5]["missing"])
 
 
-def test_what_the_user_can_mend_is_one_line(root, tiny_checkpoint, tmp_path, monkeypatch, capfd):
+def test_what_the_user_can_correct_is_one_line(root, tiny_checkpoint, tmp_path, monkeypatch, capfd):
     shutil.copytree(root / "300w", tmp_path / "broken" / "300w")
     (tmp_path / "broken/300w/ibug/0.pts").write_text("nonsense")
-    write_json(tmp_path / "empty.json", [])
+    write_figures(tmp_path / "empty", {})
     for words, named in (
         (["--table", "2", "10"], "10: no such table"),
         (["--table", "4", "--data-root", str(tmp_path / "nowhere")], "nowhere: no such folder"),
         (["--table", "4", "--checkpoint", "nobody"], "checkpoint 'nobody'"),
         (["--table", "4", "--data-root", str(tmp_path / "broken")], "ibug/0.pts"),
-        (["--table", "7", "--ablation", str(tmp_path / "none.json")], "none.json"),
-        (["--table", "7", "--ablation", str(tmp_path / "empty.json")], "no rows"),
+        (["--table", "7", "--ablation", str(tmp_path / "none")], "none/figures.json"),
+        (["--table", "7", "--ablation", str(tmp_path / "empty")], "no figures and settings"),
         (["--table", "1", "3"], "Table 3: nothing to show, missing DATA/cofw68"),
     ):
         words = [*words, "--out", str(tmp_path / "out")]
@@ -300,4 +306,4 @@ def test_what_the_user_can_mend_is_one_line(root, tiny_checkpoint, tmp_path, mon
     assert not (tmp_path / "out").exists()
     with pytest.raises(UserError, match="Table 1"):
         tables(None, tiny_checkpoint, tmp_path / "part", 1, 2)
-    assert (tmp_path / "part" / "table-2.json").is_file()
+    assert (tmp_path / "part" / "table-2" / "figures.json").is_file()

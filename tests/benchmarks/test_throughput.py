@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shlex
 from pathlib import Path
 
@@ -12,11 +11,12 @@ import torch
 import tyro
 
 from benchmarks import on_gpu as on_gpu_module
-from benchmarks.on_gpu import OnGpuArgs, on_gpu, planned, steps_within, training_args
+from benchmarks.common.results import read_figures
+from benchmarks.on_gpu import OnGpuArgs, gpu_training, on_gpu, planned, steps_within
 from benchmarks.speed import parity as parity_module
 from benchmarks.speed.game import FreshFeatures, GameLoad, filled_learner
 from benchmarks.speed.parity import game_parity, landmark_parity
-from benchmarks.speed.timing import Row, arithmetic, measure
+from benchmarks.speed.timing import SpeedRow, arithmetic, time_calls
 from benchmarks.throughput import GROUPS, ThroughputArgs, throughput
 from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips
@@ -30,11 +30,11 @@ CPU = torch.device("cpu")
 
 def test_every_group_has_its_rows_and_the_plain_way_beside_it(clip_spec, tiny_checkpoint, tmp_path, capsys):
     args = ThroughputArgs(
-        presets=("small",), quick=True, clips=clip_spec, tracker=tiny_checkpoint, device="cpu", out=tmp_path / "t.json"
+        presets=("small",), quick=True, clips=clip_spec, tracker=tiny_checkpoint, device="cpu", out=tmp_path
     )  # fmt: skip
     record = throughput(args)
-    assert json.loads((tmp_path / "t.json").read_text()) == record
-    rows = record["rows"]
+    assert read_figures(tmp_path) == record
+    rows = record["figures"]
     assert list(dict.fromkeys(row["group"] for row in rows)) == [group for group in GROUPS if group != "parity"]
     assert all(row["value"] > 0 for row in rows) and record["parity"] == []
     with_plain = {row["group"] for row in rows if row["plain"] is not None}
@@ -49,15 +49,15 @@ def test_every_group_has_its_rows_and_the_plain_way_beside_it(clip_spec, tiny_ch
 
 
 def test_gain_is_above_one_where_ours_is_better():
-    assert Row("env", "", "", 20.0, "steps/s", plain=10.0).gain == 2
-    assert Row("replay", "", "", 20.0, "bytes", plain=100.0).gain == 5
-    assert Row("train", "", "", 20.0, "faces/s").gain is None
+    assert SpeedRow("env", "", "", 20.0, "steps/s", plain=10.0).gain == 2
+    assert SpeedRow("replay", "", "", 20.0, "bytes", plain=100.0).gain == 5
+    assert SpeedRow("train", "", "", 20.0, "faces/s").gain is None
 
 
 def test_a_call_is_warmed_up_and_measured_until_its_time_is_over():
     calls: list[int] = []
-    assert measure(lambda: calls.append(1), CPU, budget=0.0).seconds >= 0 and len(calls) == 2
-    timing = measure(lambda: torch.rand(100_000).sort(), CPU, budget=0.05)
+    assert time_calls(lambda: calls.append(1), CPU, budget=0.0).seconds >= 0 and len(calls) == 2
+    timing = time_calls(lambda: torch.rand(100_000).sort(), CPU, budget=0.05)
     assert 0 < timing.seconds < 0.05 and timing.memory_mib is None
 
 
@@ -74,7 +74,7 @@ def test_arithmetic_leaves_the_switches_as_they_were():
 def test_fresh_features_are_the_remembered_ones(clip_spec, tiny_checkpoint):
     learner = filled_learner(GameLoad(clip_spec, tiny_checkpoint, (1,), False, 16, 0.0), CPU)
     index = torch.zeros(6, dtype=torch.int64), torch.arange(6), 10 * torch.arange(6)
-    fresh = FreshFeatures(learner.game, learner.features.model)
+    fresh = FreshFeatures(learner.game.scene, learner.features.model, learner.features.encode)
     torch.testing.assert_close(fresh(*index), learner.features(*index), atol=1e-5, rtol=1e-4)
     assert set(learner.update()) >= {"td_loss"}
 
@@ -109,17 +109,17 @@ def gpu_args(out: Path, **changes: object) -> OnGpuArgs:
 def test_a_tracker_is_trained_exported_and_measured(tmp_path, monkeypatch):
     args = gpu_args(tmp_path, parts=("train", "evaluate"), precision="float32")
     on_gpu(args)
-    trained = json.loads((tmp_path / "train.json").read_text())
-    assert trained["steps"] == 2 and trained["card"]["step"] in (1, 2) and trained["ms_a_step_before"] is None
+    trained = read_figures(tmp_path / "train")
+    assert trained["steps"] == 2 and trained["card"]["step"] in (1, 2) and trained["ms_per_step_before"] is None
     words = shlex.split(trained["command"])
     assert words[:2] == ["srn", "train"]
-    expected = dataclasses.replace(planned(training_args(args), 2), device="auto", resume=False)
+    expected = dataclasses.replace(planned(gpu_training(args), 2), device="auto", resume=False)
     assert tyro.cli(TrainArgs, args=words[2:]) == expected
     tensors = load_tensors(tmp_path / "srn" / "model.safetensors")[0]
     assert all(tensor.dtype == torch.float16 for tensor in tensors.values())
-    kept = load_pretrained(tmp_path / "train").state_dict()
+    kept = load_pretrained(tmp_path / "run").state_dict()
     assert all(torch.allclose(kept[name], value.float(), atol=1e-2) for name, value in tensors.items())
-    records = json.loads((tmp_path / "evaluate.json").read_text())
+    records = read_figures(tmp_path / "evaluate")["figures"]
     assert [(r["data"], r["mode"]) for r in records] == [
         (spec, mode) for spec in ("demo?split=val&limit=1", "demo?split=val&limit=1&masked=1") for mode in ("detect", "track")
     ]
@@ -127,7 +127,7 @@ def test_a_tracker_is_trained_exported_and_measured(tmp_path, monkeypatch):
     # A second call finds the training finished, and one with other settings is refused.
     monkeypatch.setattr(on_gpu_module.TrainingRun, "update", None)
     on_gpu(dataclasses.replace(args, parts=("train",)))
-    with pytest.raises(UserError, match="begun with seed 0"):
+    with pytest.raises(UserError, match="started with seed 0"):
         on_gpu(dataclasses.replace(args, parts=("train",), seed=1))
     with pytest.raises(UserError, match="another command"):
         on_gpu(dataclasses.replace(args, parts=("train",), steps=7))
@@ -138,19 +138,19 @@ def test_parts_come_in_the_order_asked_for_and_parity_of_what_was_trained_can_fo
     monkeypatch.setattr(on_gpu_module, "throughput", asked.append)
     on_gpu(gpu_args(tmp_path, parts=("throughput", "train", "parity")))
     first, second = asked
-    assert (first.out, second.out) == (tmp_path / "throughput.json", tmp_path / "parity.json")
+    assert (first.out, second.out) == (tmp_path / "throughput", tmp_path / "parity")
     assert "parity" not in first.rows and second.rows == ("parity",)
     assert second.checkpoints == ("srn-small", str(tmp_path / "srn")) and first.checkpoints == ("srn-small",)
 
 
 def test_steps_fill_the_minutes(tmp_path, monkeypatch):
     assert steps_within(100, 0.09) == 1000 and steps_within(-5, 1) == 1
-    step = measure(lambda: None, CPU, 0.0)._replace(seconds=0.2)
+    step = time_calls(lambda: None, CPU, 0.0)._replace(seconds=0.2)
     monkeypatch.setattr(on_gpu_module, "training_step", lambda *_: step)
     monkeypatch.setattr(on_gpu_module, "run_to_end", lambda run: run.validate_and_save(run.args.steps))
     on_gpu(gpu_args(tmp_path, parts=("train",), steps=None, minutes=1))
-    plan = json.loads((tmp_path / "train.json").read_text())
-    assert plan["ms_a_step_before"] == pytest.approx(200) and 200 <= plan["steps"] <= 270
+    plan = read_figures(tmp_path / "train")
+    assert plan["ms_per_step_before"] == pytest.approx(200) and 200 <= plan["steps"] <= 270
     assert plan["card"]["arguments"]["val_every"] == -(-plan["steps"] // 10)
 
 

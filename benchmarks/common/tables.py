@@ -1,0 +1,64 @@
+"""Tables of figures, on the screen and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+def show_table(
+    title: str,
+    headings: Sequence[str],
+    lines: Iterable[Sequence[str]],
+    note: str = "",
+    left: Collection[str] = (),
+    width: int = 140,
+) -> None:
+    """Print a table.
+
+    Args:
+        title: above it.
+        headings: of the columns.
+        lines: their cells, as texts. An empty line starts a new section.
+        note: below it.
+        left: headings of the columns that are aligned left besides the first.
+        width: of the screen, in characters.
+    """
+    table = Table(title=escape(title), caption=escape(note))
+    for heading in headings:
+        words = heading == headings[0] or heading in left
+        table.add_column(escape(heading), justify="left" if words else "right", overflow="fold")
+    for line in lines:
+        if line:
+            table.add_row(*map(escape, line))
+        else:
+            table.add_section()
+    Console(width=width, highlight=False).print(table)
+
+
+def markdown_table(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table in Markdown."""
+    shown = [[cell.replace("|", "\\|") for cell in line] for line in (headings, *lines)]
+    first, *others = (f"| {' | '.join(cells)} |" for cells in shown)
+    return [first, "|" + "---|" * len(headings), *others]
+
+
+def command_block(commands: Iterable[str]) -> list[str]:
+    """The lines of a code block in Markdown."""
+    return ["```bash", *commands, "```"]
+
+
+def number_text(value: float, ci95: Sequence[float] | None, form: str) -> str:
+    """A value and its interval: ``0.19 [0.17, 0.21]``."""
+    return f"{value:{form}}" + ("" if ci95 is None else f" [{ci95[0]:{form}}, {ci95[1]:{form}}]")
+
+
+def difference_text(difference: Mapping[str, Any] | None) -> str:
+    """A :func:`benchmarks.common.stats.paired_difference`: ``+0.120 [+0.010, +0.230] (+1.5 %)``; empty for None."""
+    if difference is None:
+        return ""
+    return f"{number_text(difference['mean'], difference['ci95'], '+.3f')} ({difference['relative']:+.1f} %)"

@@ -1,0 +1,60 @@
+"""Make the tables of stored results again from their rows, for instance after the wording of a page has changed.
+
+python benchmarks/remake.py                                    # all folders under benchmarks/results
+python benchmarks/remake.py --folders runs/ablation            # one folder
+
+Figures that rows do not determine exactly are kept: rows of policies and of single faces are rounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.accuracy import accuracy_page
+from benchmarks.common.results import FIGURES, read_figures, read_rows, write_results
+from benchmarks.comparison.report import comparison_page, summarise_learners
+from benchmarks.synthesis.report import arms_page, comparable, summarise_arms
+from benchmarks.variants.report import summarise_variants, variants_page
+from srn_core.cli.options import read_options
+from srn_core.errors import command
+
+RESULTS = Path(__file__).with_name("results")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemakeArgs:
+    """Make figures and pages of results again from their rows."""
+
+    folders: tuple[Path, ...] = ()
+    """Folders of results. Default: all under benchmarks/results."""
+
+
+def remake(folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """What ``figures.json`` and ``README.md`` of a folder hold, made again from its rows."""
+    record = read_figures(folder)
+    if "trainings" in record:
+        parameters = {figure["variant"]: figure["parameters"] for figure in record["figures"]}
+        record["figures"] = summarise_variants(read_rows(folder, "rows"), parameters)
+        return record, variants_page(record)
+    if "base" in record:
+        parts = comparable(read_rows(folder, "rows"))
+        record["figures"] = [figure for part in parts for figure in summarise_arms(part)]
+        return record, arms_page(record)
+    if "policies" in record or "learners" in record:
+        if "learners" in record:
+            record["learners"] = summarise_learners(read_rows(folder, "rows"), record["learners"][0]["policy"])
+        return record, comparison_page(record)
+    return record, accuracy_page(record, folder.name)
+
+
+@command
+def main() -> None:
+    args = read_options(RemakeArgs, __doc__)
+    for folder in args.folders or sorted(path.parent for path in RESULTS.rglob(FIGURES)):
+        write_results(folder, *remake(folder))
+
+
+if __name__ == "__main__":
+    main()
