@@ -1,4 +1,4 @@
-"""The torch device that a command's --device names."""
+"""The torch device that the option --device names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from srn_core.errors import UserError
 
 
 def pick_device(device: str) -> torch.device:
-    """``auto``: CUDA where there is one, else the CPU."""
+    """The device of a name: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``, which is CUDA if available, else the CPU.
+
+    Raises:
+        UserError: the name is unknown, or there is no such device.
+    """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -18,5 +22,5 @@ def pick_device(device: str) -> torch.device:
     if picked.type not in ("cpu", "cuda"):
         raise UserError(f"device '{device}': unknown; expected auto, cpu, cuda or cuda:N")
     if picked.type == "cuda" and (picked.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"device '{device}': no such CUDA device is available here; use --device cpu or auto")
+        raise UserError(f"device '{device}': this CUDA device is not available; use --device cpu or auto")
     return picked

@@ -1,4 +1,4 @@
-"""The one exception that a user can mend, and how a command ends on it."""
+"""The exception for mistakes that the user can correct, and how a command ends after it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ SHARE: Limits = (0, 1)
 
 
 class UserError(Exception):
-    """What the user gave cannot be used; the message says what was given, what was expected and what to do."""
+    """The user gave something unusable. The message says what was given, what was expected and what to do."""
 
 
 def check_numbers(args: object, limits: Mapping[str, Limits]) -> None:
-    """Refuse a command's arguments that lie outside their limits, ends included, or are nan; None is left out.
+    """Check that a command's arguments lie within their limits.
 
     Args:
-        args: has an attribute of each name, a number or a tuple of numbers.
-        limits: name -> the smallest and the largest value.
+        args: has an attribute for each name: a number, a tuple of numbers, or None, which is not checked.
+        limits: name -> the smallest and the largest value that is allowed.
 
     Raises:
-        UserError: names the option, its value and what was expected.
+        UserError: a value is outside its limits, infinite or not a number.
     """
     for name, (low, high) in limits.items():
         given = getattr(args, name)
@@ -42,26 +42,28 @@ def check_numbers(args: object, limits: Mapping[str, Limits]) -> None:
 
 
 def check_resumed(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], free: Collection[str]) -> None:
-    """Refuse to go on with a run under other arguments than it was begun with.
+    """Check that a resumed run has the arguments that it was started with.
 
     Args:
         folder: the run's, for the message.
-        before: its arguments as the run has saved them.
+        before: the arguments that the run has saved.
         now: the arguments given.
         free: names that may differ.
 
     Raises:
-        UserError: names what differs.
+        UserError: an argument differs.
     """
     changed = [name for name in now if name not in free and before.get(name) != now[name]]
     if changed:
         options = ", ".join(f"{name.replace('_', '-')} {before.get(name)}" for name in changed)
-        raise UserError(f"{folder}: was begun with {options}; resume it with the same, or give another folder")
+        raise UserError(f"{folder}: was started with {options}; resume it with the same, or give another folder")
 
 
 def command(main: Callable[P, None]) -> Callable[P, None]:
-    """Wrap a command's entry point: a :class:`UserError`, a path that cannot be used or a size beyond the memory becomes one
-    line on stderr and exit status 2."""
+    """Wrap a command's entry point: a mistake of the user becomes one line on stderr and exit status 2.
+
+    Such mistakes are a :class:`UserError`, an unusable path, and sizes that do not fit in the memory.
+    """
 
     @functools.wraps(main)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -72,9 +74,9 @@ def command(main: Callable[P, None]) -> Callable[P, None]:
         except OSError as error:
             if error.filename is None or error.strerror is None:
                 raise
-            message = f"{error.filename}: {error.strerror}; expected a path that can be used"
+            message = f"{error.filename}: {error.strerror}; give another path"
         except MemoryError as error:
-            message = f"out of memory ({error or 'no more can be had'}); expected sizes that fit; give smaller ones"
+            message = f"out of memory ({error or 'none left'}); give smaller sizes"
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             raise SystemExit(130) from None

@@ -1,4 +1,4 @@
-"""The command ``srn data``: what data specs hold, a contact sheet, and all of it as one file."""
+"""The command ``srn data``: show what data specs hold, draw a contact sheet, pack everything into one file."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from srn_core.io.files import check_outputs, write_atomically
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class DataArgs:
-    """Show what data specs hold; every clip's first frame is read and checked."""
+    """Show what data specs hold. The first frame of each clip is read and checked."""
 
     spec: Annotated[tuple[str, ...], tyro.conf.Positional]
     """Data specs, KIND:PATH?key=value&key=value."""
     sheet: Path | None = None
-    """Write a contact sheet (.png or .jpg): faces with landmarks (yellow) and boxes (blue)."""
+    """Write a contact sheet here (.png or .jpg): faces with landmarks (yellow) and boxes (blue)."""
     pack: Path | None = None
-    """Write the faces of all specs as one file, for machines that cannot see the folders: the data spec packed:FILE."""
+    """Write the faces of all specs into this one file, for machines without the folders. Its data spec is packed:FILE."""
     most: int | None = None
-    """Pack at most this many frames of continuous video between two cuts, evenly spaced; all where not given."""
+    """Pack at most this many frames, evenly spaced, of each uncut piece of video. Default: all."""
     quality: int = QUALITY
-    """Of the packed pictures (WebP), 1 to 100."""
+    """Quality of the packed pictures (WebP), 1 to 100."""
 
 
 def show_data(args: DataArgs) -> None:
@@ -72,6 +72,6 @@ def _check(args: DataArgs) -> None:
 def _write_image(path: Path, image: np.ndarray) -> None:
     def write(temporary: Path) -> None:
         if not cv2.imwrite(str(temporary), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
-            raise UserError(f"{path}: cannot be written; expected a place with room and the right to write")
+            raise UserError(f"{path}: cannot be written; check that the disk has space and that you may write there")
 
     write_atomically(path, write)

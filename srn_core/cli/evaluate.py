@@ -25,54 +25,54 @@ from srn_core.tracking.step import Start
 from srn_core.tracking.tracker import Tracker
 
 
-@dataclass
-class EvaluateArgs:
-    """Evaluate a checkpoint or published predictions: normalised mean error (NME), failure rates, AUC; all in percent."""
+@dataclass(frozen=True, kw_only=True)
+class EvaluateFacesArgs:
+    """Measure a checkpoint or published predictions: normalised mean error (NME), failure rates and AUC, in percent."""
 
     data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
-    """Data spec, KIND:PATH?key=value&key=value; give it several times for several rows."""
+    """Data spec, KIND:PATH?key=value&key=value. Repeat the option for several."""
     checkpoint: str | None = None
-    """Name of a checkpoint that ships, or its folder."""
+    """Name of a checkpoint that ships with the package, or its folder."""
     predictions: Path | None = None
-    """Published predictions in place of a checkpoint: a file in the format of the COFW68 benchmark (--data cofw68:PATH)."""
+    """Published predictions to measure instead of a checkpoint: a file in the format of the COFW68 benchmark. Needs
+    --data cofw68:PATH."""
     mode: Mode = "detect"
-    """detect: every frame alone; track: the memory runs through each clip."""
+    """detect: each frame alone. track: the memory runs through each clip."""
     boxes: Boxes = "annotation"
-    """Face boxes from the annotation, or from the landmarks found on the frame before (needs --mode track)."""
+    """Face boxes: from the annotation, or tracked: around the landmarks of the previous frame (needs --mode track)."""
     start: Start = "mean"
-    """Where the cascade starts. mean: at the model's own initial shape (the mean shape in the box, or what its hourglass
-    finds); previous: at the landmarks found on the frame before (needs --mode track; with --boxes tracked nothing holds such a
-    tracker on the face, and it drifts off)."""
+    """Start shape of the cascade. mean: the model's own (mean shape in the box, or its hourglass's). previous: the landmarks
+    of the previous frame (needs --mode track; not with --boxes tracked, because such a tracker drifts off the face)."""
     steps: int | None = None
-    """K, cascade steps a frame; the checkpoint's own where not given."""
+    """Cascade steps per frame (K). Default: the checkpoint's."""
     mirror: bool = False
-    """Average with the mirror image (needs --mode detect)."""
+    """Average with the mirror image: more accurate, twice the time (needs --mode detect)."""
     normaliser: Normaliser | None = None
-    """Errors are divided by this length; not given: the scheme's (68 and 98 points: inter-ocular; 29: inter-pupil), for
-    --predictions inter-pupil (the centres of the eyes)."""
+    """The length that errors are divided by. Default: inter-ocular for 68 and 98 points, inter-pupil for 29 points and for
+    --predictions."""
     points: Points = "all"
-    """Landmarks that count: all, or those that the annotation says are visible."""
+    """Landmarks that count: all, or only those that the annotation marks as visible."""
     json: Path | None = None
-    """Write the figures here: one record, or a list of them when --data is given several times."""
+    """Write the figures here: one record, or a list of records if --data is repeated."""
     plot: Path | None = None
     """Write the cumulative error distribution here (.png, .pdf or .svg)."""
     rows: Path | None = None
-    """Write one JSON line a face here (.jsonl): data, clip, frame, nme in percent."""
+    """Write one JSON line per face here (.jsonl): data, clip, frame, NME in percent."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     batch_size: int = 32
-    """Faces at once."""
+    """Faces at once. Lower it if the memory does not suffice."""
 
 
-def evaluate_command(args: EvaluateArgs) -> None:
+def evaluate_command(args: EvaluateFacesArgs) -> None:
     """The command ``srn evaluate``."""
     _check(args)
-    evaluations = _evaluate_predictions(args) if args.predictions else _evaluate_checkpoint(args)
+    evaluations = _evaluations(args)
     source = {"checkpoint": args.checkpoint, "predictions": str(args.predictions) if args.predictions else None}
     records = [{**source, **evaluation.summary()} for evaluation in evaluations]
-    console = Console(markup=False, highlight=False)
     title = f"Predictions {args.predictions}" if args.predictions else f"Checkpoint {args.checkpoint}"
-    print_report(console, title, records, [note for e in evaluations for note in e.clip_set.notes])
+    notes = [note for evaluation in evaluations for note in evaluation.clip_set.notes]
+    print_report(Console(markup=False, highlight=False), title, records, notes)
     if args.json:
         write_json(args.json, records if len(records) > 1 else records[0])
     if args.plot:
@@ -81,36 +81,23 @@ def evaluate_command(args: EvaluateArgs) -> None:
         write_rows(args.rows, [row for evaluation in evaluations for row in evaluation.rows()])
 
 
-def _evaluate_checkpoint(args: EvaluateArgs) -> list[Evaluation]:
-    assert args.checkpoint is not None
-    tracker = Tracker(load_pretrained(args.checkpoint), args.device, args.batch_size)
+def _evaluations(args: EvaluateFacesArgs) -> list[Evaluation]:
+    tracker = Tracker(load_pretrained(args.checkpoint), args.device, args.batch_size) if args.checkpoint else None
     clip_sets = [load_clips(spec) for spec in args.data]
+    if args.predictions:
+        normaliser = args.normaliser or "inter-pupil"
+        return [evaluate_predictions(args.predictions, clip_set, normaliser, args.points) for clip_set in clip_sets]
+    assert tracker is not None
     return [
         evaluate(
-            tracker,
-            clip_set,
-            args.mode,
-            args.boxes,
-            args.normaliser,
-            args.batch_size,
-            progress=True,
-            start=args.start,
-            steps=args.steps,
-            mirror=args.mirror,
-            points=args.points,
+            tracker, clip_set, args.mode, args.boxes, args.normaliser, args.batch_size, progress=True,
+            start=args.start, steps=args.steps, mirror=args.mirror, points=args.points,
         )
         for clip_set in clip_sets
-    ]
+    ]  # fmt: skip
 
 
-def _evaluate_predictions(args: EvaluateArgs) -> list[Evaluation]:
-    assert args.predictions is not None
-    clip_sets = [load_clips(spec) for spec in args.data]
-    normaliser = args.normaliser or "inter-pupil"
-    return [evaluate_predictions(args.predictions, clip_set, normaliser, args.points) for clip_set in clip_sets]
-
-
-def _check(args: EvaluateArgs) -> None:
+def _check(args: EvaluateFacesArgs) -> None:
     if not args.data:
         raise UserError("no --data; expected at least one data spec, KIND:PATH?key=value")
     if (args.checkpoint is None) == (args.predictions is None):
@@ -126,11 +113,11 @@ def _check(args: EvaluateArgs) -> None:
     check_outputs((args.json, args.plot, args.rows), (args.predictions,))
 
 
-def _check_predictions(args: EvaluateArgs, run: RunOptions) -> None:
+def _check_predictions(args: EvaluateFacesArgs, run: RunOptions) -> None:
     if run != RunOptions():
         raise UserError(
             f"--predictions {args.predictions}: no tracker runs; leave out --mode, --boxes, --start, --steps, --mirror"
         )
     for spec in args.data:
         if (kind := parse_spec(spec).kind) != "cofw68":
-            raise UserError(f"--predictions with data of kind '{kind}'; expected cofw68:PATH, whose format the file has")
+            raise UserError(f"--predictions with data of kind '{kind}'; expected cofw68:PATH, the format of the file")

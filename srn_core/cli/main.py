@@ -10,7 +10,7 @@ import cv2
 import tyro
 
 from srn_core.cli.data import DataArgs, show_data
-from srn_core.cli.evaluate import EvaluateArgs, evaluate_command
+from srn_core.cli.evaluate import EvaluateFacesArgs, evaluate_command
 from srn_core.cli.options import read_options
 from srn_core.cli.track import TrackArgs, track_video
 from srn_core.errors import command
@@ -19,13 +19,13 @@ from srn_core.training.train import train
 
 Command = (
     Annotated[TrainArgs, tyro.conf.subcommand("train")]
-    | Annotated[EvaluateArgs, tyro.conf.subcommand("evaluate")]
+    | Annotated[EvaluateFacesArgs, tyro.conf.subcommand("evaluate")]
     | Annotated[TrackArgs, tyro.conf.subcommand("track")]
     | Annotated[DataArgs, tyro.conf.subcommand("data")]
 )
 RUN: dict[type, Callable[[Any], None]] = {
     TrainArgs: train,
-    EvaluateArgs: evaluate_command,
+    EvaluateFacesArgs: evaluate_command,
     TrackArgs: track_video,
     DataArgs: show_data,
 }
@@ -33,8 +33,8 @@ RUN: dict[type, Callable[[Any], None]] = {
 
 @command
 def main() -> None:
-    """Facial landmarks that hold under occlusion: train, evaluate, track a video, look at data."""
-    # OpenCV and FFmpeg report broken files on stderr by themselves, beside the one line that names the file.
+    """Facial landmarks under occlusion: train and evaluate trackers, track a video, show data."""
+    # OpenCV and FFmpeg also report broken files on stderr. Our own line that names the file is enough.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     args = read_options(Command, main.__doc__, prog="srn")

@@ -1,41 +1,41 @@
-"""Reading a command's options: help with its examples on lines of their own, mistakes as one line."""
+"""Reading a command's options: examples in the help keep their lines, and a mistake is one line."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import re
-import sys
+import itertools
 from typing import Any
 
 import tyro
 
 from srn_core.errors import UserError
 
-EXAMPLE = re.compile(r"^(?=(python|srn|tensorboard) )", re.MULTILINE)
-# A message of tyro's: a title, which the text repeats, and parts with rules between them; where the terminal has UTF-8, a box.
-TITLE, RULE = re.compile("╭─ (.*) ─+╮"), re.compile(r"^[ │╰]*[─-]{3,}[ │╯]*$", re.MULTILINE)
+COMMANDS = ("python ", "srn ", "tensorboard ")
 
 
 def read_options(kind: Any, description: str | None, prog: str | None = None) -> Any:
-    """The command line as an instance of ``kind``, a dataclass or a union of them.
+    """The command line as an instance of ``kind``.
 
     Args:
-        kind: what tyro takes: the fields are the options, their docstrings the help.
-        description: the text above the options; its lines that begin with a command are shown as they are.
-        prog: the command's name; the file's where not given.
+        kind: a dataclass or a union of them. Its fields are the options, their docstrings the help.
+        description: the text above the options. Lines that start with a command are examples and are indented, because tyro
+            joins other lines to paragraphs.
+        prog: name of the command; None: that of the file.
 
     Raises:
-        UserError: an option is unknown, or its value cannot be read.
-        SystemExit: the help was asked for and has been printed.
+        UserError: an option is unknown or missing, or its value cannot be read.
+        SystemExit: after ``--help``.
     """
+    lines = [f"    {line}" if line.startswith(COMMANDS) else line for line in (description or "").splitlines()]
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(kind, prog=prog, description=EXAMPLE.sub("    ", description or ""))
+            return tyro.cli(kind, prog=prog, description="\n".join(lines))
     except SystemExit as end:
-        if end.code == 2:
-            parts = RULE.split(TITLE.sub(r"\1\n---", said.getvalue()))[1:]
-            raise UserError("; ".join(part.replace("│", "").strip(" \n.") for part in parts if part.strip())) from None
-        sys.stderr.write(said.getvalue())
-        raise
+        if end.code != 2:
+            raise
+        # tyro prints a title, which the text repeats, and parts with rules between them; borders too if the terminal has them.
+        parts = itertools.groupby(said.getvalue().splitlines()[1:], lambda row: any(map(str.isalnum, row)))
+        message = " | ".join(" ".join(row.strip(" │") for row in part) for has_text, part in parts if has_text)
+        raise UserError(message) from None

@@ -1,8 +1,6 @@
-"""Put trained weights into the package: float16, with a card that says where they come from and how good they are.
+"""Copy trained weights into the package, as float16, with a card that names their origin and their accuracy.
 
-    python -m srn_core.cli.ship --run runs/small --name srn-small --metrics metrics.json
-
-The metrics are what ``srn evaluate --json`` or benchmarks/accuracy.py wrote for the run.
+python -m srn_core.cli.ship --run runs/small --name srn-small --metrics metrics.json
 """
 
 from __future__ import annotations
@@ -22,20 +20,26 @@ LICENCE = (
 )
 
 
-@dataclass(frozen=True)
+# What the card keeps of each record.
+KEPT = (
+    "data", "mode", "boxes", "box_source", "normaliser", "n_faces", "n_clips", "nme_mean", "nme_ci95", "fr_10", "auc_10",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShipArgs:
     """Copy a run's weights into the package."""
 
     run: Path
     """Folder that srn train wrote."""
     name: str
-    """What the weights are called from now on."""
+    """Name of the weights in the package."""
     metrics: Path
-    """JSON file that srn evaluate wrote for these weights."""
+    """JSON file that srn evaluate or benchmarks/accuracy.py wrote for these weights."""
     data_root: str = "data"
-    """Folder under which the data lay; the card says DATA in its place."""
+    """Folder of the data. The card says DATA instead of it."""
     note: str = ""
-    """What else the card should say."""
+    """A remark for the card."""
 
 
 @command
@@ -43,21 +47,8 @@ def main() -> None:
     args = read_options(ShipArgs, __doc__)
     metrics = read_json(args.metrics)
     records = _portable(metrics if isinstance(metrics, list) else [metrics], args.data_root)
-    kept = (
-        "data",
-        "mode",
-        "boxes",
-        "box_source",
-        "normaliser",
-        "n_faces",
-        "n_clips",
-        "nme_mean",
-        "nme_ci95",
-        "fr_10",
-        "auc_10",
-    )
     if not all("nme_mean" in record for record in records):
-        raise UserError(f"{args.metrics}: no record of srn evaluate; expected what its --json wrote")
+        raise UserError(f"{args.metrics}: holds no record of srn evaluate; expected the file that its --json wrote")
     stages = _portable(_stages(args.run), args.data_root)
     card = {
         "name": args.name,
@@ -65,7 +56,7 @@ def main() -> None:
         "data": stages[-1]["arguments"]["data"],
         "commands": [_command(stage["arguments"]) for stage in stages],
         "stages": stages,
-        "metrics": [{key: record[key] for key in kept} for record in records],
+        "metrics": [{key: record[key] for key in KEPT} for record in records],
         **({"note": args.note} if args.note else {}),
     }
     save_pretrained(load_pretrained(args.run), SHIPPED / args.name, card, half=True)
@@ -73,24 +64,21 @@ def main() -> None:
 
 
 def _stages(run: Path | str) -> list[dict[str, Any]]:
-    """The run's card, behind those of the runs that it started from."""
+    """The cards of all trainings that led to the run, the first training first."""
     card = {key: value for key, value in load_card(run).items() if key != "config"}
     if "stages" in card:
         return list(card["stages"])
     if "finetuning" in card:
-        raise UserError(f"{run}: was made by agents/finetune.py; expected a run of srn train, whose commands the card can name")
+        raise UserError(f"{run}: was made by agents/finetune.py, which the card cannot describe; expected a run of srn train")
     earlier = card["arguments"]["init"]
     return [*(_stages(earlier) if earlier else []), card]
 
 
 def _portable(value: Any, data_root: str) -> Any:
-    """The same JSON without paths of the machine that it was made on: DATA for the data, runs/NAME for runs; not what ships."""
+    """The same JSON without paths of this machine: DATA for the data, runs/NAME for runs. Names that ship stay."""
     if isinstance(value, dict):
-        runs = {
-            key: f"runs/{Path(part).name}"
-            for key, part in value.items()
-            if key in ("out", "init") and part and not _ships(part)
-        }
+        paths = ((key, value[key]) for key in ("out", "init") if value.get(key) and not _ships(value[key]))
+        runs = {key: f"runs/{Path(part).name}" for key, part in paths}
         return {_portable(key, data_root): runs.get(key, _portable(part, data_root)) for key, part in value.items()}
     if isinstance(value, list):
         return [_portable(part, data_root) for part in value]
@@ -98,7 +86,7 @@ def _portable(value: Any, data_root: str) -> Any:
 
 
 def _ships(name: str) -> bool:
-    """Whether a checkpoint's name, which is no path, ships in the package."""
+    """Whether a checkpoint of this name, not a path, ships in the package."""
     return Path(name).name == name and (SHIPPED / name).is_dir()
 
 

@@ -23,23 +23,23 @@ from srn_core.tracking.tracker import Tracker
 from srn_core.tracking.video import TrackedFrame, read_to_end, track_frames
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class TrackArgs:
     """Track one face through a video file."""
 
     video: Annotated[Path, tyro.conf.Positional]
-    """Any video file that OpenCV decodes."""
+    """Any video file that OpenCV can decode."""
     checkpoint: str
-    """Name of a checkpoint that ships, or its folder."""
+    """Name of a checkpoint that ships with the package, or its folder."""
     out: Path
     """Write the annotated video here (.mp4 or .avi)."""
     box: str | None = None
-    """The face in the first frame as X,Y,W,H: left, top, width, height in pixels."""
+    """The face in the first frame, X,Y,W,H: left, top, width and height in pixels. Needed without --detector."""
     detector: str | None = None
-    """Find the face instead: yunet:PATH (an ONNX file of YuNet) or dlib. The largest face is taken; every 10 frames the
-    detector looks again, and where it sees faces but none at the tracked place, the largest is taken anew."""
+    """Find the largest face instead: yunet:PATH (an ONNX file of YuNet) or dlib. The detector looks again every 10 frames. If
+    it then finds faces, but none at the tracked place, tracking goes on with the largest."""
     json: Path | None = None
-    """Write {"frames": [{"frame", "box", "landmarks"}]} here; boxes are x0, y0, x1, y1, all in pixels, null before the
+    """Write {"frames": [{"frame", "box", "landmarks"}]} here, all in pixels. A box is x0, y0, x1, y1. Both are null before the
     first face is found."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
@@ -58,12 +58,12 @@ def track_video(args: TrackArgs) -> None:
     records: list[dict[str, Any]] = []
 
     def write(path: Path) -> None:
-        write_video(
-            path, _annotate(track_frames(iter(frames), tracker, find, args.detector is not None), tracker, records), video.fps()
-        )
-        found = sum(record["box"] is not None for record in records)
-        if not found:
-            raise UserError(f"{args.video}: no face found in {len(records)} frames; give its place in frame 0 as --box X,Y,W,H")
+        tracked = track_frames(frames, tracker, find, look_again=args.detector is not None)
+        write_video(path, _annotate(tracked, tracker, records), video.fps())
+        if not any(record["box"] for record in records):
+            raise UserError(
+                f"{args.video}: no face found in {len(records)} frames; give the face in the first frame as --box X,Y,W,H"
+            )
 
     write_atomically(args.out, write)
     if args.json:
@@ -83,14 +83,14 @@ def parse_box(text: str) -> np.ndarray:
     except ValueError:
         raise UserError(f"--box {text}: expected four numbers X,Y,W,H in pixels, for example 120,80,200,200") from None
     if not (np.isfinite([x, y]).all() and 0 < width < np.inf and 0 < height < np.inf):
-        raise UserError(f"--box {text}: expected finite numbers, width and height above 0")
+        raise UserError(f"--box {text}: expected finite numbers with width and height above 0")
     return np.array([x, y, x + width, y + height], np.float32)
 
 
 def _face_finder(args: TrackArgs) -> Detector:
     if (args.box is None) == (args.detector is None):
         given = "neither --box nor --detector" if args.box is None else "both --box and --detector"
-        raise UserError(f"{given}; give one: --box X,Y,W,H of the face in frame 0, or --detector yunet:PATH or dlib")
+        raise UserError(f"{given}; give one: --box X,Y,W,H of the face in the first frame, or --detector yunet:PATH or dlib")
     if args.detector is not None:
         return load_detector(args.detector)
     box = parse_box(args.box or "")

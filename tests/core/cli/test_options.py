@@ -30,7 +30,7 @@ def test_examples_in_the_help_keep_their_lines(monkeypatch, capsys) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--out", "x", "--bogus", "3"], "error: Unrecognized options: --bogus, 3; For full helptext, run train --help"),
+        (["--out", "x", "--bogus", "3"], "error: Unrecognized options: --bogus, 3 | For full helptext, run train --help"),
         (["--out", "x", "--preset", "big"], "error: invalid choice 'big' for argument '--preset'. Expected one of"),
         ([], "error: Missing from train: --out PATH"),
     ],

@@ -177,7 +177,7 @@ def test_weights_and_states_of_another_architecture_are_refused(
     train(tmp_path / "frame", "memory=frame", options=("--init", str(tmp_path / "first")))
     assert load_pretrained(tmp_path / "frame").config.memory == "frame"
     for out, named, *options in (
-        ("maps", "architecture", "--init", str(tmp_path / "first")), ("first", "begun with config-override", "--resume"),
+        ("maps", "architecture", "--init", str(tmp_path / "first")), ("first", "started with config-override", "--resume"),
     ):  # fmt: skip
         with pytest.raises(SystemExit) as stopped:
             train(tmp_path / out, "maps=off", options=tuple(options))
