@@ -47,7 +47,7 @@ class PlayArgs(GameRules):
     """Frames of an episode at most."""
 
 
-def play(
+def play_with_keys(
     env: OcclusionSynthesisEnv, keys: Iterable[str], draw: Callable[[np.ndarray], None], seed: int | None
 ) -> Iterator[float]:
     """Play until the keys end or one says quit.
@@ -103,7 +103,7 @@ def main() -> None:
     remedy = "run it where windows can be opened"
     require_display("srn_gym.play", remedy)
     env = OcclusionSynthesisEnv(**asdict(args), render_mode="rgb_array")
-    for error in play(env, pressed_keys(), lambda picture: show(picture, TITLE, "srn_gym.play", remedy), seed=None):
+    for error in play_with_keys(env, pressed_keys(), lambda picture: show(picture, TITLE, "srn_gym.play", remedy), seed=None):
         print(f"mean NME of the episode: {100 * error:.2f} %; any key plays another one, q quits")
 
 

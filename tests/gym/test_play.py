@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from srn_gym.env import OcclusionSynthesisEnv
-from srn_gym.play import KEYS, main, play
+from srn_gym.play import KEYS, main, play_with_keys
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_keys_move_the_occluder_and_every_picture_is_shown(env):
         pictures.append(picture)
         landmarks.append(int(env.episodes.landmark))
 
-    assert list(play(env, ["next", "next", "quit", "next"], draw, seed=0)) == []
+    assert list(play_with_keys(env, ["next", "next", "quit", "next"], draw, seed=0)) == []
     assert np.diff(landmarks).tolist() == [1, 1]
     assert len(pictures) == 3
     assert all(not np.array_equal(*pair) for pair in zip(pictures, pictures[1:], strict=False))
@@ -30,7 +30,7 @@ def test_keys_move_the_occluder_and_every_picture_is_shown(env):
 
 def test_an_episode_ends_with_its_mean_error_and_any_key_begins_another(env):
     keys = ["previous", "same", "next", "next", "same", "same", "same"]
-    errors = list(play(env, keys, lambda picture: None, seed=3))
+    errors = list(play_with_keys(env, keys, lambda picture: None, seed=3))
     env.reset(seed=3)
     expected = np.mean([env.step(np.int64(action))[4]["nme"] for action in (0, 1, 2)])
     assert len(errors) == 2
