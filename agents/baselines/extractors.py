@@ -69,17 +69,13 @@ class CandidatePatches(BaseFeaturesExtractor):
 
     def forward(self, observations: Tensor) -> Tensor:
         frames = observations.flatten(0, 1)
-        found = torch.cat([self._patch_features(part) for part in frames.split(TRUNK_BATCH)])
-        return self.head(found).unflatten(0, observations.shape[:2]).flatten(1)
+        found = torch.cat([self.trunk(part.flatten(0, 1) / 255 - 0.5) for part in frames.split(TRUNK_BATCH)])
+        return self.head(found.reshape(len(frames), -1)).unflatten(0, observations.shape[:2]).flatten(1)
 
     def apply(self, fn: Callable[[nn.Module], Any]) -> Self:
         """Apply ``fn`` to the head only: PPO initialises layers this way, which would erase the trunk's weights."""
         self.head.apply(fn)
         return self
-
-    def _patch_features(self, patches: Tensor) -> Tensor:
-        """``(N, L, 3, P, P)`` -> ``(N, L * C * S * S)``."""
-        return self.trunk(patches.flatten(0, 1) / 255 - 0.5).reshape(len(patches), -1)
 
 
 def _head(size: int, width: int) -> nn.Sequential:

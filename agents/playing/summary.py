@@ -87,21 +87,17 @@ def episode_rows(game: OcclusionGame, name: str, rollout: Rollout) -> list[dict[
 def print_summary(rows: list[dict[str, Any]], title: str, game: NamedGame) -> None:
     """Print the rows as a table, and a note for each part of the data that is absent."""
     bound = game.mode == "track"
-    caption = (
-        f"NME: % of the {game.tracker.scheme.normaliser} distance; gain: over random-walk, paired, 95 % interval over clips"
-    )
-    caption += f"; {CEILING}: {OPTIMUM['track']} of the optimum" if bound else ""
-    table = Table(title=title, caption=caption)
-    share_of = "share of bound" if bound else "share of optimum"
+    caption = f"NME: % of the {game.tracker.scheme.normaliser} distance; gain: over random-walk, paired; interval: over clips"
+    table = Table(title=title, caption=caption + (f"; {CEILING}: {OPTIMUM['track']} of the optimum" if bound else ""))
+    share_of = f"share of {'bound' if bound else 'optimum'}"
     for heading in ("policy", "episodes", "return", "NME %", "gain", "95 % interval", share_of):
         table.add_column(heading, justify="left" if heading == "policy" else "right")
     for row in rows:
         interval = "[{:+.3f}, {:+.3f}]".format(*row["gain_ci95"]) if row.get("gain_ci95") else ""
         share = "" if row["optimal_share"] is None else f"{row['optimal_share']:.2f}"
         gain = f"{row['gain']:+.3f}" if "gain" in row else ""
-        table.add_row(
-            row["policy"], str(row["episodes"]), f"{row['return_mean']:.3f}", f"{row['nme_mean']:.3f}", gain, interval, share
-        )
+        figures = f"{row['return_mean']:.3f}", f"{row['nme_mean']:.3f}", gain, interval, share
+        table.add_row(row["policy"], str(row["episodes"]), *figures)
     console = Console(width=110)
     console.print(table)
     for note in game.notes:
