@@ -1,8 +1,8 @@
-"""A deep Q-network that learns where to put the occluder (METHOD 3, eq. 11, 12).
+"""Train a deep Q-network that learns where to place the occluder (eq. 11, 12 of the paper).
 
 python agents/dqn.py                                                      # the clips that ship
 python agents/dqn.py --clips "300vw:DIR?split=train" --tracker srn-small --seed 1 --run-dir runs/dqn
-python agents/dqn.py ... --resume                                         # goes on where it was stopped
+python agents/dqn.py ... --resume                                         # continues a run that was stopped
 tensorboard --logdir runs
 """
 
@@ -20,22 +20,21 @@ from agents.deepq.args import DQNArgs
 from agents.deepq.learner import Learner
 from agents.deepq.replay import TRANSITION, NStep
 from agents.deepq.run_files import load_run, save_run
-from agents.playing.evaluation import check_evaluation, evaluate_run, evaluation_of
+from agents.playing.evaluation import check_evaluation, evaluate_run, evaluation_args
 from agents.run_folder import start_run_dir
 from srn_core.cli.options import read_options
 from srn_core.errors import UserError, command
 from srn_gym.episodes import Episodes
-from srn_gym.games import load_game
+from srn_gym.games import SHARED, load_game
 from srn_gym.rules import TrainingRules, rules_of
+from srn_gym.store import Store
 
 
-def train(args: DQNArgs) -> Path:
-    """Train, save and return the run's folder."""
-    game = load_game(args.clips, args.tracker, args.device, **rules_of(args, TrainingRules))
+def train_dqn(args: DQNArgs, store: Store = SHARED) -> Path:
+    """Train, save and return the run's folder; ``store``: what the game shares with other games."""
+    game = load_game(args.clips, args.tracker, args.device, store, **rules_of(args, TrainingRules))
     if not args.single_queue and args.queues < (least := min(args.num_envs, len(game.clips))):
-        raise UserError(
-            f"--queues {args.queues}: {least} clips are played at once, each has its own; expected at least {least}"
-        )
+        raise UserError(f"--queues {args.queues}: {least} clips are played at once, one queue each; expected at least {least}")
     learner = Learner(args, game)
     run_dir = start_run_dir(args.run_dir or Path("runs") / f"dqn-{args.seed}", args.resume)
     episodes = Episodes(game, args.num_envs, args.window)
@@ -48,7 +47,7 @@ def train(args: DQNArgs) -> Path:
     progress = tqdm(total=args.total_steps, initial=step, desc="dqn", unit="step")
     began, first_step = time.time(), step
     while step < args.total_steps:
-        # act: one coin an env
+        # act: each env explores on its own
         epsilon = epsilon_at(step, args)
         started = np.zeros(args.num_envs, TRANSITION)
         for name in ("clip", "frame", "landmark"):
@@ -66,7 +65,7 @@ def train(args: DQNArgs) -> Path:
             writer.add_scalar("play/episodic_return", episodes.returns[env], step)
         episodes.reset(np.flatnonzero(done), rngs)
         step += args.num_envs
-        # learn, and let the target network follow
+        # learn; the target network follows
         if step >= args.first_update and len(learner.replay):
             for _ in range(args.updates_per_step):
                 losses = learner.update()
@@ -94,9 +93,9 @@ def epsilon_at(step: int, args: DQNArgs) -> float:
 def main() -> None:
     args = read_options(DQNArgs, __doc__)
     check_evaluation(args)
-    run_dir = train(args)
+    run_dir = train_dqn(args)
     if args.eval_episodes:
-        evaluate_run(evaluation_of(run_dir, args), args.reward)
+        evaluate_run(evaluation_args(run_dir, args))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Roll out any policy, trained or named, on whole clips.
+"""Play whole clips with any policy, trained or named.
 
 python agents/evaluate.py --policy greedy --clips demo?split=val --optimal
 python agents/evaluate.py --policy runs/dqn-1 --clips "300vw:DIR?split=val" --optimal --json FILE --video FILE.mp4
@@ -6,18 +6,13 @@ python agents/evaluate.py --policy runs/dqn-1 --clips "300vw:DIR?split=val" --op
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from agents.playing.args import EvaluateArgs
-from agents.playing.evaluation import _rows, _settings, evaluate
+from agents.playing.evaluation import all_episode_rows, evaluation_settings, play_policies
 from agents.playing.summary import CEILING, REFERENCE, print_summary, summarise
 from agents.playing.video import check_ending, write_episode
 from srn_core.cli.options import read_options
 from srn_core.errors import command
 from srn_core.io.files import check_outputs, write_json
-
-if TYPE_CHECKING:
-    pass
 
 
 @command
@@ -27,11 +22,11 @@ def main() -> None:
     if args.video:
         check_ending(args.video)
     policies = [args.policy, *(name for name in (REFERENCE, CEILING) if args.optimal and name != args.policy)]
-    game, rollouts = evaluate(args, policies)
+    game, rollouts = play_policies(args, policies)
     rows = summarise(rollouts)
     print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}, seed {args.seed}", game)
     if args.json:
-        write_json(args.json, {**_settings(args), **rows[0], "rows": _rows(game, rollouts)})
+        write_json(args.json, {**evaluation_settings(args), **rows[0], "rows": all_episode_rows(game, rollouts)})
     if args.video:
         write_episode(game, rollouts[args.policy], 0, args.video)
 

@@ -1,11 +1,11 @@
-"""Baselines of Stable-Baselines3 on the same game, with the flags of agents/dqn.py: DQN, PPO, QR-DQN.
+"""Train a baseline of Stable-Baselines3 on the same game: DQN, PPO or QR-DQN.
 
 python agents/sb3.py --algo ppo                                          # the clips that ship; pip install --editable '.[sb3]'
 python agents/sb3.py --algo dqn --observation patches --hparams FILE.yml --seed 1 --run-dir runs/sb3
 python agents/evaluate.py --policy runs/sb3-ppo-1 --optimal
 tensorboard --logdir runs
 
-A run cannot be resumed: SB3's checkpoints leave out where the episodes stand.
+A run cannot be resumed, because SB3's checkpoints do not hold the state of the episodes.
 """
 
 from __future__ import annotations
@@ -16,28 +16,30 @@ from pathlib import Path
 from agents.baselines.args import SB3Args
 from agents.baselines.extra import find_algorithm, require
 from agents.baselines.hyper_parameters import SHIPPED, Hparams, read_hparams
-from agents.playing.evaluation import check_evaluation, evaluate_run, evaluation_of
+from agents.playing.evaluation import check_evaluation, evaluate_run, evaluation_args
 from agents.run_folder import start_run_dir
 from srn_core.cli.options import read_options
 from srn_core.errors import command
+from srn_gym.games import SHARED
+from srn_gym.store import Store
 
 
-def train(args: SB3Args) -> Path:
-    """Train, save and return the run's folder.
+def train_sb3(args: SB3Args, store: Store = SHARED) -> Path:
+    """Train, save and return the run's folder; ``store``: what the game shares with other games.
 
     Raises:
         UserError: SB3 is not installed, or an argument or a hyper-parameter cannot be used.
     """
     require("stable_baselines3")
     find_algorithm(args.algo)
-    # Only here: SB3 is an extra.
+    # Imported here because SB3 is an extra.
     from stable_baselines3.common.logger import configure
 
     from agents.baselines.model import Progress, build_envs, build_model
     from agents.baselines.policy import save_sb3_run
 
     hparams = chosen_hparams(args)
-    envs = build_envs(args, hparams)
+    envs = build_envs(args, hparams, store)
     run_dir = start_run_dir(args.run_dir or Path("runs") / f"sb3-{args.algo}-{args.seed}", resume=False)
     model = build_model(args, hparams, envs)
     model.set_logger(configure(str(run_dir), ["tensorboard"]))
@@ -46,12 +48,12 @@ def train(args: SB3Args) -> Path:
     model.logger.dump(0)
     model.learn(hparams.n_timesteps, callback=Progress(args.algo))
     model.logger.close()
-    save_sb3_run(run_dir, model, dataclasses.asdict(args), hparams)
+    save_sb3_run(run_dir, model, args, hparams)
     return run_dir
 
 
 def chosen_hparams(args: SB3Args) -> Hparams:
-    """The file's hyper-parameters, with what the command line says instead."""
+    """The hyper-parameters of the file; those of the command line take precedence."""
     hparams = read_hparams(args.hparams or SHIPPED / f"{args.algo}.yml", args.observation)
     return dataclasses.replace(
         hparams, n_timesteps=args.total_steps or hparams.n_timesteps, n_envs=args.num_envs or hparams.n_envs
@@ -62,9 +64,9 @@ def chosen_hparams(args: SB3Args) -> Hparams:
 def main() -> None:
     args = read_options(SB3Args, __doc__)
     check_evaluation(args)
-    run_dir = train(args)
+    run_dir = train_sb3(args)
     if args.eval_episodes:
-        evaluate_run(evaluation_of(run_dir, args), args.reward)
+        evaluate_run(evaluation_args(run_dir, args))
 
 
 if __name__ == "__main__":

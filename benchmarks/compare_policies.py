@@ -16,9 +16,8 @@ from typing import Literal
 
 from tqdm import tqdm
 
-from agents.deepq.args import DQNArgs
 from agents.playing.args import EvaluateArgs
-from agents.playing.evaluation import evaluate, loaded_reward, sibling_split
+from agents.playing.evaluation import play_policies, sibling_split
 from agents.playing.summary import (
     CEILING,
     OPTIMUM,
@@ -30,10 +29,11 @@ from agents.playing.summary import (
     summarise,
 )
 from agents.policies.named import NAMES
+from benchmarks.common.commands import option_words
 from benchmarks.common.jobs import require_ray, run_jobs
-from benchmarks.common.settings import check_settings, option_words
+from benchmarks.common.settings import check_settings
 from benchmarks.comparison.curves import read_curve
-from benchmarks.comparison.jobs import Job, job_defaults, job_settings, make_jobs, run_job
+from benchmarks.comparison.jobs import Job, job_settings, make_jobs, run_job
 from benchmarks.comparison.learners import LearnerSpec, read_learners
 from benchmarks.comparison.measure import HELD_OUT, Measurement, joined
 from benchmarks.comparison.plots import plot_curves, plot_improvement, plot_places, plot_policies, plot_profiles
@@ -100,17 +100,15 @@ def compare(args: CompareArgs) -> list[dict[str, object]]:
         policy="", clips=args.clips, train_clips=args.train_clips or sibling_split(args.clips, "train"),
         tracker=args.tracker, episodes=args.episodes, device=args.device, **rules_of(args),
     )  # fmt: skip
-    # The game that learners train on: its table serves again.
-    reward = loaded_reward(args, DQNArgs.reward)
-    how = Measurement(options, args.seeds, load_victim(args.tracker, args.device).key, reward)
+    how = Measurement(options, args.seeds, load_victim(args.tracker, args.device).key)
     named = [name for name in dict.fromkeys([REFERENCE, CEILING, *args.policies]) if name in NAMES]
     jobs = make_jobs(learners, named, args.train_seeds, args.total_steps, how, args.out, args.start == "cold")
     for job in jobs if learners else ():
         # Before anything in the folder is replaced.
-        check_settings(job.folder, job_settings(job), job_defaults(job))
+        check_settings(job.folder, job_settings(job))
     played = []
     for seed in tqdm(args.seeds, desc="seeds"):
-        game, rollouts = evaluate(dataclasses.replace(options, seed=seed), names, reward)
+        game, rollouts = play_policies(dataclasses.replace(options, seed=seed), names)
         played.append(rollouts)
     rollouts = {name: joined([by_name[name] for by_name in played]) for name in names}
     rows = summarise(rollouts)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.deepq.args import DQNArgs
-from agents.dqn import train
+from agents.dqn import train_dqn
 from agents.playing.args import EvaluateArgs
 from agents.playing.evaluation import play_policies
 from agents.playing.video import write_episode
@@ -50,7 +50,7 @@ def demo(args: DemoArgs) -> None:
     write_json(args.out / MARK, plain(args))
     shutil.rmtree(run_dir, ignore_errors=True)
     print(f"1/3 training a DQN on the 12 training heads ({run_dir}; watch it with: tensorboard --logdir {args.out})")
-    train(DQNArgs(seed=args.seed, total_steps=args.total_steps, run_dir=run_dir))
+    train_dqn(DQNArgs(seed=args.seed, total_steps=args.total_steps, run_dir=run_dir))
     print("2/3 comparing policies on four heads that it has not seen")
     policies = ("none", "random-walk", "random-jump", "prior", str(run_dir), "greedy", "optimal")
     compare(CompareArgs(policies, episodes=args.episodes, out=args.out))

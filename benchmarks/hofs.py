@@ -20,9 +20,9 @@ import tyro
 from tqdm import tqdm
 
 from agents.deepq.args import DQNArgs
+from agents.deepq.training import trained_dqn
 from agents.finetune import finetune
-from agents.hardening.args import FinetuneArgs
-from agents.hardening.placements import PlacedOcclusion, trained_dqn
+from agents.hardening.args import FinetuneArgs, PlacedOcclusion
 from benchmarks.common.clip_nme import check_measurable
 from benchmarks.common.commands import benchmark_command, option_words, training_command
 from benchmarks.common.results import ResultRow, ResultRows, write_results

@@ -24,20 +24,20 @@ from rich.table import Table
 
 from agents.baselines.args import SB3Args
 from agents.baselines.hyper_parameters import SHIPPED, read_hparams, shipped_with
-from agents.deepq.args import DQNArgs
 from agents.playing.args import EvaluateArgs
 from agents.playing.evaluation import sibling_split
 from agents.playing.summary import CEILING, REFERENCE
+from benchmarks.common.commands import option_words
 from benchmarks.common.jobs import run_jobs
-from benchmarks.common.settings import check_settings, option_words
-from benchmarks.comparison.jobs import job_defaults, job_settings, make_jobs, run_job
+from benchmarks.common.settings import check_settings
+from benchmarks.comparison.jobs import job_settings, make_jobs, run_job
 from benchmarks.comparison.learners import ARGUMENTS, SB3_PREFIX, read_learner
 from benchmarks.comparison.measure import HELD_OUT, Measurement
 from benchmarks.comparison.report import Results
 from srn_core.cli.options import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
 from srn_core.io.files import plain, read_json, write_json
-from srn_gym.games import load_game
+from srn_core.victims.registry import load_victim
 from srn_gym.rules import GameRules, rules_of
 
 SPACE = Path(__file__).with_name("tuning.json")
@@ -90,11 +90,10 @@ def tune(args: TuneArgs) -> list[dict[str, Any]]:
     drawn = {name: list(draws(name, read_space(args.space, name), args.draws, args.seed)) for name in args.learners}
     texts = {(name, i): _text(args.out, name, i, values) for name, found in drawn.items() for i, values in enumerate(found)}
     learners = [read_learner(text) for text in texts.values()]
-    game = load_game(options.clips, options.tracker, options.device, **rules_of(args), reward=DQNArgs.reward)
-    how = Measurement(options, (args.seed,), game.tracker.key, DQNArgs.reward)
+    how = Measurement(options, (args.seed,), load_victim(args.tracker, args.device).key)
     jobs = make_jobs(learners, (REFERENCE, CEILING), args.train_seeds, args.total_steps, how, args.out, cold=False)
     for job in jobs:
-        check_settings(job.folder, job_settings(job), job_defaults(job))
+        check_settings(job.folder, job_settings(job))
     results = Results([row for found in run_jobs(run_job, jobs) for row in found], HELD_OUT)
     rows = []
     for (name, i), text in texts.items():

@@ -228,7 +228,7 @@ def step_info(game: OcclusionGame, step: Step) -> dict[str, np.ndarray]:
         "landmark": step.landmark.cpu().numpy().copy(),
         "frame": frame.copy(),
         "clip": clip.copy(),
-        "prediction": game.to_frame_pixels(step.clip, step.frame, step.response.prediction),
+        "prediction": game.scene.to_frame_pixels(step.clip, step.frame, step.response.prediction),
         "ground_truth": np.stack([game.clips[c].landmarks[t] for c, t in zip(clip, frame, strict=True)]),
     }
 

@@ -1,18 +1,18 @@
-"""Games by name: what env arguments say, loaded once a process."""
+"""Games by the names of their clips and tracker, as env arguments give them."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
-from srn_core.data import load_clips
-from srn_core.victims.registry import load_victim
 from srn_gym.game import OcclusionGame
 from srn_gym.rules import Rules, read_rules
+from srn_gym.store import Store
 
 DEFAULT_CLIPS, DEFAULT_TRACKER = "demo?split=train", "srn-small"
+SHARED = Store()
+"""The store of games that are made without one. ``gym.make`` passes names only, so its envs share what they remember here."""
 
 
 class NamedGame(OcclusionGame):
@@ -22,38 +22,32 @@ class NamedGame(OcclusionGame):
         notes: what the clips' reader has to say: one line for each absent subset.
     """
 
-    def __init__(self, clips: str, tracker: str, device: str, rules: Rules) -> None:
+    def __init__(self, clips: str, tracker: str, device: str, rules: Rules, store: Store = SHARED) -> None:
         """See :func:`load_game`."""
         self.arguments = (clips, tracker, device, rules)
-        found = load_clips(clips)
+        found = store.clips(clips)
         self.notes = found.notes
-        super().__init__(found.clips, load_victim(tracker, device), **dataclasses.asdict(rules))
+        super().__init__(found.clips, store.tracker(tracker, device), store, **dataclasses.asdict(rules))
 
     def __reduce__(self) -> tuple[Callable[..., NamedGame], tuple[str, str, str, Rules]]:
-        return _load, self.arguments
+        """What is remembered stays behind: the copy uses the :data:`SHARED` store of its process."""
+        return NamedGame, self.arguments
 
 
-def load_game(clips: str = DEFAULT_CLIPS, tracker: str = DEFAULT_TRACKER, device: str = "auto", **rules: Any) -> NamedGame:
-    """The game of a data spec and a tracker; envs of the same arguments share its crops and its memo.
+def load_game(
+    clips: str = DEFAULT_CLIPS, tracker: str = DEFAULT_TRACKER, device: str = "auto", store: Store = SHARED, **rules: Any
+) -> NamedGame:
+    """The game of a data spec and a tracker.
 
     Args:
         clips: data spec (``srn_core.data``).
         tracker: name of the victim (``srn_core.victims.registry``): a checkpoint's name or folder, ``onnx:PATH?...``,
             ``constant`` or ``MODULE:FUNCTION``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        store: what games share; a fresh :class:`Store` knows nothing yet.
         rules: the fields of :class:`srn_gym.rules.Rules`.
 
     Raises:
         UserError: clips, tracker or another argument cannot be used.
     """
-    return _load(clips, tracker, device, read_rules(rules))
-
-
-@lru_cache(maxsize=4)
-def _load(clips: str, tracker: str, device: str, rules: Rules) -> NamedGame:
-    return NamedGame(clips, tracker, device, rules)
-
-
-def forget_games() -> None:
-    """Drop this process's games with all that they remember, so that the next one is played from cold."""
-    _load.cache_clear()
+    return NamedGame(clips, tracker, device, read_rules(rules), store)

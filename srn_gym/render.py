@@ -51,7 +51,7 @@ def draw_face(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray | Non
 
 def draw_env(episodes: Episodes, env: int) -> np.ndarray:
     """The last step of an env, or, before the first, the frame that it shows: ``(H, W, 3)`` uint8 RGB."""
-    game, last = episodes.game, episodes.last
+    scene, last = episodes.game.scene, episodes.last
     if last is None or not episodes.played[env]:
         clip, frame = episodes.clip[env : env + 1], episodes.frame[env : env + 1]
         target, prediction, score = clip.new_full((1,), -1), None, "no occluder yet"
@@ -59,9 +59,9 @@ def draw_env(episodes: Episodes, env: int) -> np.ndarray:
         clip, frame, target = (index[env : env + 1] for index in (last.clip, last.frame, last.landmark))
         prediction = last.response.prediction[env].cpu().numpy()
         score = f"landmark {int(target)}   NME {100 * float(last.response.nme[env]):.2f} %" if target >= 0 else "no occluder"
-    image = game.occlude(clip, frame, target)[0].permute(1, 2, 0).cpu().numpy()
-    truth = game.landmarks[game.row(clip, frame)][0].cpu().numpy()
-    return draw_face(image, truth, prediction, (f"{game.clips[int(clip)].name}   frame {int(frame)}", score))
+    image = scene.occlude(clip, frame, target)[0].permute(1, 2, 0).cpu().numpy()
+    truth = scene.landmarks[scene.row(clip, frame)][0].cpu().numpy()
+    return draw_face(image, truth, prediction, (f"{scene.clips[int(clip)].name}   frame {int(frame)}", score))
 
 
 def require_display(what: str, remedy: str) -> None:

@@ -18,8 +18,9 @@ from srn_core.errors import UserError
 from srn_gym.env import RENDER_FPS, check_render_mode, observation_space, reset_info, step_info
 from srn_gym.episodes import Episodes
 from srn_gym.game import NUM_ACTIONS
-from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER, load_game
+from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER, SHARED, load_game
 from srn_gym.render import draw_env
+from srn_gym.store import Store
 
 Infos = dict[str, Any]
 
@@ -32,7 +33,7 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
     batch on tensors.
 
     Attributes:
-        game: the rules, shared with all envs of the same arguments.
+        game: the rules.
         episodes: positions and the tensor-level ``step``, ``place`` and ``observation``.
     """
 
@@ -46,6 +47,7 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
         max_episode_steps: int | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
         render_mode: Literal["rgb_array"] | None = None,
+        store: Store = SHARED,
         **rules: Any,
     ) -> None:
         """Args are the single env's (see :class:`srn_gym.env.OcclusionSynthesisEnv`) and those below.
@@ -56,9 +58,10 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
             tracker: see the single env.
             device: see the single env.
             window: see the single env.
-            max_episode_steps: what ``make_vec`` passes on: episodes are truncated after as many, as by ``TimeLimit``.
+            max_episode_steps: passed on by ``make_vec``; episodes are truncated after as many steps, as by ``TimeLimit``.
             autoreset_mode: ``SameStep``, ``NextStep`` (Gymnasium's default) or ``Disabled``.
             render_mode: ``rgb_array`` or None.
+            store: what the game shares with others, see :mod:`srn_gym.games`.
             rules: the fields of :class:`srn_gym.rules.Rules`.
 
         Raises:
@@ -68,7 +71,7 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
         self.autoreset_mode = _read_autoreset_mode(autoreset_mode)
         self.render_mode = check_render_mode(render_mode, ("rgb_array",))
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": RENDER_FPS, "autoreset_mode": self.autoreset_mode}
-        self.game = load_game(clips, tracker, device, **rules)
+        self.game = load_game(clips, tracker, device, store, **rules)
         self.episodes = Episodes(self.game, num_envs, window, max_episode_steps)
         self.single_observation_space, self.single_action_space = observation_space(self.game), Discrete(NUM_ACTIONS)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -80,11 +83,11 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, Infos]:
-        """Begin new episodes.
+        """Start new episodes.
 
         Args:
-            seed: ``s`` seeds env ``i`` with ``s + i``; or one seed for each env; None goes on with the generators.
-            options: ``clip``, ``frame``, ``landmark``: an int for all envs, or one for each; ``reset_mask``: ``(B,)`` bool, the
+            seed: ``s`` seeds env ``i`` with ``s + i``. Or one seed for each env. None keeps the generators as they are.
+            options: ``clip``, ``frame``, ``landmark``: an int for all envs, or one for each. ``reset_mask``: ``(B,)`` bool, the
                 envs to reset; the others stay where they are.
 
         Raises:
@@ -99,16 +102,16 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
         return self._observations(), infos
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Infos]:
-        """Cover the shown frames ``(B,)`` actions, and reset what has ended as the autoreset mode says.
+        """Cover the shown frames by ``(B,)`` actions, and reset the envs that have ended as the autoreset mode says.
 
         Returns:
             observations ``(B, 3, L, 3, P, P)`` uint8 or features ``(B, 3, F)`` float16, rewards ``(B,)`` float64, terminations
-            and truncations ``(B,)`` bool, infos; with ``SameStep`` the infos of envs that ended hold ``final_obs`` and
+            and truncations ``(B,)`` bool, infos. With ``SameStep``, the infos of envs that ended hold ``final_obs`` and
             ``final_info``.
 
         Raises:
-            ResetNeeded: an env has no episode, or with ``Disabled`` one that has ended.
-            ValueError: no such actions.
+            ResetNeeded: an env has no episode, or, with ``Disabled``, one that has ended.
+            ValueError: the actions are unknown.
         """
         chosen = self._read_actions(actions)
         restarting = self._ended & (self.autoreset_mode is AutoresetMode.NEXT_STEP)

@@ -1,4 +1,4 @@
-"""SB3's environments, networks and algorithms for the occlusion game, from a run's arguments and hyper-parameters."""
+"""SB3's environments, networks and algorithms, made from a run's arguments and hyper-parameters."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from agents.baselines.hyper_parameters import Hparams
 from agents.baselines.vec_env import SB3VecEnv
 from srn_core.devices import pick_device
 from srn_core.errors import UserError
-from srn_gym.cache.store import Store
 from srn_gym.games import SHARED
 from srn_gym.rules import Rules, rules_of
+from srn_gym.store import Store
 from srn_gym.vector_env import OcclusionSynthesisVectorEnv
 
-# What this module or the command itself gives to the algorithm.
+# Arguments of an algorithm that a file may not set, because the command sets them.
 OWN_ARGUMENTS = {"self", "policy", "env", "policy_kwargs", "seed", "device", "tensorboard_log", "_init_setup_model"}
 
 
 class Progress(BaseCallback):
-    """A bar as that of agents/dqn.py; SB3's own prints on stdout."""
+    """A progress bar like the one of agents/dqn.py; SB3's own prints to stdout."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -68,10 +68,10 @@ def build_envs(args: SB3Args, hparams: Hparams, store: Store = SHARED) -> VecEnv
 
 
 def build_model(args: SB3Args, hparams: Hparams, envs: VecEnv) -> BaseAlgorithm:
-    """The algorithm, seeded as SB3 does it: Python's, NumPy's and torch's global generators, and the envs.
+    """The algorithm. SB3 seeds the envs and the global generators of Python, NumPy and torch.
 
     Raises:
-        UserError: a hyper-parameter that the algorithm does not know, or a value that it refuses.
+        UserError: the algorithm does not know a hyper-parameter, or refuses its value.
     """
     algorithm = find_algorithm(args.algo)
     known = set(inspect.signature(algorithm).parameters) - OWN_ARGUMENTS
@@ -83,27 +83,21 @@ def build_model(args: SB3Args, hparams: Hparams, envs: VecEnv) -> BaseAlgorithm:
     try:
         return algorithm(hparams.policy, envs, policy_kwargs=networks, **options)
     except (TypeError, ValueError, AssertionError, NotImplementedError) as error:
-        raise UserError(f"{args.algo} refuses its hyper-parameters: {error}; mend the file of --hparams") from None
+        raise UserError(f"{args.algo} refuses its hyper-parameters: {error}; correct the file of --hparams") from None
 
 
 def build_network(card: Mapping[str, Any], observation_space: Space, action_space: Space) -> BasePolicy:
-    """The networks of a saved run alone, with fresh weights.
-
-    Args:
-        card: what the run has written of itself: ``arguments`` and ``hparams``.
-        observation_space: what it was trained on.
-        action_space: the same.
-    """
+    """The networks of a saved run with fresh weights; its ``card`` holds ``arguments`` and ``hparams``."""
     arguments, hparams = card["arguments"], Hparams(**card["hparams"])
     algorithm = find_algorithm(arguments["algo"])
     _check_policy(algorithm, hparams)
     networks = network_arguments(hparams, arguments["observation"], arguments["tracker"], arguments["train_trunk"])
-    # The learning rate is that of an optimiser which is never used.
+    # The learning rate belongs to an optimiser that is never used.
     return algorithm.policy_aliases[hparams.policy](observation_space, action_space, lambda _: 0.0, **networks)
 
 
 def network_arguments(hparams: Hparams, observation: str, tracker: str, train_trunk: bool) -> dict[str, Any]:
-    """The policy's arguments with the extractor that fits the observation."""
+    """The policy's arguments, with the feature extractor for the observation."""
     extractor: dict[str, Any] = {"features_extractor_class": CandidateFeatures}
     if observation == "patches":
         kwargs = {"tracker": tracker, "train_trunk": train_trunk}

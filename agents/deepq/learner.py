@@ -1,35 +1,31 @@
-"""The Q-network's learner: acts, and updates by eq. 11 and 12."""
+"""The learner: a Q-network that acts, and is updated by eq. 11 and 12."""
 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from agents.deepq.features import shared_features
+from agents.deepq.args import DQNArgs
+from agents.deepq.features import network_features
 from agents.deepq.network import QNet
 from agents.deepq.replay import MultiQueueReplay, Sample
 from srn_core.checkpoints import fingerprint
 from srn_gym.game import NUM_ACTIONS, OcclusionGame
 
-if TYPE_CHECKING:
-    from agents.deepq.args import DQNArgs
-
-
-# Transitions that set mean and deviation of the network's inputs.
+# Transitions from which the mean and deviation of the network's inputs are taken.
 INPUT_SAMPLE = 1024
 
 
 class Learner:
-    """Online and target network, optimiser, replay and the generators they draw from."""
+    """Online and target network, optimiser, replay, and the generator of their random numbers."""
 
     def __init__(self, args: DQNArgs, game: OcclusionGame) -> None:
         self.args, self.game = args, game
-        self.features = shared_features(game, args.tracker, args.encoder)
+        self.features = network_features(game, args.tracker, args.encoder)
         self.encoder_key = fingerprint(self.features.model)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(args.seed)
@@ -40,8 +36,8 @@ class Learner:
         self.optimiser = torch.optim.Adam(self._parameter_groups(), lr=args.lr)
         self.replay = MultiQueueReplay(args.queues, args.capacity, args.gamma, args.single_queue)
         self.rng = np.random.default_rng((args.seed, 11))
-        # Rewards are NMEs of a few percent: standardised by those seen before learning starts. Episodes have a fixed
-        # length, so an affine change of the reward leaves the order of policies as it is.
+        # Rewards are NMEs of a few percent. They are standardised by those seen before learning starts. Episodes have a
+        # fixed length, so this affine change of the reward keeps the order of policies.
         self.reward_count, self.reward_mean, self.reward_square = 0, 0.0, 0.0
 
     def _parameter_groups(self) -> list[dict[str, object]]:
@@ -58,7 +54,8 @@ class Learner:
         actions = torch.from_numpy(random).to(clip.device)
         exploit = torch.from_numpy(~explore).to(clip.device).nonzero()[:, 0]
         if len(exploit):
-            values = self.online.candidate_values(self.features, clip[exploit], frame[exploit], landmark[exploit])
+            candidates = self.game.candidates(landmark[exploit])
+            values = self.online.candidate_values(self.features, clip[exploit], frame[exploit], candidates)
             actions[exploit] = values.argmax(1)
         return actions
 
@@ -90,11 +87,11 @@ class Learner:
     @torch.no_grad()
     def _wanted(self, sample: Sample) -> Tensor:
         """The target of eq. 11: ``r + gamma max_a' Q_target(s', a')``, ``(B,)``."""
-        # the state behind a clip's end is never looked at: its discount is 0
+        # The state after a clip's end has discount 0, so any frame will do for it.
         frame = sample.next_frame.minimum(self.game.lengths[sample.clip] - 1)
-        after = self.features, sample.clip, frame, sample.next_landmark
+        after = self.features, sample.clip, frame, self.game.candidates(sample.next_landmark)
         future = self.target.candidate_values(*after)
-        # double DQN: the online network chooses, the target network values
+        # Double DQN: the online network chooses, the target network values.
         chooser = self.online.candidate_values(*after) if self.args.double else future
         best = future.gather(1, chooser.argmax(1, keepdim=True))[:, 0]
         return self._standardised(sample.reward, sample.next_frame - sample.frame) + sample.discount * best

@@ -7,19 +7,20 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from agents.deepq.features import FrozenFeatures, encode
+from agents.deepq.features import encode
 from srn_core.model import SRN
+from srn_gym.features import FrozenFeatures
 
 
 class QNet(nn.Module):
-    """An SRN that looks at a candidate's patches, and a head that values what it makes of them.
+    """An SRN computes features of a candidate's patches, and a head turns them into a value.
 
     Attributes:
-        landmark_only: see nothing: values follow from the covered landmark's number alone.
-        relative_to_clean: see what is more than on the frame with nothing hidden.
-        without_landmark_id: see alone: the covered landmark's number is not told.
+        landmark_only: the head gets only the covered landmark's number, and no features.
+        relative_to_clean: the head gets the features less those of the clean frame.
+        without_landmark_id: the head gets only the features, and not the covered landmark's number.
         head: the :class:`QHead`.
-        encoder: the SRN whose trunk learns too; None: the frozen one, whose answers are computed once.
+        encoder: the SRN whose trunk is trained too; None: the features come from a frozen SRN, computed once.
     """
 
     def __init__(
@@ -30,18 +31,18 @@ class QNet(nn.Module):
         relative_to_clean: bool = False,
         without_landmark_id: bool = False,
     ) -> None:
-        """``tuned``: the trunk learns too, from the frozen SRN's weights; the others: see the attributes."""
+        """``tuned``: the trunk is trained too, starting from the frozen SRN; for the others see the attributes."""
         super().__init__()
         self.landmark_only, self.relative_to_clean = landmark_only, relative_to_clean
         self.without_landmark_id = without_landmark_id
-        self.head = QHead(features.size, features.game.num_landmarks)
+        self.head = QHead(features.size, features.scene.scheme.num_landmarks)
         self.encoder: SRN | None = None
         if tuned:
             self.encoder = copy.deepcopy(features.model).requires_grad_(False)
             self.encoder.trunk.requires_grad_(True)
 
     def see(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, covered: Tensor) -> Tensor:
-        """What the SRN makes of the frames with landmark ``covered`` hidden: ``(B,)`` indices -> ``(B, F)``."""
+        """Features of the frames with landmark ``covered`` hidden: ``(B,)`` indices -> ``(B, F)``."""
         if self.landmark_only:
             return torch.zeros(len(clip), features.size, device=clip.device)
         if self.encoder is None:
@@ -59,9 +60,8 @@ class QNet(nn.Module):
         named = torch.zeros_like(covered) if self.without_landmark_id else covered
         return self.head(self.see(features, clip, frame, covered), named)
 
-    def candidate_values(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, landmark: Tensor) -> Tensor:
-        """Values of the three candidates round ``landmark``: ``(B,)`` indices -> ``(B, 3)``."""
-        candidates = features.game.candidates(landmark)
+    def candidate_values(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, candidates: Tensor) -> Tensor:
+        """Values of landmarks ``candidates`` ``(B, 3)`` on frames ``(B,)``: ``(B, 3)``."""
         count = candidates.shape[1]
         values = self(features, clip.repeat_interleave(count), frame.repeat_interleave(count), candidates.flatten())
         return values.view(-1, count)
@@ -72,12 +72,12 @@ def _encoded(model: SRN, patches: Tensor) -> Tensor:
 
 
 class QHead(nn.Module):
-    """From a candidate's features and the landmark it covers to its value.
+    """A candidate's value from its features and the landmark that it covers.
 
-    The observation shows which landmark is covered (it is the middle of the noise); the index says it without looking.
+    The observation shows which landmark is covered: it is the centre of the noise. The number says so directly.
 
     Attributes:
-        mean: ``(F,)`` of the features, and ``deviation`` ``(F,)``; zero until :meth:`standardise_by` is called.
+        mean: ``(F,)`` of the features; zero until :meth:`standardise_by` is called, as is ``deviation`` ``(F,)``.
     """
 
     mean: Tensor
@@ -98,7 +98,7 @@ class QHead(nn.Module):
         return bool(self.deviation.any())
 
     def standardise_by(self, features: Tensor) -> None:
-        """Take mean and deviation of features ``(N, F)`` as those of the input, once and for all."""
+        """Standardise all inputs by the mean and deviation of features ``(N, F)`` from now on."""
         self.mean.copy_(features.mean(0))
         self.deviation.copy_(features.std(0).clamp(min=1e-6))
 

@@ -1,30 +1,28 @@
-"""Files of a training run: the policy to use, the state to go on from; safetensors and JSON, written atomically."""
+"""Files of a DQN's run: the policy to use, and the state from which the training goes on; both are safetensors."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from agents.deepq.learner import Learner
 from agents.deepq.policy import check_encoder
+from agents.deepq.replay import NStep
 from agents.run_folder import POLICY, STATE
 from srn_core.errors import UserError, check_resumed
-from srn_core.io.files import plain, plain_defaults
+from srn_core.io.files import plain
 from srn_core.io.tensors import load_tensors, save_tensors
 from srn_core.victims.protocol import Victim
+from srn_gym.episodes import Episodes
 from srn_gym.game import OcclusionGame
 
-if TYPE_CHECKING:
-    from agents.deepq.learner import Learner
-    from agents.deepq.replay import NStep
-    from srn_gym.episodes import Episodes
-
-# Arguments that may change when a run goes on; total_steps sets how far.
+# Arguments that may change when a run is resumed; total_steps sets where it ends.
 FREE = {"total_steps", "val_clips", "eval_episodes", "save_every", "device", "run_dir", "resume"}
 EPISODE_TENSORS = ("clip", "frame", "landmark", "start", "state", "returns")
 
@@ -32,7 +30,7 @@ EPISODE_TENSORS = ("clip", "frame", "landmark", "start", "state", "returns")
 def save_run(
     folder: Path, step: int, learner: Learner, episodes: Episodes, rngs: Sequence[np.random.Generator], n_step: NStep
 ) -> None:
-    """Write the policy, then everything that the next step depends on."""
+    """Write the policy, then all that the next step depends on."""
     keys = {"tracker_key": learner.game.tracker.key, "encoder_key": learner.encoder_key}
     card = {"step": step, "arguments": plain(learner.args), **keys}
     save_tensors(folder / POLICY, learner.online.state_dict(), card)
@@ -53,19 +51,19 @@ def save_run(
 
 
 def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[np.random.Generator], n_step: NStep) -> int:
-    """Restore what :func:`save_run` wrote into the same objects; returns the step to go on from.
+    """Restore what :func:`save_run` wrote into the same objects; returns the step from which to go on.
 
     Raises:
-        UserError: a damaged file, or a run of other arguments, on other clips or against other weights.
+        UserError: a file is damaged, or the run had other arguments, clips or weights.
     """
     card = load_tensors(folder / POLICY)[1]
     check_arguments(folder, card, learner.args)
     check_tracker(folder, card, learner.game.tracker)
-    check_encoder(folder, card, learner.encoder_key)
+    check_encoder(folder, card["encoder_key"], learner.encoder_key)
     tensors, metadata = load_tensors(folder / STATE)
     # The replay holds clips as numbers.
-    if metadata.get("clips_key", clips_key(learner.game)) != clips_key(learner.game):
-        raise UserError(f"{folder}: was begun on other clips than {learner.args.clips} has now; restore them or start anew")
+    if metadata["clips_key"] != clips_key(learner.game):
+        raise UserError(f"{folder}: was started on other clips than {learner.args.clips} has now; restore them or start again")
     learner.online.load_state_dict(_under("online", tensors))
     learner.target.load_state_dict(_under("target", tensors))
     optimiser = learner.optimiser.state_dict()
@@ -85,23 +83,14 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
 
 
 def check_arguments(folder: Path, card: Mapping[str, Any], args: Any) -> None:
-    """Refuse to go on with a DQN of other arguments than ``args``, those of a ``card`` that was written before an option came
-    being its default.
-
-    Raises:
-        UserError: names what differs.
-    """
-    check_resumed(folder, plain_defaults(type(args)) | card["arguments"], plain(args), FREE)
+    """Raise a :class:`UserError` that names what differs where a ``card``'s run had other arguments than ``args``."""
+    check_resumed(folder, card["arguments"], plain(args), FREE)
 
 
 def check_tracker(folder: Path, before: Mapping[str, Any], tracker: Victim) -> None:
-    """Refuse to go on against other weights of the same name than those that the run's records ``before`` are of.
-
-    Raises:
-        UserError: they are.
-    """
-    if before.get("tracker_key", tracker.key) != tracker.key:
-        raise UserError(f"{folder}: was begun against a tracker whose weights have changed since; give another folder")
+    """Raise a :class:`UserError` where a run's records ``before`` are of other weights under the same name."""
+    if before["tracker_key"] != tracker.key:
+        raise UserError(f"{folder}: was started against a tracker whose weights have changed since; give another folder")
 
 
 def clips_key(game: OcclusionGame) -> str:

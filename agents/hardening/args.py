@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 import tyro
 
-from agents.hardening.placements import PlacedOcclusion
-from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE
+from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, check_numbers
 from srn_gym.rules import Mode
 
+PlacedOcclusion = Literal["square", "varied"]
 LIMITS = {
     **dict.fromkeys(("steps", "batch", "rounds", "refresh", "sequence", "dqn_steps", "val_every"), COUNT),
     **dict.fromkeys(("occluded_share", "random_share"), SHARE),
@@ -20,53 +20,57 @@ LIMITS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FinetuneArgs:
     """Fine-tune a tracker on clean sequences mixed with sequences that a policy has occluded."""
 
     policy: str
-    """A policy's name (none, random-jump, greedy, optimal ...), the folder of a trained run, or dqn: trained on the first
-    --clips against the tracker before the fine-tuning of each round."""
+    """A policy's name (none, random-jump, greedy, optimal ...) or the folder of a trained run. dqn: before each round, one is
+    trained on the first --clips against the round's tracker."""
     out: Path
-    """Folder for the fine-tuned tracker; in it a folder a round with logs and the resumable state."""
+    """Folder of the fine-tuned tracker. It also holds one folder per round, with logs and the state for --resume."""
     clips: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec to fine-tune on; repeat for several. demo?split=train where none is given."""
+    """Data spec to fine-tune on; repeat for several. Default: demo?split=train."""
     tracker: str = "srn-small"
     """The tracker: a checkpoint's name or folder."""
     val: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec whose clean error is watched; repeat for several. The --clips with split=val where none is given."""
+    """Data spec for the validation, clean and occluded; repeat for several. Default: the --clips with split=val."""
     steps: int = 300
-    """Optimiser steps a round."""
+    """Optimiser steps per round."""
     batch: int = 64
-    """Faces a step."""
+    """Faces per step."""
     sequence: int = 4
-    """Frames of a sequence, through which the memory runs; the batch holds batch / sequence of them."""
+    """Frames of a sequence, through which the tracker's memory runs. A batch holds batch / sequence sequences."""
     lr: float = 1e-4
-    """Peak learning rate of Adam: a tenth of the steps of warm-up, then a cosine to zero."""
+    """Peak learning rate of Adam. It rises during the first tenth of the steps and then falls to zero along a cosine."""
     occluded_share: float = 0.5
     """Share of the sequences that are occluded."""
     random_share: float = 0.0
-    """Share of the clips, drawn anew for each pass, on which random-jump places the occluder and not the policy."""
+    """Share of the clips on which random-jump places the occluder instead of the policy. Each pass draws other clips."""
     occlusion: PlacedOcclusion = "square"
-    """What lies on the policy's landmark: a noise square of 48 px (at the 224 scale), or varied shapes and fillings, whatever
-    occluder the policy played with."""
+    """What the training puts on the policy's landmark, whatever occluder the policy played with. square: noise, 48 px in a
+    224 px crop; varied: many shapes and fillings."""
     refresh: int = 100
-    """Steps after which the policy plays anew, with new noise and other first landmarks."""
+    """Steps after which the policy plays all clips again, with other noise and first landmarks (a pass)."""
     rounds: int = 1
-    """Rounds of policy and fine-tuning; each plays against the tracker of the round before."""
+    """Rounds of policy and fine-tuning. The policy of a round plays against the tracker of the round before."""
     mode: Mode = "detect"
-    """The policy's game. detect: the tracker sees every frame afresh; track: its memory runs on."""
+    """The policy's game. detect: the tracker sees every frame without memory; track: its memory runs through the clip."""
     dqn_steps: int = 60_000
-    """Env steps of the training of --policy dqn."""
+    """Env steps of the training with --policy dqn."""
     val_every: int = 50
-    """Steps between validations, which also write the resumable state."""
+    """Steps between validations, which also write the state for --resume."""
     save: Path | None = None
-    """Also write the clips as they were occluded first in the last round: a data set of the kind 300vw."""
+    """Also write a data set of the kind 300vw: every frame with the occluder where the first pass of the last round put it. The
+    occluders' pixels are drawn again and differ from the training's, which also leaves some sequences clean."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the network."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     seed: int = 0
-    """Seeds batches, first landmarks, noise and the DQN."""
+    """Seed of batches, first landmarks, noise and the DQN."""
     resume: bool = False
-    """Go on with what is in --out."""
+    """Go on with the run in --out."""
+
+    def __post_init__(self) -> None:
+        check_numbers(self, LIMITS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,10 @@ from srn_core.training.augment import PlacedOccluders, TrainingBatch, draw_batch
 from srn_core.training.state import STATE
 from srn_core.training.train import TrainingRun
 from srn_core.training.validation import Faces, detection_nme
+from srn_gym.game import NO_OCCLUDER
 
 # Fine-tuned weights may lose this share of the clean accuracy before they are turned down.
 CLEAN_LOSS = 0.01
-
-
 VALIDATION_SEED = 0
 
 
@@ -36,7 +36,7 @@ class FinetuningRun(TrainingRun):
     def __init__(self, args: FinetuneArgs, tracker: str, policy: str, folder: Path, number: int) -> None:
         """Load all data, and the state if the folder holds one."""
         training = TrainArgs(
-            args.clips, folder, args.val, init=tracker, steps=args.steps, batch=args.batch, sequence=args.sequence,
+            data=args.clips, out=folder, val=args.val, init=tracker, steps=args.steps, batch=args.batch, sequence=args.sequence,
             sequence_every=1, lr=args.lr, warmup=args.steps // 10, occlusion=args.occlusion, precision=args.precision,
             device=args.device, seed=derived_seed(args.seed, number), val_every=args.val_every,
             resume=(folder / STATE).is_file(),
@@ -44,39 +44,47 @@ class FinetuningRun(TrainingRun):
         self.finetuning, self.policy = args, policy
         super().__init__(training)
         self.victim = Tracker(load_pretrained(tracker), args.device)
-        check_tracker(folder, self.metadata, self.victim)
+        if self.metadata:
+            check_tracker(folder, self.metadata, self.victim)
         self.start: float = self.metadata.get("start", 0.0)
         self.rank: tuple[bool, float] = tuple(self.metadata.get("rank", (True, float("inf"))))
-        self._pass: tuple[int, list[Placement]] | None = None
+        self._pass: tuple[int, list[Placement]] = -1, []
+        self._targets: tuple[int, np.ndarray] = -1, np.empty(0)
         self._covered: Faces | None = None
 
-    def played(self, number: int) -> list[Placement]:
-        """A pass over the clips, by the policy or at random: a function of the run's seed and of the number."""
-        if self._pass is None or self._pass[0] != number:
+    def placements(self, number: int) -> list[Placement]:
+        """A pass over the clips: each is played by the policy, or at random. Depends on the run's seed and the number alone."""
+        if self._pass[0] != number:
             rng = np.random.default_rng((self.args.seed, number))
             at_random = rng.random(len(self.clips)) < self.finetuning.random_share
-            self._pass = number, self._placed(self.policy, number)
+            found = [placement for placement in self._played(self.policy, number) if not at_random[placement.clip]]
             if at_random.any():
-                pairs = zip(self._pass[1], self._placed("random-jump", number), strict=True)
-                self._pass = number, [other if at_random[other.clip] else placement for placement, other in pairs]
+                found += [placement for placement in self._played("random-jump", number) if at_random[placement.clip]]
+            self._pass = number, found
         return self._pass[1]
 
-    def _placed(self, policy: str, number: int) -> list[Placement]:
-        return list(placements(self.clips, self.victim, policy, self.args.seed, number, self.finetuning.mode))
+    def _played(self, policy: str, number: int) -> Iterator[Placement]:
+        return placements(self.clips, self.victim, policy, self.args.seed, number, self.finetuning.mode)
+
+    def targets(self, number: int) -> np.ndarray:
+        """The landmark that a pass covers on each face of the pool, -1 for none: ``(N,)`` int64."""
+        if self._targets[0] != number:
+            clip, frame, target = np.array([placement[:3] for placement in self.placements(number)]).T
+            targets = np.full(len(self.pool), NO_OCCLUDER)
+            targets[self.pool.first[clip] + frame] = target
+            self._targets = number, targets
+        return self._targets[1]
 
     def draw(self, step: int) -> TrainingBatch:
         """Sequences of clean faces, and of faces on which the step's pass has put the occluder."""
-        args = self.args
-        # The pool holds the frames of all clips one after the other, as a pass does.
-        targets = np.array([placement.target for placement in self.played(step // self.finetuning.refresh)])
-        occluders = PlacedOccluders(targets, self.finetuning.occluded_share)
-        frames = args.sequence
+        args, frames = self.args, self.args.sequence
+        occluders = PlacedOccluders(self.targets(step // self.finetuning.refresh), self.finetuning.occluded_share)
         return draw_batch(self.pool, self.config, (args.seed, step), args.batch // frames, frames, args.occlusion, occluders)
 
     def validate_and_save(self, step: int) -> None:
-        """Keep the weights that do best under occluders at random places among those with as good as no clean loss.
+        """Keep the weights that do best under random occluders, of those that lose almost no accuracy on clean faces.
 
-        Weights above the limit are kept, the best on clean faces first, only until some are below it.
+        As long as all weights lose more than :data:`CLEAN_LOSS`, those that are best on clean faces are kept.
         """
         averaged = self.averaged()
         tracker = Tracker(averaged, str(self.device))
@@ -96,7 +104,7 @@ class FinetuningRun(TrainingRun):
 
     @property
     def settings(self) -> FinetuneArgs:
-        """The fine-tuning's, from which those of a round's training follow."""
+        """The fine-tuning's arguments, from which a round's training arguments follow."""
         return self.finetuning
 
     def covered_faces(self) -> Faces:

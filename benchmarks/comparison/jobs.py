@@ -11,21 +11,22 @@ from typing import Any
 import agents.sb3
 from agents.baselines.args import SB3Args
 from agents.deepq.args import DQNArgs
-from agents.deepq.features import forget_features
-from agents.hardening.placements import trained_dqn
+from agents.deepq.training import trained_dqn
 from agents.policies.named import named_policy
 from agents.policies.protocol import Policy
 from agents.policies.trained import load_policy
 from agents.run_folder import is_sb3_run
+from benchmarks.comparison.args import RegressionArgs
 from benchmarks.comparison.learners import LearnerSpec, Training
 from benchmarks.comparison.measure import HELD_OUT, TRAIN, Measurement, Row, measure
-from benchmarks.comparison.regression import RegressionArgs, RewardModel
-from srn_core.io.files import plain, plain_defaults, read_json, write_json
-from srn_gym.games import forget_games
+from benchmarks.comparison.regression import RewardModel
+from srn_core.io.files import plain, read_json, write_json
+from srn_gym.games import SHARED
 from srn_gym.rules import rules_of
+from srn_gym.store import Store
 
 ROWS = "rows.json"
-# What says where and on which device something is done, not what.
+# Settings that say where something is done, not what.
 PLACES = ("run_dir", "resume", "device", "json", "video")
 
 
@@ -39,7 +40,7 @@ class Job:
         training: the arguments of the training; None for a named policy.
         measurement: how it is measured.
         folder: of the run, its settings and its rows.
-        cold: forget what earlier jobs have met of the game before a training, so that its wall-clock time is its own.
+        cold: train with a store of its own, so that no earlier job makes the training faster.
     """
 
     label: str
@@ -80,7 +81,7 @@ def make_jobs(
                 folder = _folder(out, learner.label) / f"seed-{seed}"
                 training = learner.arguments({**common, "seed": seed, "run_dir": folder})
                 trainings.append(Job(learner.label, seed, training, how, folder, cold))
-    # Named policies and regressions share the tables of rewards, which a training that starts from cold forgets.
+    # A regression computes the whole table of rewards, which a training that does not start cold then finds.
     trainings.sort(key=lambda job: not isinstance(job.training, RegressionArgs))
     return [Job(name, None, None, how, _folder(out, name), cold) for name in policies] + trainings
 
@@ -97,13 +98,8 @@ def job_settings(job: Job) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in PLACES}
 
 
-def job_defaults(job: Job) -> dict[str, Any]:
-    """The defaults of the training's settings, which a run that was begun before an option came had for it."""
-    return {} if job.training is None else plain_defaults(type(job.training))
-
-
 def run_job(job: Job) -> list[Row]:
-    """The job's rows: from its file, or trained to the end and measured; see :func:`benchmarks.comparison.measure.measure`."""
+    """The job's rows, from its file or made now; see :func:`benchmarks.comparison.measure.measure`."""
     file = job.folder / ROWS
     if not file.is_file():
         write_json(file, [{"policy": row["policy"], "seed": job.seed, **row} for row in _rows(job)])
@@ -117,22 +113,20 @@ def _rows(job: Job) -> Iterator[Row]:
         return measure({job.label: policy}, job.measurement)
     if isinstance(job.training, RegressionArgs):
         return _regression_rows(job, job.training)
-    return measure({job.label: _trained(job.training, job.cold)}, job.measurement)
+    store = Store() if job.cold else SHARED
+    return measure({job.label: _trained(job.training, store)}, job.measurement, store)
 
 
-def _trained(training: DQNArgs | SB3Args, cold: bool) -> Policy:
-    """Trained, or trained to its end; ``cold``: what an earlier job has met of the game must not make it faster."""
-    if cold:
-        forget_games()
-        forget_features()
+def _trained(training: DQNArgs | SB3Args, store: Store) -> Policy:
+    """The policy of a training; whatever is missing of it is done now."""
     if isinstance(training, DQNArgs):
-        return load_policy(trained_dqn(training))
+        return load_policy(trained_dqn(training, store))
     assert training.run_dir is not None
     if not is_sb3_run(training.run_dir):
         # A run of SB3 that was stopped cannot be resumed, and its curve must not run into the next one's.
         for log in training.run_dir.glob("events.out.tfevents.*"):
             log.unlink()
-        agents.sb3.train(training)
+        agents.sb3.train_sb3(training, store)
     return load_policy(training.run_dir)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from agents.baselines.args import SB3Args
 from agents.baselines.extra import ALGORITHMS, find_algorithm
 from agents.deepq.args import DQNArgs
-from benchmarks.comparison.regression import RegressionArgs
+from benchmarks.comparison.args import RegressionArgs
 from srn_core.errors import UserError
 from srn_gym.rules import GameRules
 

@@ -1,4 +1,4 @@
-"""Policies on held-out clips and on those of training: one row a policy, split and clip."""
+"""Policies on held-out clips and on training clips: one row per policy, split and clip."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from agents.playing.args import EvaluateArgs
 from agents.playing.rollout import Rollout, play
 from agents.policies.protocol import Policy
 from srn_gym.game import OcclusionGame
-from srn_gym.games import load_game
-from srn_gym.rules import Reward, rules_of
+from srn_gym.games import SHARED, load_game
+from srn_gym.rules import rules_of
+from srn_gym.store import Store
 
 HELD_OUT, TRAIN = "held-out", "train"
 Row = dict[str, Any]
@@ -25,33 +26,32 @@ class Measurement:
     """How policies are measured; plain data.
 
     Attributes:
-        options: clips and ``train_clips``, tracker, rules, and episodes a seed; its policy and seed are not read.
+        options: clips and ``train_clips``, tracker, rules, and episodes per seed; its policy and seed are not read.
         seeds: of first landmarks and random policies.
-        tracker_key: the tracker's, so that rows of other weights under the same name are not taken over.
-        reward: that of the games: it only says which of those that are loaded already serve again, all figures are NMEs.
+        tracker_key: the tracker's fingerprint, so that rows of other weights under the same name are not taken over.
     """
 
     options: EvaluateArgs
     seeds: tuple[int, ...]
     tracker_key: str
-    reward: Reward
 
-    def games(self) -> Iterator[tuple[str, OcclusionGame]]:
+    def games(self, store: Store = SHARED) -> Iterator[tuple[str, OcclusionGame]]:
         """Each split's name and game."""
         options = self.options
         assert options.train_clips is not None
         for split, clips in ((HELD_OUT, options.clips), (TRAIN, options.train_clips)):
-            yield split, load_game(clips, options.tracker, options.device, **rules_of(options), reward=self.reward)
+            yield split, load_game(clips, options.tracker, options.device, store, **rules_of(options))
 
 
-def measure(policies: Mapping[str, Policy], how: Measurement) -> Iterator[Row]:
+def measure(policies: Mapping[str, Policy], how: Measurement, store: Store = SHARED) -> Iterator[Row]:
     """Rows ``policy``, ``split``, ``clip``, ``frames``, ``episodes``, ``return`` and ``nme_percent``, means over episodes.
 
     Args:
         policies: who plays, by name.
-        how: on what; the same for all who are compared.
+        how: on what; the same for all that are compared.
+        store: what the games share with others.
     """
-    for split, game in how.games():
+    for split, game in how.games(store):
         for name, policy in policies.items():
             rollout = joined([play(game, policy, how.options.episodes, seed) for seed in how.seeds])
             for row in clip_rows(game, rollout):
@@ -65,7 +65,7 @@ def joined(rollouts: Sequence[Rollout]) -> Rollout:
 
 
 def clip_rows(game: OcclusionGame, rollout: Rollout) -> Iterator[Row]:
-    """One row a clip that was played."""
+    """One row per clip that was played."""
     for clip in np.unique(rollout.clip):
         chosen = rollout.clip == clip
         yield {

@@ -1,59 +1,33 @@
-"""What a value learner could reach with what it sees: the true rewards of the training clips, regressed by its network.
+"""An upper reference for value learners: their network, fitted to the true rewards of the training clips.
 
-A reference, not a learner: no other policy that is trained is ever shown the table of rewards.
+It is no fair competitor: no other trained policy sees the table of rewards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from agents.deepq.features import FrozenFeatures, shared_features
+from agents.deepq.features import encode, load_encoder
 from agents.deepq.network import QNet
 from agents.deepq.policy import LearnedPolicy
-from agents.policies.named import Planned
+from agents.policies.paths import Planned
 from agents.policies.protocol import Policy
-from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, check_numbers
+from benchmarks.comparison.args import RegressionArgs
+from srn_core.checkpoints import fingerprint
 from srn_core.io.files import plain
+from srn_gym.features import FrozenFeatures
 from srn_gym.game import OcclusionGame
 
-# Entries that set mean and deviation of the network's inputs, and entries to predict at once.
+# Entries from which the mean and deviation of the network's inputs are taken; entries to predict at once.
 INPUT_SAMPLE, CHUNK = 1024, 8192
 
 
-@dataclass(frozen=True)
-class RegressionArgs:
-    """Regress the training clips' rewards on the Q-network's features."""
-
-    clips: str = "demo?split=train"
-    """Data spec of the clips to train on."""
-    tracker: str = "srn-small"
-    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
-    encoder: str = ""
-    """The SRN that the network sees through; the tracker if that is an SRN, else srn-small, where not given."""
-    seed: int = 0
-    """Seeds weights and sampling."""
-    steps: int = 4_000
-    """Optimiser steps."""
-    batch_size: int = 1_024
-    """Entries of the table a step."""
-    lr: float = 1e-3
-    """Learning rate of Adam."""
-    relative_to_clean: bool = False
-    """Show the network what is more than on the clean frame, as agents/dqn.py does."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N."""
-
-    def __post_init__(self) -> None:
-        check_numbers(self, {"seed": NOT_NEGATIVE, "steps": COUNT, "batch_size": COUNT, "lr": POSITIVE})
-
-
 def excess_table(game: OcclusionGame, clip: int) -> np.ndarray:
-    """Each landmark's reward on each frame over the clean frame's ``(T, L)``: the part that a choice can change."""
+    """Each landmark's reward on each frame, less that of the clean frame: ``(T, L)``, the part that a choice can change."""
     table = game.nme_table(clip).numpy()
     return np.asarray(table[:, :-1] - table[:, -1:])
 
@@ -86,10 +60,10 @@ def fit(network: QNet, features: FrozenFeatures, tables: Sequence[np.ndarray], a
 
 @torch.no_grad()
 def predicted(network: QNet, features: FrozenFeatures, clip: int) -> np.ndarray:
-    """What ``network`` says of each landmark on each frame of a clip, standardised rewards: ``(T, L)``."""
-    game = features.game
-    length, landmarks = len(game.clips[clip]), game.num_landmarks
-    cells = torch.arange(length * landmarks, device=game.device).split(CHUNK)
+    """The standardised rewards that ``network`` predicts for a clip: ``(T, L)``."""
+    scene = features.scene
+    length, landmarks = len(scene.clips[clip]), scene.scheme.num_landmarks
+    cells = torch.arange(length * landmarks, device=scene.device).split(CHUNK)
     values = [network(features, torch.full_like(part, clip), part // landmarks, part % landmarks) for part in cells]
     return torch.cat(values).view(length, landmarks).cpu().numpy()
 
@@ -97,7 +71,7 @@ def predicted(network: QNet, features: FrozenFeatures, clip: int) -> np.ndarray:
 def explained_share(predictions: np.ndarray, truth: np.ndarray) -> float:
     """r^2 inside frames: the share of the rewards' variance over a frame's landmarks that the predictions explain.
 
-    Both are ``(T, L)`` in the same units and lose their frames' means: how hard a frame is on the whole moves no choice.
+    Both are ``(T, L)`` in the same units. Each frame's mean is taken off, because it does not change any choice.
     """
     wanted = truth - truth.mean(1, keepdims=True)
     error = wanted - (predictions - predictions.mean(1, keepdims=True))
@@ -113,10 +87,10 @@ class RewardModel:
         Raises:
             UserError: its mode is ``track``, where there is no table of rewards.
         """
-        self.args = args
+        self.args, self.encoder = args, load_encoder(args.tracker, args.encoder).to(training.device)
         tables = [excess_table(training, clip) for clip in range(len(training.clips))]
         self.deviation = float(np.concatenate(tables).std())
-        features = self._features(training)
+        features = training.features(self.encoder, encode)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(args.seed)
             self.network = QNet(features, relative_to_clean=args.relative_to_clean).to(training.device)
@@ -124,7 +98,7 @@ class RewardModel:
 
     def predicted(self, game: OcclusionGame, clip: int) -> np.ndarray:
         """See :func:`predicted`."""
-        return predicted(self.network, self._features(game), clip)
+        return predicted(self.network, game.features(self.encoder, encode), clip)
 
     def explained_share(self, game: OcclusionGame, clip: int) -> float:
         """See :func:`explained_share`; of one clip."""
@@ -132,9 +106,7 @@ class RewardModel:
 
     def policies(self, label: str) -> dict[str, Policy]:
         """``LABEL`` takes the candidate of the highest prediction; ``LABEL-planned`` the best path through the predictions."""
-        card = {"arguments": {**plain(self.args), "trunk": "frozen"}}
+        arguments = {**plain(self.args), "trunk": "frozen", "landmark_only": False, "without_landmark_id": False}
+        card = {"arguments": arguments, "encoder_key": fingerprint(self.encoder)}
         planned = Planned(lambda game, clip, _: self.predicted(game, clip))
         return {label: LearnedPolicy(label, self.network.state_dict(), card), f"{label}-planned": planned}
-
-    def _features(self, game: OcclusionGame) -> FrozenFeatures:
-        return shared_features(game, self.args.tracker, self.args.encoder)

@@ -14,12 +14,12 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from torch import Tensor
 
 from agents.deepq.args import DQNArgs
-from agents.deepq.features import FrozenFeatures
 from agents.deepq.learner import Learner
 from agents.deepq.replay import TRANSITION
-from benchmarks.speed.timing import Row, arithmetic, measure
+from benchmarks.speed.timing import SpeedRow, arithmetic, time_calls
 from srn_gym.cache.memo import batch_size
 from srn_gym.env import OcclusionSynthesisEnv
+from srn_gym.features import FrozenFeatures
 from srn_gym.game import NUM_ACTIONS, OcclusionGame
 from srn_gym.games import load_game
 from srn_gym.vector_env import OcclusionSynthesisVectorEnv
@@ -48,7 +48,7 @@ class GameLoad:
     budget: float
 
 
-def env_rows(load: GameLoad, device: torch.device) -> Iterator[Row]:
+def env_rows(load: GameLoad, device: torch.device) -> Iterator[SpeedRow]:
     """Env steps a second, NumPy in and out; the plain way is as many single envs (``SyncVectorEnv``).
 
     In ``track`` mode the tracker runs at every step; in ``detect`` mode its answers are remembered, and here all are known.
@@ -62,9 +62,9 @@ def env_rows(load: GameLoad, device: torch.device) -> Iterator[Row]:
             single = [partial(OcclusionSynthesisEnv, **options)] * count
             plain_envs = SyncVectorEnv(single, autoreset_mode=AutoresetMode.SAME_STEP)
             with arithmetic("float32", device):
-                timing, plain = (measure(_playing(envs), device, load.budget) for envs in (ours, plain_envs))
+                timing, plain = (time_calls(_playing(envs), device, load.budget) for envs in (ours, plain_envs))
             done = STEPS * count
-            yield Row(
+            yield SpeedRow(
                 "env", f"{mode}, {count} envs", "float32", done / timing.seconds, "steps/s", 1e3 * timing.seconds / STEPS,
                 done / plain.seconds, "single envs", timing.memory_mib,
             )  # fmt: skip
@@ -92,17 +92,17 @@ class FreshFeatures(FrozenFeatures):
         return torch.cat([self.encode(self.model, self.model.patch_features(self.patches(*part))) for part in parts])
 
 
-def dqn_rows(load: GameLoad, device: torch.device) -> Iterator[Row]:
+def dqn_rows(load: GameLoad, device: torch.device) -> Iterator[SpeedRow]:
     """Updates of the DQN a second with all features known; the plain way computes those of the batch."""
     learner = filled_learner(load, device)
     game, frames = learner.game, torch.arange(len(learner.game.clips[0]), device=device)
     frame = frames.repeat_interleave(game.num_landmarks)
     with arithmetic("float32", device):
         learner.features(torch.zeros_like(frame), frame, torch.arange(len(frame), device=device) % game.num_landmarks)
-        timing = measure(learner.update, device, load.budget)
-        learner.features = FreshFeatures(game, learner.features.model)
-        plain = measure(learner.update, device, load.budget)
-    yield Row(
+        timing = time_calls(learner.update, device, load.budget)
+        learner.features = FreshFeatures(game.scene, learner.features.model, learner.features.encode)
+        plain = time_calls(learner.update, device, load.budget)
+    yield SpeedRow(
         "dqn", f"update on {load.batch}", "float32", 1 / timing.seconds, "updates/s", 1e3 * timing.seconds,
         1 / plain.seconds, "features computed", timing.memory_mib,
     )  # fmt: skip
@@ -123,12 +123,12 @@ def filled_learner(load: GameLoad, device: torch.device) -> Learner:
     return learner
 
 
-def replay_rows(load: GameLoad, device: torch.device) -> Iterator[Row]:
+def replay_rows(load: GameLoad, device: torch.device) -> Iterator[SpeedRow]:
     """Bytes of a transition in the replay; the plain way stores the observations before and after it."""
     learner = filled_learner(load, device)
     stored = learner.replay.state()["data"]
     places = DQNArgs.queues * DQNArgs.capacity
-    yield Row(
+    yield SpeedRow(
         "replay",
         "a transition",
         "",

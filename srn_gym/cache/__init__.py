@@ -1,1 +1,1 @@
-"""What a game keeps in memory: crops and answers of a limited number of clips."""
+"""What games keep in memory so that nothing is computed twice."""

@@ -1,4 +1,4 @@
-"""The faces of all clips as uint8 crops on a device, loaded a clip at a time within a budget of memory."""
+"""The faces of all clips as uint8 crops on a device, read one clip at a time within a budget of memory."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from srn_core.face.geometry import CropSpec
 from srn_gym.cache.slots import ClipSlots
 
 
-class CropStore:
-    """Crops of the clips' frames; a clip is read when first touched and dropped when others need its room.
+class Crops:
+    """Crops of the clips' frames. A clip is read at its first use and dropped when others need its room.
 
-    A video set larger than memory works, at the price of reading clips again. Memory is taken once, ``budget_bytes`` at
-    most.
+    So a video set larger than memory works, but its clips are read again and again.
+
+    Attributes:
+        clips: the clips.
+        spec: how a face box becomes a crop.
+        device: where the crops lie.
     """
 
     def __init__(self, clips: Sequence[Clip], spec: CropSpec, device: torch.device, budget_bytes: int = 2 << 30) -> None:
-        """Reserve the memory; no frame is read yet.
+        """Reserve the memory, at most ``budget_bytes``; no frame is read yet.
 
         Raises:
             UserError: the longest clip alone is larger than the budget.
         """
-        self.clips, self.spec = clips, spec
-        lengths = torch.tensor([len(clip) for clip in clips], device=device)
+        self.clips, self.spec, self.device = tuple(clips), spec, device
         frame_bytes = 3 * spec.size**2
         longest = max(clips, key=len)
         if len(longest) * frame_bytes > budget_bytes:
@@ -35,6 +38,7 @@ class CropStore:
                 f"clip '{longest.name}': its {len(longest)} crops take {len(longest) * frame_bytes / 2**20:.1f} MiB; expected "
                 f"at most {budget_bytes / 2**20:.1f} MiB; raise the budget or cut the clip"
             )
+        lengths = torch.tensor([len(clip) for clip in clips], device=device)
         self._slots = ClipSlots(lengths, budget_bytes // frame_bytes)
         self._pixels = torch.empty(self._slots.capacity, 3, spec.size, spec.size, dtype=torch.uint8, device=device)
 
@@ -45,11 +49,11 @@ class CropStore:
         ]
         if len(parts) == 1:
             return parts[0][1]
-        out = torch.empty(len(clip), *self._pixels.shape[1:], dtype=torch.uint8, device=self._pixels.device)
+        out = torch.empty(len(clip), *self._pixels.shape[1:], dtype=torch.uint8, device=self.device)
         for part, pixels in parts:
             out[part] = pixels
         return out
 
     def _load(self, clip: int, slots: Tensor) -> None:
         crops = torch.from_numpy(self.clips[clip].crops(self.spec))
-        self._pixels[slots] = crops.to(self._pixels.device).permute(0, 3, 1, 2)
+        self._pixels[slots] = crops.to(self.device).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""A memo of a pure function of (clip, frame, column): each value is computed once, while memory lasts."""
+"""Remembered values of a function of (clip, frame, column): each is computed once, while memory lasts."""
 
 from __future__ import annotations
 
@@ -13,53 +13,48 @@ Compute = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def batch_size(device: torch.device) -> int:
-    """Faces to compute at once: a CPU loses more to memory than it gains beyond a few dozen, a GPU wants many."""
+    """How many faces to compute at once. A CPU gains nothing from more than a few dozen, a GPU needs many."""
     return 32 if device.type == "cpu" else 1024
 
 
 class Memo:
-    """Values of clips as ``(T, columns, *shape)``, NaN where unknown.
+    """Values of clips as ``(T, columns, *shape)`` float32, NaN where unknown.
 
-    Clips used least recently are forgotten beyond the budget.
+    Beyond the budget, the clips that were used least recently are forgotten.
     """
 
-    def __init__(
-        self,
-        lengths: Tensor,
-        columns: int,
-        shape: Sequence[int],
-        compute: Compute,
-        budget_bytes: int = 1 << 30,
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
+    def __init__(self, lengths: Tensor, columns: int, shape: Sequence[int], budget_bytes: int = 1 << 30) -> None:
         """Start empty.
 
         Args:
             lengths: ``(C,)`` int64 frames of each clip, on the device.
-            columns: values a frame.
+            columns: values per frame.
             shape: of one value.
-            compute: ``(B, *shape)`` values of (clip, frame, column), each ``(B,)`` int64; free of NaN.
-            budget_bytes: memory to use at most; the longest clip is held in any case.
-            dtype: what values are stored as.
+            budget_bytes: the most memory to use; the longest clip is held in any case.
         """
-        row_bytes = columns * torch.Size(shape).numel() * dtype.itemsize
+        row_bytes = columns * torch.Size(shape).numel() * torch.float32.itemsize
         capacity = max(budget_bytes // row_bytes, int(lengths.max()))
-        self._compute = compute
         self._slots = ClipSlots(lengths, capacity)
-        self._known = torch.empty(self._slots.capacity, columns, *shape, dtype=dtype, device=lengths.device)
+        self._known = torch.empty(self._slots.capacity, columns, *shape, device=lengths.device)
 
-    def lookup(self, clip: Tensor, frame: Tensor, column: Tensor) -> Tensor:
-        """Values ``(B, *shape)`` of (clip, frame, column), each ``(B,)`` int64; column -1 is the last."""
+    def lookup(self, clip: Tensor, frame: Tensor, column: Tensor, compute: Compute) -> Tensor:
+        """Values ``(B, *shape)`` of (clip, frame, column), each ``(B,)`` int64; column -1 is the last.
+
+        ``compute`` gives the values that are not known yet, free of NaN, for at most :func:`batch_size` at once. It must be
+        the same function at every call. A memo does not keep it, because its owner would then refer to itself.
+        """
         out = self._known.new_empty(len(clip), *self._known.shape[2:])
         for part in self._slots.fitting(clip):
-            out[part] = self._lookup_fitting(clip[part], frame[part], column[part])
+            out[part] = self._lookup_fitting(clip[part], frame[part], column[part], compute)
         return out
 
-    def _lookup_fitting(self, clip: Tensor, frame: Tensor, column: Tensor) -> Tensor:
+    def _lookup_fitting(self, clip: Tensor, frame: Tensor, column: Tensor, compute: Compute) -> Tensor:
         place = self._slots.locate(clip, frame, self._forget), column
         unknown = self._known[place].flatten(1)[:, 0].isnan().nonzero()[:, 0]
         if len(unknown):
-            found = self._compute(clip[unknown], frame[unknown], column[unknown])
+            parts = (index[unknown].split(batch_size(clip.device)) for index in (clip, frame, column))
+            with torch.no_grad():
+                found = torch.cat([compute(*part) for part in zip(*parts, strict=True)])
             self._known[place[0][unknown], column[unknown]] = found.to(self._known.dtype)
         return self._known[place]
 

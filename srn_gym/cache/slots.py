@@ -1,4 +1,4 @@
-"""Which clips are held in a store of limited size, and where: the bookkeeping of the crops and of the memo."""
+"""Which clips are held in a tensor of limited size, and in which of its rows: the bookkeeping of crops and memos."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor
 
 
 class ClipSlots:
-    """Gives each frame of a clip a slot in a store of ``capacity`` slots; the least recently used clips make room.
+    """Gives each frame of a clip one of ``capacity`` slots, the rows of a tensor that the caller holds.
 
-    The store itself is the caller's: a tensor with ``capacity`` rows.
+    Where room is missing, the clips that were used least recently are dropped.
     """
 
     def __init__(self, lengths: Tensor, capacity: int) -> None:
-        """Start with an empty store.
+        """Start with all slots free.
 
         Args:
-            lengths: ``(C,)`` int64 frames of each clip, on the store's device.
-            capacity: slots; at least the longest clip.
+            lengths: ``(C,)`` int64 frames of each clip, on the tensor's device.
+            capacity: slots; at least the length of the longest clip.
         """
         self.sizes: list[int] = lengths.tolist()
         self.capacity = min(capacity, sum(self.sizes))
@@ -30,16 +30,13 @@ class ClipSlots:
         self._held: OrderedDict[int, None] = OrderedDict()
 
     def fitting(self, clip: Tensor) -> Iterator[Tensor | slice]:
-        """Split a batch ``(B,)`` of clip numbers into parts whose clips fit into the store together."""
-        if self._complete:
-            yield slice(None)
-            return
-        touched = clip.unique().tolist()
-        if sum(self.sizes[c] for c in touched) <= self.capacity:
-            yield slice(None)
-            return
-        for c in touched:
-            yield (clip == c).nonzero()[:, 0]
+        """Split a batch ``(B,)`` of clip numbers into parts whose clips can be held together."""
+        if not self._complete:
+            touched = clip.unique().tolist()
+            if sum(self.sizes[c] for c in touched) > self.capacity:
+                yield from ((clip == c).nonzero()[:, 0] for c in touched)
+                return
+        yield slice(None)
 
     def locate(self, clip: Tensor, frame: Tensor, fill: Callable[[int, Tensor], None]) -> Tensor:
         """The slots ``(B,)`` of frames ``(B,)`` of clips ``(B,)`` that fit together (see :meth:`fitting`).
@@ -47,7 +44,7 @@ class ClipSlots:
         Args:
             clip: int64 clip numbers.
             frame: int64 frame numbers.
-            fill: called with a clip's number and its slots ``(T,)`` when it enters the store.
+            fill: called with a clip's number and its slots ``(T,)`` when the clip is given its slots.
         """
         if not self._complete:
             self._admit(clip.unique().tolist(), fill)
@@ -55,7 +52,7 @@ class ClipSlots:
 
     @property
     def _complete(self) -> bool:
-        """All clips are held: nothing to look up, so a GPU is not waited for."""
+        """All clips are held: there is nothing to look up, so no transfer from a GPU is waited for."""
         return len(self._held) == len(self.sizes)
 
     def _admit(self, clips: list[int], fill: Callable[[int, Tensor], None]) -> None:

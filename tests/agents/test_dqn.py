@@ -13,12 +13,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import agents.dqn
 from agents.deepq.args import DQNArgs
-from agents.deepq.features import FrozenFeatures, forget_features
+from agents.deepq.features import encode
 from agents.deepq.learner import Learner
 from agents.deepq.network import QNet
 from agents.deepq.replay import TRANSITION
-from agents.dqn import epsilon_at, train
-from agents.hardening.placements import trained_dqn
+from agents.deepq.training import trained_dqn
+from agents.dqn import epsilon_at, train_dqn
 from agents.playing.rollout import play
 from agents.playing.summary import optimal_share
 from agents.policies.named import named_policy
@@ -26,7 +26,9 @@ from agents.policies.trained import load_policy
 from srn_core.checkpoints import load_pretrained
 from srn_core.errors import UserError
 from srn_core.io.tensors import load_tensors
-from srn_gym.games import forget_games, load_game
+from srn_gym.features import FrozenFeatures
+from srn_gym.games import load_game
+from srn_gym.store import Store
 from tests.support.faces import write_checkpoint
 
 
@@ -41,7 +43,7 @@ def small_args(clip_spec, tiny_checkpoint, run_dir: Path, **changes) -> DQNArgs:
 
 
 def test_shared_features_equal_those_of_the_whole_observation(game, tiny_checkpoint):
-    features = FrozenFeatures(game, load_pretrained(tiny_checkpoint))
+    features = FrozenFeatures(game.scene, load_pretrained(tiny_checkpoint), encode)
     clip, frame, landmark = torch.tensor([0, 1, 2, 0]), torch.tensor([0, 3, 2, 5]), torch.tensor([0, 8, 40, 67])
     with torch.no_grad():
         plain = features.plain(game.observe(clip, frame, landmark))
@@ -59,7 +61,7 @@ def test_shared_features_equal_those_of_the_whole_observation(game, tiny_checkpo
 def test_a_game_whose_best_policy_is_known_is_solved(clip_spec, tmp_path):
     spec, victim = f"{clip_spec}?limit=3", "tests.support.solvable:looks_at_the_nose"
     args = small_args(spec, victim, tmp_path, lr=2e-3, learning_starts=300, batch_size=128, target_rate=0.05, capacity=4096)
-    run = train(dataclasses.replace(args, total_steps=2400, gamma=0.9))
+    run = train_dqn(dataclasses.replace(args, total_steps=2400, gamma=0.9))
     game = load_game(spec, victim, "cpu")
     table = game.nme_table(0)[:, :-1]
     assert table.max() > 2 * table.min()
@@ -75,17 +77,17 @@ def test_without_discount_n_steps_of_mean_reward_are_standardised_to_nothing(gam
     steps = torch.tensor([1, 2, 3])
     torch.testing.assert_close(learner._standardised(0.03 * steps, steps), torch.zeros(3))
     torch.testing.assert_close(learner._standardised(0.03 * steps + 0.01, steps), torch.ones(3))
-    weights = load_tensors(train(args) / "policy.safetensors")[0]
+    weights = load_tensors(train_dqn(args) / "policy.safetensors")[0]
     assert all(value.isfinite().all() for value in weights.values())
 
 
-def test_a_blind_network_values_a_landmark_alike_on_every_face(game, clip_spec, tiny_checkpoint, tmp_path):
+def test_without_the_picture_the_network_values_a_landmark_alike_on_every_face(game, clip_spec, tiny_checkpoint, tmp_path):
     learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path / "landmark_only", landmark_only=True), game)
     clip, frame, landmark = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 2]), torch.tensor([8, 8, 8])
     with torch.no_grad():
-        values = learner.online.candidate_values(learner.features, clip, frame, landmark)
+        values = learner.online.candidate_values(learner.features, clip, frame, game.candidates(landmark))
     assert torch.equal(values, values[:1].expand(3, -1)) and len(values[0].unique()) == 3
-    run = train(small_args(clip_spec, tiny_checkpoint, tmp_path / "run", landmark_only=True))
+    run = train_dqn(small_args(clip_spec, tiny_checkpoint, tmp_path / "run", landmark_only=True))
     targets = play(game, load_policy(run), 60, 0).targets
     policy = {}
     for row in targets:
@@ -96,8 +98,9 @@ def test_a_blind_network_values_a_landmark_alike_on_every_face(game, clip_spec, 
 
 def test_without_the_number_candidates_differ_in_what_is_seen_alone(game, clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
     learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path / "run", without_landmark_id=True), game)
-    place = torch.tensor([0, 1]), torch.tensor([0, 3]), torch.tensor([8, 50])
-    learner.online.head.standardise_by(learner.features(*place))
+    clip, frame, landmark = torch.tensor([0, 1]), torch.tensor([0, 3]), torch.tensor([8, 50])
+    learner.online.head.standardise_by(learner.features(clip, frame, landmark))
+    place = clip, frame, game.candidates(landmark)
     with torch.no_grad():
         assert np.ptp(learner.online.candidate_values(learner.features, *place).numpy()) > 1e-3
         monkeypatch.setattr(learner.online, "see", lambda features, clip, *_: torch.zeros(len(clip), features.size))
@@ -130,12 +133,12 @@ def test_a_short_training_learns_and_waits_until_there_is_something_to_learn_fro
 ):
     args = small_args(clip_spec, tiny_checkpoint, tmp_path / "run", **{"total_steps": 96, **changes})
     untrained = Learner(args, load_game(clip_spec, tiny_checkpoint, "cpu")).online.state_dict()
-    found = load_tensors(train(args) / "policy.safetensors")[0]
+    found = load_tensors(train_dqn(args) / "policy.safetensors")[0]
     assert any(not torch.equal(found[name], untrained[name]) for name in found if name in untrained)
 
 
 def test_resumed_training_equals_uninterrupted(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
-    whole = train(small_args(clip_spec, tiny_checkpoint, tmp_path / "whole"))
+    whole = train_dqn(small_args(clip_spec, tiny_checkpoint, tmp_path / "whole"))
     args = small_args(clip_spec, tiny_checkpoint, tmp_path / "parts")
     save = agents.dqn.save_run
 
@@ -145,9 +148,9 @@ def test_resumed_training_equals_uninterrupted(clip_spec, tiny_checkpoint, tmp_p
 
     monkeypatch.setattr(agents.dqn, "save_run", save_and_stop)
     with pytest.raises(InterruptedError):
-        train(args)
+        train_dqn(args)
     monkeypatch.undo()
-    parts = train(small_args(clip_spec, tiny_checkpoint, tmp_path / "parts", resume=True))
+    parts = train_dqn(small_args(clip_spec, tiny_checkpoint, tmp_path / "parts", resume=True))
     first, second = (load_tensors(folder / "state.safetensors") for folder in (whole, parts))
     assert first[0].keys() == second[0].keys()
     assert first[1]["generators"] == second[1]["generators"]
@@ -168,32 +171,30 @@ def test_resumed_training_equals_uninterrupted(clip_spec, tiny_checkpoint, tmp_p
 
 
 def test_two_seeds_differ(clip_spec, tiny_checkpoint, tmp_path):
-    runs = [train(small_args(clip_spec, tiny_checkpoint, tmp_path / str(seed), seed=seed)) for seed in (1, 2)]
+    runs = [train_dqn(small_args(clip_spec, tiny_checkpoint, tmp_path / str(seed), seed=seed)) for seed in (1, 2)]
     first, second = (load_tensors(run / "policy.safetensors")[0] for run in runs)
     assert not torch.equal(first["head.first.weight"], second["head.first.weight"])
 
 
 def test_a_saved_policy_plays_and_a_second_run_does_not_overwrite_it(clip_spec, tiny_checkpoint, tmp_path, game):
     args = small_args(clip_spec, tiny_checkpoint, tmp_path / "run", total_steps=80)
-    run = train(args)
+    run = train_dqn(args)
     assert play(game, load_policy(run), 4, 0).returns.min() > 0
     with pytest.raises(UserError, match="--resume"):
-        train(args)
+        train_dqn(args)
     with pytest.raises(UserError, match="nothing to resume"):
-        train(small_args(clip_spec, tiny_checkpoint, tmp_path / "nothing", resume=True))
-    with pytest.raises(UserError, match="begun with mode detect, lr"):
-        train(dataclasses.replace(args, resume=True, mode="track", lr=0.5, total_steps=90))
+        train_dqn(small_args(clip_spec, tiny_checkpoint, tmp_path / "nothing", resume=True))
+    with pytest.raises(UserError, match="started with mode detect, lr"):
+        train_dqn(dataclasses.replace(args, resume=True, mode="track", lr=0.5, total_steps=90))
 
 
 def test_a_run_does_not_go_on_against_other_weights_of_the_same_name(clip_spec, tmp_path):
     tracker = write_checkpoint(tmp_path / "tracker", seed=0)
     args = small_args(clip_spec, tracker, tmp_path / "run", total_steps=64)
-    train(args)
+    train_dqn(args)
     write_checkpoint(tmp_path / "tracker", seed=1)
-    # As in another process.
-    forget_games()
     with pytest.raises(UserError, match="weights have changed"):
-        train(dataclasses.replace(args, resume=True, total_steps=96))
+        train_dqn(dataclasses.replace(args, resume=True, total_steps=96))
     with pytest.raises(UserError, match="weights have changed"):
         trained_dqn(args)
 
@@ -202,20 +203,17 @@ def test_a_run_does_not_go_on_on_other_clips_or_through_another_srn(clip_folder,
     clips = shutil.copytree(clip_folder, tmp_path / "clips")
     encoder = write_checkpoint(tmp_path / "encoder", seed=0)
     args = small_args(f"300vw:{clips}", tiny_checkpoint, tmp_path / "run", total_steps=64, encoder=encoder)
-    run = train(args)
+    run = train_dqn(args)
     game = load_game(args.clips, tiny_checkpoint, "cpu")
     play(game, load_policy(run), 2, 0)
     shutil.rmtree(sorted(clips.iterdir())[0])
-    forget_games()
     with pytest.raises(UserError, match="other clips than"):
-        train(dataclasses.replace(args, resume=True, total_steps=96))
+        train_dqn(dataclasses.replace(args, resume=True, total_steps=96), Store())
     write_checkpoint(tmp_path / "encoder", seed=1)
-    forget_games()
-    forget_features()
-    with pytest.raises(UserError, match="sees through an SRN whose weights have changed"):
-        train(dataclasses.replace(args, resume=True, total_steps=96))
-    with pytest.raises(UserError, match="sees through an SRN whose weights have changed"):
-        play(load_game(args.clips, tiny_checkpoint, "cpu"), load_policy(run), 2, 0)
+    with pytest.raises(UserError, match="its encoder's weights have changed"):
+        train_dqn(dataclasses.replace(args, resume=True, total_steps=96))
+    with pytest.raises(UserError, match="its encoder's weights have changed"):
+        play(game, load_policy(run), 2, 0)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +226,7 @@ def test_a_run_does_not_go_on_on_other_clips_or_through_another_srn(clip_folder,
 def test_every_switch_changes_what_is_learnt(clip_spec, tiny_checkpoint, tmp_path, changes):
     options = {"total_steps": 160, "learning_starts": 40, "lr": 1e-2, "trunk_lr": 1e-3, "target_rate": 0.5}
     runs = [
-        train(small_args(clip_spec, tiny_checkpoint, tmp_path / str(i), **options, **extra))
+        train_dqn(small_args(clip_spec, tiny_checkpoint, tmp_path / str(i), **options, **extra))
         for i, extra in enumerate(({}, changes))
     ]
     plain, changed = (load_tensors(run / "policy.safetensors")[0]["head.first.weight"] for run in runs)
@@ -243,7 +241,7 @@ def test_a_tuned_trunk_starts_as_the_frozen_one_and_learns(game, clip_spec, tiny
     with torch.no_grad():
         frozen = learner.features(clip, frame, landmark) - learner.features.clean(clip, frame)
         torch.testing.assert_close(learner.online.see(learner.features, clip, frame, landmark), frozen, atol=2e-3, rtol=2e-3)
-    run = train(args)
+    run = train_dqn(args)
     learnt = load_tensors(run / "policy.safetensors")[0]
     before = load_pretrained(tiny_checkpoint).state_dict()
     for name, value in before.items():
@@ -254,9 +252,10 @@ def test_a_tuned_trunk_starts_as_the_frozen_one_and_learns(game, clip_spec, tiny
     plain = QNet(learner.features, tuned=True, relative_to_clean=True)
     plain.load_state_dict(learnt)
     with torch.no_grad():
-        values = policy.network.candidate_values(policy.features, clip, frame, landmark)
+        candidates = game.candidates(landmark)
+        values = policy.network.candidate_values(policy.features, clip, frame, candidates)
         torch.testing.assert_close(
-            values, plain.candidate_values(learner.features, clip, frame, landmark), atol=1e-4, rtol=1e-4
+            values, plain.candidate_values(learner.features, clip, frame, candidates), atol=1e-4, rtol=1e-4
         )
 
 
@@ -269,5 +268,5 @@ def test_epsilon_falls_from_one_to_its_end():
 def test_every_clip_that_is_played_has_a_queue(clip_spec, tiny_checkpoint, tmp_path):
     args = small_args(clip_spec, tiny_checkpoint, tmp_path / "run", num_envs=4, queues=3)
     with pytest.raises(UserError, match="--queues 3: 4 clips are played at once"):
-        train(args)
+        train_dqn(args)
     assert not (tmp_path / "run").exists()

@@ -24,10 +24,11 @@ from agents.run_folder import STATE
 from benchmarks.common.jobs import run_jobs
 from benchmarks.compare_policies import CompareArgs, command_line, compare
 from benchmarks.comparison import jobs as learners_module
+from benchmarks.comparison.args import RegressionArgs
 from benchmarks.comparison.curves import EACH_EPISODE, Curve, on_one_axis, read_curve
 from benchmarks.comparison.learners import read_learner
 from benchmarks.comparison.measure import HELD_OUT
-from benchmarks.comparison.regression import RegressionArgs, RewardModel, excess_table, explained_share, fit, predicted
+from benchmarks.comparison.regression import RewardModel, excess_table, explained_share, fit, predicted
 from benchmarks.comparison.report import Results, summarise_learners
 from srn_core.errors import UserError
 from srn_core.io.tensors import load_tensors

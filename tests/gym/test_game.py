@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-import srn_gym.game
+import srn_gym.cache.memo
 from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips
 from srn_core.errors import UserError
@@ -14,7 +14,7 @@ from srn_core.face.geometry import CropSpec
 from srn_core.face.metrics import normaliser_length, point_errors
 from srn_core.model.patches import extract_patches
 from srn_core.tracking.tracker import Tracker
-from srn_gym.cache.crops import CropStore
+from srn_gym.cache.crops import Crops
 from srn_gym.cache.memo import Memo
 from srn_gym.episodes import Episodes
 from srn_gym.game import OcclusionGame
@@ -41,19 +41,20 @@ def test_candidates_wrap_round(game):
 
 
 def test_occluder_changes_only_its_square(game):
-    clean, covered = (game.occlude(index(0), index(2), index(target))[0] for target in (-1, 30))
+    clean, covered = (game.scene.occlude(index(0), index(2), index(target))[0] for target in (-1, 30))
     assert torch.equal(clean, torch.from_numpy(game.clips[0].crops(game.tracker.crop)[2]).permute(2, 0, 1))
     changed = (clean != covered).any(0).nonzero()
-    centre = game.landmarks[2, 30].flip(0)
-    assert len(changed) > 0.9 * game.occluder_side**2
-    assert ((changed - centre).abs() <= game.occluder_side / 2 + 1).all()
+    centre = game.scene.landmarks[2, 30].flip(0)
+    assert len(changed) > 0.9 * game.scene.occluder_side**2
+    assert ((changed - centre).abs() <= game.scene.occluder_side / 2 + 1).all()
 
 
 def test_noise_depends_on_seed_clip_name_and_frame_alone(clip_spec, tiny_checkpoint, game):
     def square(of: OcclusionGame, clip: int, frame: int, target: int) -> torch.Tensor:
-        image = of.occlude(index(clip), index(frame), index(target))[0]
-        x, y = (torch.floor(of.landmarks[of.offsets[clip] + frame, target] + 0.5).long() - of.occluder_side // 2).tolist()
-        return image[:, y : y + of.occluder_side, x : x + of.occluder_side]
+        scene, side = of.scene, of.scene.occluder_side
+        image = scene.occlude(index(clip), index(frame), index(target))[0]
+        x, y = (torch.floor(scene.landmarks[scene.offsets[clip] + frame, target] + 0.5).long() - side // 2).tolist()
+        return image[:, y : y + side, x : x + side]
 
     reference = square(game, 1, 2, 30)
     assert all(torch.equal(square(game, 1, 2, target), reference) for target in (29, 31))
@@ -68,19 +69,19 @@ def test_observation_is_patches_of_the_three_covered_frames(game):
     clip, frame, landmark = index(0, 2), index(3, 1), index(0, 40)
     observation = game.observe(clip, frame, landmark)
     for action, targets in enumerate(game.candidates(landmark).T):
-        images = game.occlude(clip, frame, targets)
-        truth = game.landmarks[game.offsets[clip] + frame]
+        images = game.scene.occlude(clip, frame, targets)
+        truth = game.scene.landmarks[game.scene.offsets[clip] + frame]
         assert torch.equal(observation[:, action], extract_patches(images, truth, game.patch_size))
 
 
 def test_memo_gives_what_the_tracker_says(game):
     clip, frame, target = index(0, 1, 4, 0), index(3, 0, 2, 3), index(10, -1, 67, 10)
-    boxes = game.boxes[game.offsets[clip] + frame]
-    direct, _ = game.tracker.step(game.occlude(clip, frame, target), boxes, game.tracker.start(4))
+    boxes = game.scene.boxes[game.scene.offsets[clip] + frame]
+    direct, _ = game.tracker.step(game.scene.occlude(clip, frame, target), boxes, game.tracker.start(4))
     for _ in range(2):
         response = game.respond(clip, frame, target, game.tracker.start(4))
         torch.testing.assert_close(response.prediction, direct)
-    predicted = game.to_frame_pixels(clip, frame, response.prediction)
+    predicted = game.scene.to_frame_pixels(clip, frame, response.prediction)
     truth = np.stack([game.clips[c].landmarks[t] for c, t in zip(clip.tolist(), frame.tolist(), strict=True)])
     errors = point_errors(predicted, truth, normaliser_length(truth, game.tracker.scheme)).mean(-1)
     np.testing.assert_allclose(response.nme.numpy(), errors, rtol=1e-4)
@@ -93,12 +94,12 @@ def test_memo_asks_once_and_forgets_beyond_its_budget():
         asked.extend(zip(clip.tolist(), frame.tolist(), target.tolist(), strict=True))
         return (100.0 * clip + 10 * frame + target)[:, None, None].expand(-1, 3, 2)
 
-    memo = Memo(index(2, 3, 1), 4, (3, 2), predict, budget_bytes=0)
+    memo = Memo(index(2, 3, 1), 4, (3, 2), budget_bytes=0)
     batch = index(0, 1, 2, 1), index(1, 2, 0, 0), index(2, 0, -1, 1)
-    assert memo.lookup(*batch)[:, 0, 0].tolist() == [12, 120, 199, 101]
-    memo.lookup(index(2), index(0), index(-1))
+    assert memo.lookup(*batch, predict)[:, 0, 0].tolist() == [12, 120, 199, 101]
+    memo.lookup(index(2), index(0), index(-1), predict)
     assert len(asked) == 4
-    assert memo.lookup(*batch)[:, 0, 0].tolist() == [12, 120, 199, 101]
+    assert memo.lookup(*batch, predict)[:, 0, 0].tolist() == [12, 120, 199, 101]
     assert len(asked) > 4
 
 
@@ -140,20 +141,20 @@ def test_a_cut_clears_the_memory(clip_spec, tiny_checkpoint):
     fresh, dirty = tracking.tracker.start(1), torch.ones_like(tracking.tracker.start(1))
     before = tracking.respond(*step, dirty)
     assert not torch.equal(before.prediction, tracking.respond(*step, fresh).prediction)
-    tracking.cuts[2] = True
+    tracking.scene.cuts[2] = True
     torch.testing.assert_close(tracking.respond(*step, dirty).prediction, tracking.respond(*step, fresh).prediction)
 
 
 def test_crops_are_the_same_within_a_small_budget(clip_spec):
     clips, spec = load_clips(clip_spec).clips, CropSpec(32, 1.4)
     clip, frame = index(0, 1, 2, 3, 4, 0, 2), index(5, 3, 4, 0, 2, 0, 1)
-    large, small = (CropStore(clips, spec, torch.device("cpu"), budget) for budget in (1 << 20, 7 * 3 * 32**2))
+    large, small = (Crops(clips, spec, torch.device("cpu"), budget) for budget in (1 << 20, 7 * 3 * 32**2))
     expected = large.gather(clip, frame)
     assert expected.float().std() > 1
     for order in (torch.arange(7), torch.arange(6, -1, -1), index(3, 3, 4)):
         assert torch.equal(small.gather(clip[order], frame[order]), expected[order])
     with pytest.raises(UserError, match="clip '001'.*expected at most.*raise the budget"):
-        CropStore(clips, spec, torch.device("cpu"), 5 * 3 * 32**2)
+        Crops(clips, spec, torch.device("cpu"), 5 * 3 * 32**2)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_bad_rules_are_named(clip_spec, tiny_checkpoint, options, message):
 
 
 def test_large_batches_are_split(clip_spec, tiny_checkpoint, game, monkeypatch):
-    monkeypatch.setattr(srn_gym.game, "batch_size", lambda device: 2)
+    monkeypatch.setattr(srn_gym.cache.memo, "batch_size", lambda device: 2)
     split = new_game(clip_spec, tiny_checkpoint)
     batch = index(0, 1, 2, 2, 4), index(0, 1, 2, 3, 1), index(3, 13, 23, 33, 43)
     start = game.tracker.start(5)

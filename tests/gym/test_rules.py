@@ -128,9 +128,10 @@ def test_static_noise_is_the_same_on_every_frame_of_a_clip_alone(arguments, plai
     still = load_game(**arguments, noise_per_frame=False)
 
     def square(game: OcclusionGame, clip: int, frame: int) -> torch.Tensor:
-        image = game.occlude(*(torch.tensor([value]) for value in (clip, frame, 30)))[0]
-        x, y = (torch.floor(game.landmarks[game.offsets[clip] + frame, 30] + 0.5).long() - game.occluder_side // 2).tolist()
-        return image[:, y : y + game.occluder_side, x : x + game.occluder_side]
+        scene, side = game.scene, game.scene.occluder_side
+        image = scene.occlude(*(torch.tensor([value]) for value in (clip, frame, 30)))[0]
+        x, y = (torch.floor(scene.landmarks[scene.offsets[clip] + frame, 30] + 0.5).long() - side // 2).tolist()
+        return image[:, y : y + side, x : x + side]
 
     assert torch.equal(square(still, 0, 1), square(still, 0, 4))
     assert not torch.equal(square(plain, 0, 1), square(plain, 0, 4))
@@ -140,8 +141,8 @@ def test_static_noise_is_the_same_on_every_frame_of_a_clip_alone(arguments, plai
 @pytest.mark.parametrize("occluder", ["noise", "black", "blur", "texture", "mask"])
 def test_every_occluder_is_played_with(arguments, plain, occluder):
     game = load_game(**arguments, occluder=occluder)
-    covered = game.occlude(CLIP, FRAME, TARGET)
-    clean = plain.occlude(CLIP, FRAME, torch.full_like(TARGET, -1))
+    covered = game.scene.occlude(CLIP, FRAME, TARGET)
+    clean = plain.scene.occlude(CLIP, FRAME, torch.full_like(TARGET, -1))
     assert (covered != clean).flatten(1).any(1).tolist() == [True, True, False, True]
     patches = game.observe(CLIP, FRAME, TARGET.clamp(min=0))
     assert torch.equal(patches, plain.observe(CLIP, FRAME, TARGET.clamp(min=0))) == (occluder == "noise")

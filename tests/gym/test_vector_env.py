@@ -14,6 +14,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 import srn_gym
 from srn_core.errors import UserError
 from srn_gym.games import NamedGame
+from srn_gym.store import Store
 
 ID = "OcclusionSynthesis-v0"
 NUM_ENVS = 8
@@ -70,8 +71,8 @@ def test_equals_single_envs_step_by_step(arguments, mode, limits):
 
 
 def test_batches_of_the_tracker_equal_single_faces(arguments, envs, monkeypatch):
-    """Without a shared memo: 8 faces in one batch against 8 games of one face."""
-    games = iter([NamedGame(*envs.game.arguments) for _ in range(NUM_ENVS + 1)])
+    """Without a shared store: 8 faces in one batch against 8 games of one face."""
+    games = iter([NamedGame(*envs.game.arguments, Store()) for _ in range(NUM_ENVS + 1)])
     for module in (srn_gym.env, srn_gym.vector_env):
         monkeypatch.setattr(module, "load_game", lambda *_, **__: next(games))
     envs = gym.make_vec(ID, num_envs=NUM_ENVS, **arguments)

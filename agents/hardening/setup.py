@@ -1,0 +1,70 @@
+"""What a fine-tuning needs before its first step: arguments that fit together, and a policy for each round."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from agents.deepq.args import DQNArgs
+from agents.deepq.training import trained_dqn
+from agents.hardening.args import FinetuneArgs
+from agents.hardening.placements import derived_seed
+from agents.hardening.saving import MANIFEST
+from agents.playing.evaluation import check_policy, sibling_split, warn_of_overlap
+from srn_core.checkpoints import CARD, load_pretrained
+from srn_core.data import load_clips
+from srn_core.errors import UserError
+from srn_core.training.args import check_batch, refuse_masked
+from srn_core.training.pool import check_scheme
+from srn_gym.store import Store
+
+
+def checked(args: FinetuneArgs) -> FinetuneArgs:
+    """The arguments, with their defaults that depend on other arguments.
+
+    Raises:
+        UserError: arguments do not fit together, clips are masked, or a folder is in use.
+    """
+    clips = args.clips or ("demo?split=train",)
+    val = args.val or tuple(sibling_split(spec, "val") for spec in clips)
+    refuse_masked((*clips, *val))
+    for spec in () if args.val else clips:
+        warn_of_overlap(spec)
+    check_batch(args.batch, args.sequence)
+    if args.policy != "dqn":
+        check_policy(args.policy)
+    # Now, because training a DQN first takes its time.
+    config = load_pretrained(args.tracker).config
+    for spec in (*clips, *val):
+        check_scheme(load_clips(spec).clips, config)
+    _check_folders(args)
+    return dataclasses.replace(args, clips=clips, val=val)
+
+
+def _check_folders(args: FinetuneArgs) -> None:
+    started = (args.out / "round-1").is_dir()
+    if started and not args.resume:
+        raise UserError(f"{args.out}: already holds a run; add --resume to go on with it, or give another --out")
+    if not started and (args.out / CARD).is_file():
+        raise UserError(f"{args.out}: already holds a checkpoint; give another --out")
+    if args.resume and not started:
+        raise UserError(f"{args.out}: nothing to resume; expected the folder of a run that was stopped")
+    if args.save is None:
+        return
+    if args.save.resolve() in (args.out.resolve(), *args.out.resolve().parents):
+        raise UserError(f"--save {args.save}: is --out or contains it; give another folder")
+    # A run that was stopped may have written it.
+    if args.save.exists() and not (args.resume and (args.save / MANIFEST).is_file()):
+        raise UserError(f"--save {args.save}: already exists; remove it or give another folder")
+
+
+def round_policy(args: FinetuneArgs, tracker: str, folder: Path, number: int) -> str:
+    """The policy of a round: the name that was given, or the folder of a DQN that is trained now against ``tracker``."""
+    if args.policy != "dqn":
+        return args.policy
+    dqn = DQNArgs(
+        clips=args.clips[0], tracker=tracker, mode=args.mode, seed=derived_seed(args.seed, number),
+        total_steps=args.dqn_steps, device=args.device, run_dir=folder / "dqn",
+    )  # fmt: skip
+    # Its game is not played again, so its store goes with it.
+    return str(trained_dqn(dqn, Store()))

@@ -1,0 +1,34 @@
+"""The arguments of the comparison's regression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, check_numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegressionArgs:
+    """Regress the training clips' rewards on the Q-network's features."""
+
+    clips: str = "demo?split=train"
+    """Data spec of the training clips."""
+    tracker: str = "srn-small"
+    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
+    encoder: str = ""
+    """The SRN through which the network sees. Default: the tracker if that is an SRN, else srn-small."""
+    seed: int = 0
+    """Seed of weights and sampling."""
+    steps: int = 4_000
+    """Optimiser steps."""
+    batch_size: int = 1_024
+    """Entries of the table per step."""
+    lr: float = 1e-3
+    """Learning rate of Adam."""
+    relative_to_clean: bool = False
+    """Show the network the difference to the clean frame, as agents/dqn.py does."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+
+    def __post_init__(self) -> None:
+        check_numbers(self, {"seed": NOT_NEGATIVE, "steps": COUNT, "batch_size": COUNT, "lr": POSITIVE})

@@ -1,0 +1,72 @@
+"""What games remember, as one object that games may share."""
+
+from __future__ import annotations
+
+import zlib
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar
+
+import torch
+
+from srn_core.checkpoints import WEIGHTS, fingerprint, resolve_checkpoint
+from srn_core.data import Clip, ClipSet, load_clips
+from srn_core.face.geometry import CropSpec
+from srn_core.model import SRN
+from srn_core.victims.protocol import Victim
+from srn_core.victims.registry import is_srn, load_victim
+from srn_gym.cache.crops import Crops
+from srn_gym.cache.memo import Memo
+from srn_gym.features import Encode, FrozenFeatures
+from srn_gym.rules import GameRules
+from srn_gym.scene import Scene
+
+Value = TypeVar("Value")
+
+
+class Store:
+    """Clips, crops, trackers, answers and features, each made once for all games that share the store.
+
+    What is kept depends on what a value is made from, and on nothing else. So games that differ only in the reward, the mode,
+    the neighbourhood or the observation share all of it. A store belongs to one process and grows with use; when the last
+    reference to it goes, its memory is free.
+    """
+
+    def __init__(self, kept: int = 4) -> None:
+        """``kept``: how many things of each kind are held; the least recently used make room."""
+        self.kept = kept
+        self._held: dict[str, OrderedDict[Hashable, Any]] = defaultdict(OrderedDict)
+
+    def clips(self, spec: str) -> ClipSet:
+        """The clips of a data spec. Their files are not looked at again."""
+        return self._once("clips", spec, lambda: load_clips(spec))
+
+    def tracker(self, name: str, device: str) -> Victim:
+        """The tracker of a name; a checkpoint is loaded again when its weights on disk have changed."""
+        weights = zlib.crc32((resolve_checkpoint(name) / WEIGHTS).read_bytes()) if is_srn(name) else None
+        return self._once("trackers", (name, device, weights), lambda: load_victim(name, device))
+
+    def scene(self, clips: Sequence[Clip], crop: CropSpec, device: torch.device, rules: GameRules) -> Scene:
+        """The clips under the occluder of the rules; scenes of the same clips share their crops."""
+        faces = tuple(clips), crop, device
+        crops = self._once("crops", faces, lambda: Crops(*faces))
+        look = rules.occluder, rules.occluder_size, rules.noise_seed, rules.noise_per_frame
+        return self._once("scenes", (crops, look), lambda: Scene(crops, *look))
+
+    def answers(self, scene: Scene, tracker: Victim) -> Memo:
+        """What a tracker without memory finds, ``(L, 2)``, per (clip, frame, target); the last of the L + 1 targets is none."""
+        landmarks = scene.scheme.num_landmarks
+        return self._once("answers", (scene, tracker.key), lambda: Memo(scene.lengths, landmarks + 1, (landmarks, 2)))
+
+    def features(self, scene: Scene, model: SRN, encode: Encode) -> FrozenFeatures:
+        """What ``encode`` makes of a frozen SRN's patch features."""
+        return self._once("features", (scene, fingerprint(model), encode), lambda: FrozenFeatures(scene, model, encode))
+
+    def _once(self, kind: str, key: Hashable, make: Callable[[], Value]) -> Value:
+        held = self._held[kind]
+        value: Value = held[key] if key in held else make()
+        held[key] = value
+        held.move_to_end(key)
+        if len(held) > self.kept:
+            held.popitem(last=False)
+        return value
