@@ -18,7 +18,8 @@ from srn_core.data.clip import Clip
 from srn_core.errors import UserError
 from srn_core.face.schemes import IBUG68
 from srn_core.io.frames import FrameSource
-from srn_core.masks.draw import MaskStyle, draw_mask
+from srn_core.masks.cloth import MaskStyle
+from srn_core.masks.draw import draw_mask
 from srn_core.masks.templates import MaskTemplate, draw_template, load_templates
 
 

@@ -98,16 +98,8 @@ def _sample_hair(rng: np.random.Generator, masculine: float, darkness: float, to
         parting = rng.normal(0.0, 0.12)
     if style in ("fringe", "medium") and rng.random() < 0.9 - 1.3 * masculine:
         length = rng.uniform(5.5, 6.3)
-    return HairStyle(
-        tuple(line),
-        parting,
-        top,
-        sides,
-        curl,
-        coverage,
-        length,
-        linear(HAIR_COLOURS[int(place * len(HAIR_COLOURS))]) * rng.uniform(0.85, 1.2),
-    )
+    colour = linear(HAIR_COLOURS[int(place * len(HAIR_COLOURS))]) * rng.uniform(0.85, 1.2)
+    return HairStyle(tuple(line), parting, top, sides, curl, coverage, length, colour)
 
 
 def _style_odds(masculine: float, darkness: float) -> np.ndarray:
@@ -132,15 +124,11 @@ def sample_appearance(rng: np.random.Generator, masculine: float, darkness: floa
         lips = 0.5 * lips + 0.5 * linear(("8e2434", "b04a58", "6d1f3b", "c25a4e")[rng.integers(4)])
     iris = linear(IRIS_COLOURS[int(rng.integers(len(IRIS_COLOURS)) * (1.0 - 0.7 * darkness))])
     atlas = paint_face(rng, skin, lips, hair.colour, masculine)
+    shirt = linear(SHIRT_COLOURS[rng.integers(len(SHIRT_COLOURS))])
     return Appearance(
-        skin,
-        lips,
-        iris,
-        linear(SHIRT_COLOURS[rng.integers(len(SHIRT_COLOURS))]),
-        hair,
-        atlas,
+        skin, lips, iris, shirt, hair, atlas,
         blotch=rng.uniform(0.3, 1.0),
         shine=rng.uniform(0.5, 1.2),
         collar=rng.uniform(5.5, 5.8),
         noise=rng.uniform(-1.0, 1.0, (32, 32, 32)).astype(np.float32),
-    )
+    )  # fmt: skip

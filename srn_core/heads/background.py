@@ -48,14 +48,8 @@ def _lights(rng: np.random.Generator, side: int) -> np.ndarray:
     image = _gradient(rng, side) * 0.5
     for _ in range(rng.integers(12, 35)):
         disc = np.zeros_like(image)
-        cv2.circle(
-            disc,
-            rng.integers(0, side, 2).tolist(),
-            int(rng.integers(side // 40, side // 11)),
-            _colour(rng, 0.4, 0.9).tolist(),
-            -1,
-            cv2.LINE_AA,
-        )
+        place, radius = rng.integers(0, side, 2).tolist(), int(rng.integers(side // 40, side // 11))
+        cv2.circle(disc, place, radius, _colour(rng, 0.4, 0.9).tolist(), -1, cv2.LINE_AA)
         image += rng.uniform(0.15, 0.5) * disc
     return cv2.GaussianBlur(image, (0, 0), side * 0.006)
 

@@ -13,7 +13,7 @@ from srn_core.heads.person import sample_person
 from srn_core.heads.render import draw, landmarks, pose
 from srn_core.heads.shading import sample_light
 
-# Steps of a low-discrepancy sequence (golden and plastic ratios): neighbouring seeds get people who differ clearly.
+# Steps of a low-discrepancy sequence (golden and plastic ratios), so that people of neighbouring seeds clearly differ.
 SKIN_STEP, HAIR_STEP, SEX_STEP = 0.6180339887498949, 0.7548776662466927, 0.5698402909980532
 
 
@@ -31,15 +31,12 @@ class RenderedClip:
 
 
 def render_clip(seed: int, num_frames: int = 48, size: int = 192) -> RenderedClip:
-    """Render a talking face.
+    """Render a talking face; the same arguments give the same clip.
 
     Args:
-        seed: decides everything; consecutive seeds get spread-out skin tones and different kinds of backdrop.
+        seed: decides everything; consecutive seeds get different skin tones and kinds of backdrop.
         num_frames: T.
         size: side of the square frames, pixels.
-
-    Returns:
-        The clip; the same seed gives the same clip.
 
     Raises:
         UserError: the head model's data are not installed.

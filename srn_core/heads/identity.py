@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from srn_core.heads.head import HeadMesh, load_mesh, target
+from srn_core.heads.mesh import HeadMesh, load_mesh, target
 
 FACE_WIDTH = 1.40
 

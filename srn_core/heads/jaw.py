@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from srn_core.heads.head import SKIN, load_mesh
+from srn_core.heads.mesh import SKIN, load_mesh
 from srn_core.heads.raster import rasterise
 
 NUM_JAW = 17
@@ -18,15 +18,13 @@ _LEFT, _TOP = -1.0, 8.4
 _SIZE = (500, 625)
 
 
+# It depends on the head model alone.
 @lru_cache(maxsize=1)
 def slide_paths() -> tuple[np.ndarray, np.ndarray]:
-    """Surface points that each jaw landmark may take.
+    """Surface points that each jaw landmark may take: vertices ``(17, STEPS, 3)`` and their barycentric weights.
 
-    Each path starts at the landmark's frontal place and runs, in the canonical front view, towards the middle of the
-    face at its own height, or towards the mouth for the landmarks round the chin.
-
-    Returns:
-        vertices ``(17, STEPS, 3)`` and barycentric weights ``(17, STEPS, 3)``: a point is the weighted sum.
+    Each path starts at the landmark's frontal place. In the canonical front view it runs towards the middle of the face at the
+    landmark's height; around the chin it runs towards the mouth.
     """
     mesh = load_mesh()
     skin = mesh.triangles[mesh.material == SKIN]
@@ -39,7 +37,7 @@ def slide_paths() -> tuple[np.ndarray, np.ndarray]:
     weights = np.zeros((NUM_JAW, STEPS, 3))
     for landmark in range(NUM_JAW):
         start = mesh.landmarks(canonical)[landmark, :2]
-        goal = np.array([0.0, max(start[1], 6.65)])
+        goal = [0.0, max(start[1], 6.65)]
         steps = np.linspace(0.0, REACH, STEPS)[:, None]
         pixel = np.rint(((1 - steps) * start + steps * goal - [_LEFT, _TOP]) * [_PIXELS_PER_DM, -_PIXELS_PER_DM])
         rows = fragment[(pixel[:, 1] * _SIZE[0] + pixel[:, 0]).astype(int)]
@@ -53,14 +51,11 @@ def slide_paths() -> tuple[np.ndarray, np.ndarray]:
 
 
 def slide_to_silhouette(projected: np.ndarray, roll: float) -> np.ndarray:
-    """Jaw landmarks on the visible contour.
+    """Jaw landmarks ``(17, 2)`` on the visible contour, pixels: the outermost point of each landmark's path.
 
     Args:
         projected: ``(V, 2)`` all vertices in image pixels.
         roll: rotation of the face in the image plane, radians, positive as x turns towards y.
-
-    Returns:
-        ``(17, 2)`` pixels: of every landmark's path, the point that lies furthest out.
     """
     vertices, weights = slide_paths()
     paths = (projected[vertices] * weights[..., None]).sum(2)

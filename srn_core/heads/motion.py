@@ -8,6 +8,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 BOTH = ("Left", "Right")
+LIP_SHAPES = ("mouthFunnel", "mouthPucker", "mouthStretch", "mouthUpperUp", "mouthLowerDown")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def _sweep(rng: np.random.Generator, num_frames: int, amplitude: float) -> np.nd
 
 def _pulse(clock: np.ndarray, peak: float, rise: float, fall: float) -> np.ndarray:
     """A bump of height 1 at ``peak``, raised-cosine flanks of the given lengths in frames."""
-    offset = np.where(clock < peak, (clock - peak) / rise, (clock - peak) / fall)
+    offset = (clock - peak) / np.where(clock < peak, rise, fall)
     return np.where(np.abs(offset) < 1.0, 0.5 + 0.5 * np.cos(np.pi * offset), 0.0)
 
 
@@ -67,19 +68,16 @@ def _blinks(rng: np.random.Generator, num_frames: int) -> np.ndarray:
 
 
 def _speech(rng: np.random.Generator, num_frames: int) -> dict[str, np.ndarray]:
-    """Syllables: a jaw opening each, with a lip shape of its own, and pauses between phrases."""
+    """Syllables and pauses between phrases. Each syllable opens the jaw and has a lip shape of its own."""
     clock = np.arange(num_frames)
-    shapes = {
-        name: np.zeros(num_frames)
-        for name in ("jawOpen", "mouthFunnel", "mouthPucker", "mouthStretch", "mouthUpperUp", "mouthLowerDown")
-    }
+    shapes = {name: np.zeros(num_frames) for name in ("jawOpen", *LIP_SHAPES)}
     loud = rng.uniform(0.35, 0.75)
     peak = rng.uniform(0.0, 6.0)
     while peak < num_frames + 4:
         bump = _pulse(clock, peak, rng.uniform(2.5, 4.5), rng.uniform(2.5, 5.0))
         opening = loud * rng.uniform(0.2, 1.0)
         shapes["jawOpen"] = np.maximum(shapes["jawOpen"], opening * bump)
-        form = ("mouthFunnel", "mouthPucker", "mouthStretch", "mouthUpperUp", "mouthLowerDown")[rng.integers(5)]
+        form = LIP_SHAPES[rng.integers(len(LIP_SHAPES))]
         shapes[form] = np.maximum(shapes[form], rng.uniform(0.2, 0.55) * bump)
         peak += rng.uniform(4.0, 7.5) + (rng.uniform(6.0, 12.0) if rng.random() < 0.15 else 0.0)
     return shapes
@@ -95,7 +93,7 @@ def sample_motion(rng: np.random.Generator, num_frames: int) -> Motion:
     speech = _speech(rng, num_frames)
     smile = rng.uniform(0.1, 0.9) * np.clip(wander(rng, num_frames, 18.0, -0.5, 1.0), 0.0, 1.0)
     blink = _blinks(rng, num_frames)
-    sided = {name: speech[name] for name in ("mouthStretch", "mouthUpperUp", "mouthLowerDown")}
+    sided = {name: speech[name] for name in LIP_SHAPES[2:]}
     sided.update(
         mouthSmile=smile,
         cheekSquint=0.5 * smile,
@@ -109,25 +107,18 @@ def sample_motion(rng: np.random.Generator, num_frames: int) -> Motion:
         for name, curve in sided.items()
         for side in BOTH
     }
-    weights.update({name: speech[name] for name in ("jawOpen", "mouthFunnel", "mouthPucker")})
+    weights.update({name: speech[name] for name in ("jawOpen", *LIP_SHAPES[:2])})
     weights["browInnerUp"] = 0.7 * weights["browOuterUpLeft"]
     weights.update(_gaze(rng, num_frames, yaw))
     return Motion(yaw, pitch, roll, shift, zoom, weights)
 
 
 def _gaze(rng: np.random.Generator, num_frames: int, yaw: np.ndarray) -> dict[str, np.ndarray]:
-    """Eyes that stay with the viewer while the head turns, with a little wander."""
+    """Eyes that stay on the viewer while the head turns, and wander a little."""
     across = np.clip(-0.7 * yaw / np.radians(30.0), -0.7, 0.7) + wander(rng, num_frames, 10.0, -0.25, 0.25)
     upward = wander(rng, num_frames, 12.0, -0.35, 0.3)
     right, left, up, down = (np.clip(curve, 0.0, 1.0) for curve in (-across, across, upward, -upward))
     # The subject's left is the image's right, towards which positive ``across`` looks.
-    return {
-        "eyeLookOutLeft": left,
-        "eyeLookInRight": left,
-        "eyeLookInLeft": right,
-        "eyeLookOutRight": right,
-        "eyeLookUpLeft": up,
-        "eyeLookUpRight": up,
-        "eyeLookDownLeft": down,
-        "eyeLookDownRight": down,
-    }
+    looks = {"OutLeft": left, "InRight": left, "InLeft": right, "OutRight": right}
+    looks |= {"UpLeft": up, "UpRight": up, "DownLeft": down, "DownRight": down}
+    return {f"eyeLook{name}": curve for name, curve in looks.items()}

@@ -1,6 +1,6 @@
 """The paint of a face, on an atlas that is the canonical front view of the mesh.
 
-See :mod:`srn_core.heads.head` for the frame. Colours are linear-light RGB in 0..1 unless a name says sRGB.
+See :mod:`srn_core.heads.mesh` for the frame. Colours are linear-light RGB in 0..1 unless a name says sRGB.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from srn_core.face.curve import catmull_rom
-from srn_core.heads.head import load_mesh
+from srn_core.heads.mesh import load_mesh
 
 # Atlas: x in [LEFT, -LEFT], y in [TOP - 2.7, TOP], in dm.
 ATLAS_SCALE = 300.0
@@ -68,8 +68,7 @@ def _brow_mask(rng: np.random.Generator, points: np.ndarray, masculine: float) -
     for row in (slice(17, 22), slice(22, 27)):
         curve = _smooth_curve(points[row] + [0.0, 4.0], 120)
         outward = -1.0 if row.start == 17 else 1.0
-        if outward > 0:
-            curve = curve[::-1]
+        curve = curve if outward < 0 else curve[::-1]
         for place in rng.uniform(0.0, 1.0, 520):
             height = thickness * np.sqrt(np.clip(place * 2.2 + 0.12, 0, 1))
             root = curve[int(place * 119)] + rng.normal(0.0, [1.5, 0.28 * height])
@@ -82,23 +81,10 @@ def _brow_mask(rng: np.random.Generator, points: np.ndarray, masculine: float) -
 def _beard_mask(rng: np.random.Generator, points: np.ndarray) -> np.ndarray:
     """Chin, jaw and moustache, clear of the lips."""
     mask = np.zeros(ATLAS_SIZE[::-1], np.uint8)
-    jaw = points[2:15] * 1.0
-    low = np.concatenate(
-        [
-            jaw + [0.0, 40.0],
-            [
-                points[14] + [30, -10],
-                points[12] + [-18, -12],
-                points[54] + [26, 4],
-                points[52] + [12, -12],
-                points[33] + [0, 14],
-                points[50] + [-12, -12],
-                points[48] + [-26, 4],
-                points[4] + [18, -12],
-                points[2] + [-30, -10],
-            ],
-        ]
-    )
+    jaw = points[2:15]
+    upper = points[[14, 12, 54, 52, 33, 50, 48, 4, 2]]
+    upper += [[30, -10], [-18, -12], [26, 4], [12, -12], [0, 14], [-12, -12], [-26, 4], [18, -12], [-30, -10]]
+    low = np.concatenate([jaw + [0.0, 40.0], upper])
     cv2.fillPoly(mask, [np.rint(low).astype(np.int32)], 255)
     cv2.fillPoly(mask, [np.rint(points[list(OUTER_LIP)] + [0, 1]).astype(np.int32)], 0)
     soft = cv2.GaussianBlur(mask, (0, 0), 9.0).astype(np.float32) / 255.0
@@ -127,12 +113,9 @@ def paint_face(rng: np.random.Generator, skin: np.ndarray, lips: np.ndarray, hai
         return np.exp(-(((columns - x) / wide) ** 2) - ((rows - y) / high) ** 2)
 
     flush = rng.uniform(0.15, 0.5)
-    for x, y, wide, high in (
-        (points[1, 0] + 75, points[30, 1], 55, 45),
-        (points[15, 0] - 75, points[30, 1], 55, 45),
-        (*points[30], 32, 26),
-    ):
-        _blend(atlas, skin * [1.02, 0.74, 0.74], flush * spot(x, y, wide, high))
+    nose = points[30]
+    for place in ((points[1, 0] + 75, nose[1], 55, 45), (points[15, 0] - 75, nose[1], 55, 45), (*nose, 32, 26)):
+        _blend(atlas, skin * [1.02, 0.74, 0.74], flush * spot(*place))
     for eye in (slice(36, 42), slice(42, 48)):
         x, y = points[eye].mean(0)
         _blend(atlas, skin * [0.66, 0.55, 0.56], rng.uniform(0.2, 0.5) * spot(x, y + 4, 62, 34))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from srn_core.heads.appearance import Appearance, HairStyle, sample_appearance
-from srn_core.heads.head import SKIN, load_mesh, target
 from srn_core.heads.identity import sample_identity
-from srn_core.heads.raster import rasterise
+from srn_core.heads.mesh import SKIN, load_mesh, target
+from srn_core.heads.raster import depth_map, view_axes
 
 CURTAIN = 4
 AZIMUTHS = np.radians([0.0, 25.0, 45.0, 60.0, 75.0, 95.0, 120.0, 180.0])
@@ -62,10 +62,9 @@ def surface_normals(vertices: np.ndarray, triangles: np.ndarray, material: np.nd
     """Unit normals ``(V, 3)``; those of the two-sided curtain point away from the head."""
     normals = vertex_normals(vertices, triangles[material != CURTAIN])
     sheet = triangles[material == CURTAIN]
-    if len(sheet):
-        outside = sheet[: len(sheet) // 2]
-        rows = np.unique(outside)
-        normals[rows] = vertex_normals(vertices, outside)[rows]
+    outside = sheet[: len(sheet) // 2]
+    rows = np.unique(outside)
+    normals[rows] = vertex_normals(vertices, outside)[rows]
     return normals
 
 
@@ -101,7 +100,7 @@ def _curtain(hair: HairStyle, first: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _carry(points: np.ndarray, canonical: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Move canonical ``points`` as the nearest head vertex moved; what hangs below the ears keeps the ears' shift."""
+    """Move canonical ``points`` as the nearest head vertex moved; points below the ears move as the ears do."""
     anchor = points.copy()
     anchor[:, 1] = np.maximum(anchor[:, 1], 7.2)
     nearest = ((anchor[:, None] - canonical[None, ::7]) ** 2).sum(2).argmin(1) * 7
@@ -110,12 +109,8 @@ def _carry(points: np.ndarray, canonical: np.ndarray, shape: np.ndarray) -> np.n
 
 def _behind_front(canonical: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     view = (canonical[:, :2] - [-1.5, 8.5]) * [300.0, -300.0]
-    size = (900, 1200)
-    drawn = rasterise(view, 20.0 - canonical[:, 2], triangles, size)
-    nearest = np.full(size[0] * size[1], np.inf)
-    nearest[drawn.pixel] = drawn.depth
-    pixel = np.clip(np.rint(view), 0, [size[0] - 1, size[1] - 1]).astype(int)
-    front = nearest[pixel[:, 1] * size[0] + pixel[:, 0]]
+    column, row = np.clip(np.rint(view), 0, [899, 1199]).astype(int).T
+    front = depth_map(view, 20.0 - canonical[:, 2], triangles, (900, 1200))[row, column].astype(np.float64)
     return np.where(np.isfinite(front), np.maximum(20.0 - canonical[:, 2] - front, 0.0), 0.0)
 
 
@@ -128,16 +123,11 @@ def _ambient(shape: np.ndarray, triangles: np.ndarray, normals: np.ndarray) -> n
         up = 1.0 - 1.7 * (i + 0.5) / _OCCLUSION_VIEWS
         turn = i * np.pi * (3.0 - 5.0**0.5)
         towards = np.array([np.cos(turn) * (1 - up * up) ** 0.5, up, np.sin(turn) * (1 - up * up) ** 0.5])
-        side = np.cross([0.0, 1.0, 0.0], towards)
-        side /= np.linalg.norm(side)
-        axes = np.stack([side, np.cross(towards, side), towards])
-        local = (shape - middle) @ axes.T
+        local = (shape - middle) @ view_axes(towards).T
         view = local[:, :2] * [40.0, -40.0] + 80.0
-        drawn = rasterise(view, 20.0 - local[:, 2], triangles, (160, 160))
-        nearest = np.full(160 * 160, np.inf)
-        nearest[drawn.pixel] = drawn.depth
-        pixel = np.clip(np.rint(view), 0, 159).astype(int)
-        lit = 20.0 - local[:, 2] < nearest[pixel[:, 1] * 160 + pixel[:, 0]] + 0.05
+        column, row = np.clip(np.rint(view), 0, 159).astype(int).T
+        nearest = depth_map(view, 20.0 - local[:, 2], triangles, (160, 160))[row, column].astype(np.float64)
+        lit = 20.0 - local[:, 2] < nearest + 0.05
         facing = np.maximum(normals @ towards, 0.0)
         seen += facing * lit
         total += facing
@@ -152,7 +142,7 @@ def sample_person(rng: np.random.Generator, masculine: float, darkness: float, h
     ear = np.zeros(len(neutral))
     for side in "lr":
         moved = np.linalg.norm(target(f"mpfb2/targets/ears/{side}-ear-scale-incr"), axis=1)
-        # The target also moves some scalp above the ear, which grows hair.
+        # The target also moves some scalp above the ear, where hair grows.
         ear = np.maximum(ear, ramp(moved / moved.max(), 0.12, 0.3) * ramp(mesh.canonical[:, 1], 7.43, 7.36))
     volume = _hair_volume(mesh.canonical, look.hair, ear)
     skin = mesh.triangles[mesh.material == SKIN]
@@ -162,7 +152,6 @@ def sample_person(rng: np.random.Generator, masculine: float, darkness: float, h
     shape = np.concatenate([shape, _carry(hanging, mesh.canonical, neutral)])
     triangles = np.concatenate([mesh.triangles, sheet])
     material = np.concatenate([mesh.material, np.full(len(sheet), CURTAIN)])
-    padding = np.zeros(len(hanging))
     follow = ramp(canonical[:, 1] + 0.25 * (canonical[:, 2] - 0.4), 5.7, 6.35)
     follow[len(neutral) :] = np.maximum(follow[len(neutral) :], 0.6)
     return Person(
@@ -172,7 +161,7 @@ def sample_person(rng: np.random.Generator, masculine: float, darkness: float, h
         triangles,
         material,
         follow,
-        np.concatenate([_behind_front(mesh.canonical, skin), padding]),
-        np.concatenate([ear, padding]),
+        np.pad(_behind_front(mesh.canonical, skin), (0, len(hanging))),
+        np.pad(ear, (0, len(hanging))),
         _ambient(shape, triangles, surface_normals(shape, triangles, material)),
     )

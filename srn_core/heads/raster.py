@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Fragments:
-    """The visible surface samples of one view, N of them, at most one a pixel.
+    """The visible surface samples of one view: N, at most one per pixel.
 
     Attributes:
         pixel: ``(N,)`` flat index ``y * width + x`` into the image.
@@ -28,27 +28,17 @@ class Fragments:
 
     def interpolate(self, values: np.ndarray, triangles: np.ndarray) -> np.ndarray:
         """Per-vertex ``values (V, C)`` at each fragment: ``(N, C)``, for the ``triangles (F, 3)`` that were drawn."""
-        corners = triangles[self.triangle]
-        total = values[corners[:, 0]] * self.weights[:, :1]
-        total += values[corners[:, 1]] * self.weights[:, 1:2]
-        total += values[corners[:, 2]] * self.weights[:, 2:]
+        first, second, third = triangles[self.triangle].T
+        total = values[first] * self.weights[:, :1]
+        total += values[second] * self.weights[:, 1:2]
+        total += values[third] * self.weights[:, 2:]
         return total
-
-
-def _front_facing(corners: np.ndarray, cull: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the triangles to draw and twice their signed area; counter-clockwise seen from outside is negative."""
-    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    keep = area < -1e-6 if cull else np.abs(area) > 1e-6
-    return np.flatnonzero(keep), area
 
 
 def _covered_boxes(corners: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Every pixel of every triangle's bounding box: (row, x, y), each ``(M,)``, places as float32 whole numbers."""
-    low = np.ceil(corners.min(1)).astype(np.int64)
-    high = np.floor(corners.max(1)).astype(np.int64)
-    low = np.maximum(low, 0)
-    high = np.minimum(high, [width - 1, height - 1])
+    low = np.maximum(np.ceil(corners.min(1)).astype(np.int64), 0)
+    high = np.minimum(np.floor(corners.max(1)).astype(np.int64), [width - 1, height - 1])
     span = np.maximum(high - low + 1, 0)
     count = span[:, 0] * span[:, 1]
     row = np.repeat(np.arange(len(corners)), count)
@@ -59,25 +49,21 @@ def _covered_boxes(corners: np.ndarray, width: int, height: int) -> tuple[np.nda
     return row, x.astype(np.float32), y.astype(np.float32)
 
 
-def rasterise(
-    points: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size: tuple[int, int], cull: bool = True
-) -> Fragments:
-    """Draw triangles into a z-buffer.
+def rasterise(points: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size: tuple[int, int]) -> Fragments:
+    """Draw the triangles that face the camera into a z-buffer: the nearest fragment of every covered pixel.
 
     Args:
         points: ``(V, 2)`` projected vertices, pixels.
         depth: ``(V,)`` positive distance along the optical axis.
         triangles: ``(F, 3)`` vertex indices, counter-clockwise seen from outside in a y-up frame.
         size: (width, height).
-        cull: leave out triangles that face away.
-
-    Returns:
-        The nearest fragment of every covered pixel.
     """
     width, height = size
-    points = np.asarray(points, np.float32)
-    corners = points[triangles]
-    rows, area = _front_facing(corners, cull)
+    corners = np.asarray(points, np.float32)[triangles]
+    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
+    # Twice the signed area; counter-clockwise seen from outside is negative in an image, where y points down.
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    rows = np.flatnonzero(area < -1e-6)
     corners, area = corners[rows], area[rows]
     local, x, y = _covered_boxes(corners, width, height)
     # Barycentric coordinates are linear in (x, y): their slopes are one division per triangle, not per pixel.
@@ -102,3 +88,21 @@ def rasterise(
     chosen = nearest[nearest >= 0]
     weights = over_depth[chosen] / inverse[chosen, None]
     return Fragments(pixel[chosen], triangle[chosen], weights, 1.0 / inverse[chosen])
+
+
+def depth_map(points: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Depth of the nearest surface at each pixel: ``(height, width)`` float32, infinite where there is none.
+
+    Arguments as for :func:`rasterise`.
+    """
+    drawn = rasterise(points, depth, triangles, size)
+    nearest = np.full(size[::-1], np.inf, np.float32)
+    nearest.reshape(-1)[drawn.pixel] = drawn.depth
+    return nearest
+
+
+def view_axes(direction: np.ndarray) -> np.ndarray:
+    """``(3, 3)`` rows: right, up and towards the viewer, for a viewer who looks from ``direction`` (a unit vector)."""
+    side = np.cross([0.0, 1.0, 0.0], direction)
+    side /= np.linalg.norm(side)
+    return np.stack([side, np.cross(direction, side), direction])

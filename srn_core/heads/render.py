@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from srn_core.heads.head import LOWER_LIDS, UPPER_LIDS, deform, load_mesh
 from srn_core.heads.jaw import slide_to_silhouette
+from srn_core.heads.mesh import LOWER_LIDS, UPPER_LIDS, deform, load_mesh
 from srn_core.heads.motion import Motion
 from srn_core.heads.person import Person, surface_normals
-from srn_core.heads.raster import Fragments, rasterise
+from srn_core.heads.raster import Fragments, depth_map, rasterise, view_axes
 from srn_core.heads.shading import Light, Samples, shade
 
 DISTANCE = 11.0
@@ -23,7 +23,7 @@ PIVOT = np.array([0.0, 6.5, 0.35])
 RELATIVE_SCALE = 0.35
 SUPERSAMPLE = 2
 BODY_SHARE = 0.2
-# A camera that follows the face keeps this share of its swing out of the picture.
+# The camera follows the face: this share of its swing is not seen in the picture.
 TRACKING = 0.7
 
 
@@ -77,7 +77,7 @@ def landmarks(view: View, roll: float) -> np.ndarray:
     points[:17] = slide_to_silhouette(view.points, roll)
     down = np.array([-np.sin(roll), np.cos(roll)])
     for upper, lower in zip(np.ravel(UPPER_LIDS), np.ravel(LOWER_LIDS), strict=True):
-        # Where closed lids overlap, the seam that one sees is the upper lid's margin.
+        # Where closed lids overlap, the visible seam is the upper lid's margin.
         if (points[lower] - points[upper]) @ down < 0.0:
             points[lower] = points[upper]
     return points.astype(np.float32)
@@ -85,15 +85,11 @@ def landmarks(view: View, roll: float) -> np.ndarray:
 
 def _shadow(view: View, triangles: np.ndarray, places: np.ndarray, light: Light) -> np.ndarray:
     """Share ``(N,)`` of the key light at ``places (N, 3)`` in view space, from a depth map seen from the light."""
-    side = np.cross([0.0, 1.0, 0.0], light.direction)
-    side /= np.linalg.norm(side)
-    axes = np.stack([side, np.cross(light.direction, side), light.direction])
+    axes = view_axes(light.direction)
     scale, reach = 90.0, 1.6
     width = int(2 * reach * scale)
     local = view.vertices @ axes.T
-    drawn = rasterise(local[:, :2] * [scale, -scale] + reach * scale, 20.0 - local[:, 2], triangles, (width, width))
-    depth = np.full((width, width), 99.0, np.float32)
-    depth.reshape(-1)[drawn.pixel] = drawn.depth
+    depth = depth_map(local[:, :2] * [scale, -scale] + reach * scale, 20.0 - local[:, 2], triangles, (width, width))
     seen = places @ axes.T
     x, y = (seen[:, :2] * [scale, -scale] + reach * scale).T
     share = np.zeros(len(places), np.float32)
@@ -113,16 +109,9 @@ def _samples(view: View, person: Person, drawn: Fragments, light: Light) -> Samp
     normal = values[:, 3:6] / np.maximum(np.linalg.norm(values[:, 3:6], axis=1, keepdims=True), 1e-6)
     towards = np.array([0.0, 0.0, DISTANCE], np.float32) - values[:, 6:9]
     towards /= np.linalg.norm(towards, axis=1, keepdims=True)
-    return Samples(
-        values[:, :3],
-        normal,
-        towards,
-        person.material[drawn.triangle],
-        values[:, 9],
-        values[:, 10],
-        values[:, 11],
-        _shadow(view, person.triangles, values[:, 6:9], light),
-    )
+    behind, ear, sky = values[:, 9:].T
+    shadow = _shadow(view, person.triangles, values[:, 6:9], light)
+    return Samples(values[:, :3], normal, towards, person.material[drawn.triangle], behind, ear, sky, shadow)
 
 
 def draw(view: View, person: Person, light: Light, backdrop: np.ndarray) -> np.ndarray:

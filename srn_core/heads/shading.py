@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from srn_core.heads.appearance import Appearance
-from srn_core.heads.head import EYE, SKIN, TEETH, TONGUE, load_mesh
+from srn_core.heads.mesh import EYE, SKIN, TEETH, TONGUE, load_mesh
 from srn_core.heads.paint import rgb, to_atlas
 from srn_core.heads.person import CURTAIN, Person, above_hairline, ramp
 

@@ -30,12 +30,12 @@ class MaskStyle:
 
     Attributes:
         colour: red, green, blue of the cloth in 0-255 under white light.
-        trim: how far the sewn edges of a light cloth go to white, 0-1; those of a dark cloth go less far.
-        height: the upper edge on the nose: 0 at landmark 28, 1 at landmark 29.
+        trim: how white the sewn edges of a light cloth are, 0-1; those of a dark cloth are darker.
+        height: place of the upper edge on the nose: 0 at landmark 28, 1 at landmark 29.
         drop: how far the lower edge hangs below the chin, face units.
-        inset: how far the side edges lie inside of the jaw line, as a share of the way to the nose.
-        pleats: ``v`` of the folds; none: a moulded mask with a seam down its middle.
-        bow: how far the folds sag in the middle, in ``v``.
+        inset: how far the side edges lie inside the jaw line, as a share of the way to the nose.
+        pleats: ``v`` of the folds; empty: a moulded mask with a seam down its middle.
+        bow: how far the middle of the folds sags, in ``v``.
         depth: darkness of the folds, 0-1.
         weave: seed of creases and cloth grain.
     """
@@ -70,6 +70,7 @@ class MaskStyle:
         )
 
 
+# It depends on these two small arguments alone, and takes as long as all else of a mask: a clip's frames share it.
 @lru_cache(maxsize=64)
 def cloth_texture(style: MaskStyle, level: int) -> np.ndarray:
     """The cloth under white light: ``(HEIGHT >> level, WIDTH >> level, 3)`` uint8 RGB; read-only."""
@@ -84,7 +85,7 @@ def cloth_texture(style: MaskStyle, level: int) -> np.ndarray:
 
 
 def _folds(style: MaskStyle, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Each pleat is a bright ridge with a shadow that is sharp at the ridge and fades below it."""
+    """Each pleat is a bright ridge; its shadow is sharp at the ridge and fades below it."""
     shade = np.ones((HEIGHT, WIDTH))
     if not style.pleats:
         return shade + style.depth * 0.35 * (np.exp(-((u / 0.03) ** 2)) - np.exp(-(((u - 0.06) / 0.05) ** 2)))
@@ -106,7 +107,7 @@ def _creases(style: MaskStyle) -> np.ndarray:
 
 def _trims(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """1 on the sewn bands along the edges, 0 on the cloth between."""
-    return np.asarray(((v < 0.1) | (v > 0.94) | (np.abs(u) > 0.94)).astype(np.float64))
+    return ((v < 0.1) | (v > 0.94) | (np.abs(u) > 0.94)).astype(np.float64)
 
 
 def _stitches(u: np.ndarray, v: np.ndarray) -> np.ndarray:

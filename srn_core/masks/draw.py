@@ -3,9 +3,8 @@
 >>> style = MaskStyle.draw(np.random.default_rng(0))
 >>> masked = draw_mask(image, points, style)  # doctest: +SKIP
 
-The outline follows the jaw line below and runs over the nose's bridge above; the cloth (``mask_cloth``) is pinned on it by
-a thin-plate map, lit as the skin that it covers, and held by straps that go to the ears. For evaluation: a face that wears
-a mask has its landmarks where they were.
+The outline follows the jaw line below and crosses the bridge of the nose above. The cloth (:mod:`srn_core.masks.cloth`) is
+pinned on it by a thin-plate map and lit as the skin below is lit. Straps go to the ears. A masked face keeps its landmarks.
 """
 
 from __future__ import annotations
@@ -19,20 +18,18 @@ from srn_core.masks.cloth import HEIGHT, WIDTH, MaskStyle, cloth_texture
 from srn_core.masks.fit import SAMPLES, FaceAxes, ThinPlate, face_axes, right_share, smooth_curve
 from srn_core.masks.light import Window, fill, lay_on, sample, shrink_level, stroke, window_of
 
-__all__ = ["MaskEdges", "MaskStyle", "draw_mask", "mask_edges", "mask_outlines"]
-
 # The sides end on these landmarks of the jaw line (0-16); BRIDGE are the two between which the upper edge lies.
 RIGHT, LEFT = 2, 14
 BRIDGE = (28, 29)
 NOSE_TIP, NOSE_BASE, UPPER_LIP, LOWER_LIP = 30, 33, 51, 57
 EYES = (slice(36, 42), slice(42, 48))
-# How much of `inset` and of `drop` the jaw points 2 to 14 take: the sides are drawn in, the chin hangs low.
+# The shares of `inset` and `drop` that apply to jaw points 2 to 14: the sides are drawn in, the chin hangs low.
 INSET_SHARES = np.array([1, 0.9, 0.6, 0.2, 0, 0, 0, 0, 0, 0.2, 0.6, 0.9, 1])[:, None]
 DROP_SHARES = np.array([0.1, 0.1, 0.15, 0.3, 0.6, 0.9, 1, 0.9, 0.6, 0.3, 0.15, 0.1, 0.1])[:, None]
 # In face units: the gap below the eyelids, how far the cloth stands off nose and mouth, and the straps.
 EYE_GAP, STAND_OFF, STRAP_WIDTH, STRAP_REACH = 0.07, 0.03, 0.015, 0.05
 STRAP_COLOUR = np.array([205, 207, 210], np.float32)
-# A side of which less than this share of the face is seen hides its ear.
+# A side that is a smaller share of the face than this hides its ear.
 HIDDEN_SIDE = 0.22
 # The cloth's pins in its own (u, v): the upper edge's nine knots, the lower edge's thirteen, nose and mouth on the midline.
 _ANGLE = np.linspace(np.pi, 0, 13)
@@ -47,7 +44,7 @@ PIN_STIFFNESS = 0.02
 
 
 class MaskEdges(NamedTuple):
-    """The knots of a mask's outline, frame pixels, both from the subject's right corner to the left one.
+    """The knots of a mask's outline, frame pixels, from the subject's right corner to the left one.
 
     Attributes:
         upper: ``(9, 2)``, the middle one on the nose's bridge.
@@ -59,31 +56,22 @@ class MaskEdges(NamedTuple):
 
 
 def draw_mask(image: np.ndarray, points: np.ndarray, style: MaskStyle) -> np.ndarray:
-    """A copy of the image in which the face wears a mask.
+    """A copy of the image ``(H, W, 3)`` uint8 RGB in which the face wears a mask.
 
-    Args:
-        image: ``(H, W, 3)`` uint8 RGB.
-        points: ``(68, 2)`` landmarks, pixels of this image; they may lie outside.
-        style: the mask's look.
-
-    Returns:
-        ``(H, W, 3)`` uint8 RGB.
+    ``points`` ``(68, 2)`` are landmarks in pixels of this image; they may lie outside.
     """
-    out = np.array(image)
     points = np.asarray(points, np.float64)
     axes, edges = face_axes(points), mask_edges(points, style)
     outlines, straps = mask_outlines(points, edges), _straps(points, edges, axes)
     window = window_of(np.concatenate([*outlines, *straps]), image.shape, 0.1 * axes.unit + 1)
     if window is None:
-        return out
+        return np.array(image)
     cloth, coverage = _cloth_on(points, edges, style, window), fill(outlines, window)
     if straps:
         strap = stroke(straps, STRAP_WIDTH * axes.unit, window)
         cloth[(strap > 0) & (coverage == 0)] = STRAP_COLOUR
         coverage = np.maximum(coverage, strap)
-    x0, y0, x1, y1 = window
-    out[y0:y1, x0:x1] = lay_on(image[y0:y1, x0:x1], cloth, coverage, axes)
-    return out
+    return lay_on(image, window, cloth, coverage, axes)
 
 
 def mask_edges(points: np.ndarray, style: MaskStyle) -> MaskEdges:
@@ -94,9 +82,9 @@ def mask_edges(points: np.ndarray, style: MaskStyle) -> MaskEdges:
 
 
 def mask_outlines(points: np.ndarray, edges: MaskEdges) -> list[np.ndarray]:
-    """The polygons whose union the cloth covers, ``(N, 2)`` frame pixels each: its two halves, and the hull of nose to chin.
+    """The polygons whose union the cloth covers, ``(N, 2)`` frame pixels each: two halves, and the hull from nose to chin.
 
-    On a turned head the far half may fold over the near one, and nose and lips stand out of both.
+    On a turned head the far half may fold over the near one, and nose and lips may stand out of both halves.
     """
     profile = np.concatenate([points[30:36], points[48:60]])
     away = profile - profile.mean(0)
@@ -111,7 +99,7 @@ def mask_outlines(points: np.ndarray, edges: MaskEdges) -> list[np.ndarray]:
 def _lower_edge(points: np.ndarray, style: MaskStyle, axes: FaceAxes) -> np.ndarray:
     """Jaw points 2 to 14, drawn in at the sides and let down at the chin: ``(13, 2)``."""
     jaw, nose = points[RIGHT : LEFT + 1], points[NOSE_BASE]
-    # The side that turns towards the camera shows more cheek beside the mask, the other one less.
+    # The side that turns towards the camera shows more cheek beside the mask, the other side less.
     right = right_share(points[RIGHT], points[BRIDGE[0]], points[LEFT], axes.across)
     seen = 2 * np.linspace(right, 1 - right, len(jaw))[:, None]
     outward = jaw - points[UPPER_LIP]
@@ -128,7 +116,7 @@ def _upper_edge(points: np.ndarray, right: np.ndarray, left: np.ndarray, style: 
         eyelid = (points[eye] @ axes.down).max() + EYE_GAP * axes.unit
         across, reach = points[eye] @ axes.across, 0.08 * axes.unit
         below = (edge @ axes.across > across.min() - reach) & (edge @ axes.across < across.max() + reach)
-        # The bridge itself stays: on a profile it lies before the far eye.
+        # The bridge itself stays: in a profile it lies before the far eye.
         below[4] = False
         edge = edge + (below * np.maximum(eyelid - edge @ axes.down, 0))[:, None] * axes.down
     return np.asarray(edge)
@@ -154,7 +142,7 @@ def _bent(start: np.ndarray, end: np.ndarray, sag: np.ndarray) -> np.ndarray:
 
 
 def _cloth_on(points: np.ndarray, edges: MaskEdges, style: MaskStyle, window: Window) -> np.ndarray:
-    """The cloth's pixels in the window: ``(h, w, 3)`` float32 RGB in 0-255, carried on beyond its edges."""
+    """The cloth's pixels in the window: ``(h, w, 3)`` float32 RGB in 0-255, continued beyond its edges."""
     level = shrink_level(WIDTH / float(_lengths(np.diff(edges.upper[::4], axis=0)).sum()), 3)
     midline = (points[[NOSE_TIP, UPPER_LIP]] + points[[NOSE_BASE, LOWER_LIP]]) / 2
     texels = (PINS + (1, 0)) * (0.5, 1) * (WIDTH >> level, HEIGHT >> level) - 0.5

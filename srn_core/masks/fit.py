@@ -6,7 +6,6 @@ All coordinates are ``(x, y)`` frame pixels unless said.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -14,10 +13,9 @@ import numpy as np
 from srn_core.face.curve import catmull_rom
 
 NOSE_ROOT, CHIN = 27, 8
-# The map is evaluated on every STEP-th pixel and interpolated between: it bends over tens of pixels.
-STEP = 8
-# Points of a smooth curve from one knot to the next.
-SAMPLES = 6
+# The map is evaluated on every STEP-th pixel and interpolated between: it bends over tens of pixels. A smooth curve has SAMPLES
+# points from one knot to the next.
+STEP, SAMPLES = 8, 6
 
 
 @dataclass(frozen=True)
@@ -44,30 +42,20 @@ def face_axes(points: np.ndarray) -> FaceAxes:
 
 
 def right_share(right: np.ndarray, nose: np.ndarray, left: np.ndarray, across: np.ndarray) -> float:
-    """How much of a face's width lies on the nose's right: 1/2 on a frontal face, 0 or 1 where the nose hides a cheek.
+    """The share of a face's width on the nose's right: 1/2 on a frontal face, 0 or 1 where the nose hides a cheek.
 
     The nose stands before the cheeks, so a head that turns by an angle moves the share by about half the angle's tangent.
-
-    Args:
-        right: ``(2,)`` the subject's right cheek.
-        nose: ``(2,)`` the nose's bridge.
-        left: ``(2,)`` the left cheek.
-        across: ``(2,)`` the direction from right to left.
+    All arguments are ``(2,)``: the subject's right cheek, the nose's bridge, the left cheek, and the direction ``across``.
     """
-    before, behind = float((nose - right) @ across), float((left - nose) @ across)
-    return 0.5 + 0.5 * (before - behind) / max(abs(before) + abs(behind), 1e-6)
+    near, far = float((nose - right) @ across), float((left - nose) @ across)
+    return 0.5 + 0.5 * (near - far) / max(abs(near) + abs(far), 1e-6)
 
 
 def smooth_curve(knots: np.ndarray) -> np.ndarray:
     """A Catmull-Rom curve through ``(N, 2)`` knots: ``((N - 1) * SAMPLES + 1, 2)``; every SAMPLES-th point is a knot."""
-    return np.asarray(_curve_matrix(len(knots)) @ knots)
-
-
-@lru_cache
-def _curve_matrix(num_knots: int) -> np.ndarray:
-    """Knots to curve, ``((N - 1) * SAMPLES + 1, N)``."""
-    knots, number = np.eye(num_knots), np.arange((num_knots - 1) * SAMPLES)
-    return np.concatenate([catmull_rom(knots, number // SAMPLES, number % SAMPLES / SAMPLES), knots[-1:]])
+    unit, number = np.eye(len(knots)), np.arange((len(knots) - 1) * SAMPLES)
+    matrix = np.concatenate([catmull_rom(unit, number // SAMPLES, number % SAMPLES / SAMPLES), unit[-1:]])
+    return np.asarray(matrix @ knots)
 
 
 @dataclass(frozen=True)
@@ -84,12 +72,9 @@ class ThinPlate:
 
     @staticmethod
     def fit(source: np.ndarray, target: np.ndarray, stiffness: float) -> ThinPlate:
-        """The map that takes ``source`` ``(N, 2)`` near to ``target`` ``(N, 2)``.
+        """The map that takes ``source`` ``(N, 2)`` near to ``target`` ``(N, 2)``; sources may coincide or lie on a line.
 
-        Args:
-            source: any positions; they may coincide or lie on a line.
-            target: where they go, in any unit.
-            stiffness: above 0; 1e-3 goes through the targets but for a hair, 1 bends hardly at all.
+        ``stiffness`` is above 0: with 1e-3 the map goes almost through the targets, with 1 it hardly bends.
         """
         centre, scale = source.mean(0), max(float(np.ptp(source, axis=0).max()), 1e-6)
         knots = (source - centre) / scale
@@ -98,7 +83,7 @@ class ThinPlate:
         system[:n, :n] = _kernel(knots, knots) + stiffness * np.eye(n)
         system[:n, n:] = np.column_stack([np.ones(n), knots])
         system[n:, :n] = system[:n, n:].T
-        # The points of a profile may lie on a line: a little of the ridge keeps the affine part finite.
+        # The points of a profile may lie on a line: this small ridge keeps the affine part finite.
         system[n:, n:] = -1e-6 * np.eye(3)
         weights = np.linalg.solve(system, np.concatenate([target, np.zeros((3, 2))]))
         return ThinPlate(knots, weights, centre, scale)
@@ -111,7 +96,7 @@ class ThinPlate:
     def on_window(self, window: tuple[int, int, int, int]) -> np.ndarray:
         """Targets of all pixels of a window ``x0, y0, x1, y1`` (half-open): ``(y1 - y0, x1 - x0, 2)`` float32."""
         x0, y0, x1, y1 = window
-        # One cell more on every side, for cv2.resize goes flat beyond the outer cells' centres.
+        # One more cell on every side, because cv2.resize goes flat beyond the centres of the outer cells.
         columns, rows = -(-(x1 - x0) // STEP) + 2, -(-(y1 - y0) // STEP) + 2
         xs, ys = ((np.arange(n) - 0.5) * STEP - 0.5 for n in (columns, rows))
         grid = np.stack(np.meshgrid(xs + x0, ys + y0), -1)

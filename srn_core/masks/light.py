@@ -13,12 +13,12 @@ from srn_core.masks.fit import FaceAxes
 Window = tuple[int, int, int, int]
 # sRGB weights of luma (ITU-R BT.601).
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-# Skin under white light at a usual exposure; what differs from it is taken as the light's part, in the shares below.
+# Skin under white light at a usual exposure. Differences from it are ascribed to the light, in the shares below.
 SKIN = np.array([186, 144, 124], np.float32)
 CAST_SHARE, BRIGHTNESS_SHARE, SHADING_SHARE = 0.3, 0.55, 0.75
 # In face units: how far the light is smoothed, the shadow falls and its edge is soft.
 LIGHT_BLUR, SHADOW_FALL, SHADOW_BLUR, SHADOW_DEPTH = 0.14, 0.02, 0.015, 0.45
-# What OpenCV draws without complaint; only points that belong to no face ask for more.
+# OpenCV draws no thicker line. Only points that are no face need one.
 THICKEST = 255
 _BITS = 4
 
@@ -56,23 +56,19 @@ def sample(texture: np.ndarray, at: np.ndarray, border: int) -> np.ndarray:
 
 
 def shrink_level(texels: float, highest: int) -> int:
-    """How often to halve a texture of which ``texels`` fall on a frame pixel, so that its grain does not glitter."""
+    """How often to halve a texture with ``texels`` per frame pixel, so that its grain does not flicker."""
     return int(np.clip(np.log2(max(texels, 1e-6)) + 0.3, 0, highest))
 
 
 def light_on(patch: np.ndarray, covered: np.ndarray, unit: float) -> np.ndarray:
-    """What to multiply a cloth with, so that it stands in the light of the skin that it covers.
+    """The factor ``(h, w, 3)`` float32 that lights a cloth as the skin below is lit; 1 for white light at a usual exposure.
 
-    Skin colour is unknown, so the mean brightness counts by ``BRIGHTNESS_SHARE`` only; smooth shading over the face counts
-    nearly whole.
+    Skin colour is unknown. So the mean brightness counts by ``BRIGHTNESS_SHARE`` only; smooth shading counts nearly whole.
 
     Args:
         patch: ``(h, w, 3)`` float32 RGB in 0-255, the bare face.
-        covered: ``(h, w)`` coverage of the cloth; the light is read there and carried on outside.
+        covered: ``(h, w)`` coverage of the cloth; the light is read there and continued outside.
         unit: the face's unit, px.
-
-    Returns:
-        ``(h, w, 3)`` float32, 1 for white light at a usual exposure.
     """
     shrink = max(1.0, unit / 24)
     size = (max(1, round(patch.shape[1] / shrink)), max(1, round(patch.shape[0] / shrink)))
@@ -95,30 +91,31 @@ def mean_skin(patch: np.ndarray, covered: np.ndarray) -> np.ndarray:
 
 
 def colourfulness(skin: np.ndarray) -> float:
-    """How much colour the photo holds, read from the skin's mean RGB: 0 for a grey photo, 1 for any usual one."""
+    """How colourful the photo is, judged by the skin's mean RGB: 0 for a grey photo, 1 for any usual one."""
     return float(np.clip(np.ptp(skin) / float(skin.max()) / 0.15, 0, 1))
 
 
-def lay_on(patch: np.ndarray, cloth: np.ndarray, coverage: np.ndarray, axes: FaceAxes) -> np.ndarray:
-    """The face with the cloth on it, lit as the face is, and the cloth's soft shadow on the skin below.
+def lay_on(image: np.ndarray, window: Window, cloth: np.ndarray, coverage: np.ndarray, axes: FaceAxes) -> np.ndarray:
+    """A copy of the image with a cloth on the face, lit as the face is, and the cloth's soft shadow on the skin below.
 
     Args:
-        patch: ``(h, w, 3)`` uint8, the window of the bare face.
+        image: ``(H, W, 3)`` uint8, the bare face.
+        window: where the cloth lies.
         cloth: ``(h, w, 3)`` float32 RGB in 0-255 under white light; it turns grey on a grey photo.
         coverage: ``(h, w)`` float32 in 0-1.
         axes: of the face; the shadow falls towards the chin.
-
-    Returns:
-        ``(h, w, 3)`` uint8.
     """
-    face = patch.astype(np.float32)
+    out = np.array(image)
+    here = out[window[1] : window[3], window[0] : window[2]]
+    face = here.astype(np.float32)
     colour = np.float32(colourfulness(mean_skin(face, coverage)))
     if colour < 1:
         cloth = colour * cloth + (1 - colour) * cv2.merge([cloth @ LUMA] * 3)
     lit = cloth * light_on(face, coverage, axes.unit)
     face *= cv2.merge([1 - SHADOW_DEPTH * _fallen(coverage, axes)] * 3)
-    # It rounds, and holds the values in 0-255.
-    return np.asarray(cv2.convertScaleAbs(cv2.blendLinear(lit, face, coverage, 1 - coverage)))
+    # convertScaleAbs rounds, and clips to 0-255.
+    here[:] = cv2.convertScaleAbs(cv2.blendLinear(lit, face, coverage, 1 - coverage))
+    return out
 
 
 def _fallen(coverage: np.ndarray, axes: FaceAxes) -> np.ndarray:

@@ -5,8 +5,8 @@ A folder holds ``anchors.json`` and a ``NAME.png`` for each template that it lis
     {"landmarks": {"a": 2, "b": 28, "c": 14, "d": 5, "e": 8, "f": 11},
      "templates": {"NAME": {"a": [x, y], ..., "f": [x, y]}, "NAME_left": {...}, "NAME_right": {...}}}
 
-``a``, ``b``, ``c`` lie along the upper edge (right side, nose, left side), ``d``, ``e``, ``f`` along the lower one; anchors are
-template pixels. Templates whose names differ in ``_left`` or ``_right`` alone are views of one mask: a face wears the view
+``a``, ``b``, ``c`` lie along the upper edge (right side, nose, left side), ``d``, ``e``, ``f`` along the lower edge. Anchors
+are template pixels. Templates whose names differ only in ``_left`` or ``_right`` are views of one mask. A face wears the view
 whose nose lies between its sides as the face's own nose does.
 Source: https://github.com/aqeelanwar/MaskTheFace.
 """
@@ -14,7 +14,6 @@ Source: https://github.com/aqeelanwar/MaskTheFace.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +33,12 @@ VIEWS = ("_left", "_right")
 STIFFNESS = 1e-3
 # How far a picture may reach beyond its anchors, face units.
 REACH = 0.5
-# The pins of the right and of the left half, clockwise; a half smaller than this, in face units squared, is hidden.
-SIDES = ([0, 1, 4, 3], [1, 2, 5, 4])
-LEAST_CHEEK = 0.03
+# The pins of the right and of the left half, clockwise. A half smaller than LEAST_CHEEK, face units squared, is hidden.
+SIDES, LEAST_CHEEK = ([0, 1, 4, 3], [1, 2, 5, 4]), 0.03
 
 
 @dataclass(frozen=True)
-class View:
+class TemplateView:
     """One picture of a mask.
 
     Attributes:
@@ -66,57 +64,50 @@ class MaskTemplate:
 
     name: str
     landmarks: tuple[int, ...]
-    views: tuple[View, ...]
+    views: tuple[TemplateView, ...]
 
 
 def draw_template(image: np.ndarray, points: np.ndarray, template: MaskTemplate) -> np.ndarray:
-    """A copy of the image in which the face wears the mask of a template.
+    """A copy of the image ``(H, W, 3)`` uint8 RGB in which the face wears the mask of a template.
 
-    Args:
-        image: ``(H, W, 3)`` uint8 RGB.
-        points: ``(68, 2)`` landmarks, pixels of this image; they may lie outside.
-        template: the mask.
-
-    Returns:
-        ``(H, W, 3)`` uint8 RGB.
+    ``points`` ``(68, 2)`` are landmarks in pixels of this image; they may lie outside.
     """
-    out = np.array(image)
     axes = face_axes(points)
     pins = np.asarray(points[list(template.landmarks)], np.float64)
     turn = right_share(pins[0], pins[1], pins[2], axes.across)
     view = min(template.views, key=lambda candidate: abs(candidate.turn - turn))
     window = window_of(pins, image.shape, REACH * axes.unit)
     if window is None:
-        return out
+        return np.array(image)
     level = shrink_level(_extent(view.anchors) / max(_extent(pins), 1.0), len(view.pyramid) - 1)
     held = _held(pins, axes.unit)
     at = ThinPlate.fit(pins[held], (view.anchors[held] + 0.5) / 2**level - 0.5, STIFFNESS).on_window(window)
     picture = sample(view.pyramid[level], at, cv2.BORDER_CONSTANT).astype(np.float32)
     coverage = picture[..., 3] / 255
     cloth = picture[..., :3] / np.maximum(coverage, 1 / 255)[..., None]
-    x0, y0, x1, y1 = window
-    out[y0:y1, x0:x1] = lay_on(image[y0:y1, x0:x1], cloth, coverage, axes)
-    return out
+    return lay_on(image, window, cloth, coverage, axes)
 
 
-@lru_cache(maxsize=8)
 def load_templates(folder: Path) -> tuple[MaskTemplate, ...]:
-    """All masks of a folder, ordered by name; read once a process.
+    """All masks of a folder, ordered by name.
 
     Raises:
         UserError: the folder has no ``anchors.json``, or that or a picture is not as the module's text says.
     """
     path = folder / ANCHORS
     content = read_json(path)
-    landmarks = tuple(_whole(path, index) for index in _six(path, content, "landmarks"))
+    landmarks = _six(path, content, "landmarks")
+    for index in landmarks:
+        if not isinstance(index, int) or not 0 <= index < IBUG68.num_landmarks:
+            raise UserError(f"{path}: landmark {index!r}; expected a whole number from 0 to {IBUG68.num_landmarks - 1}")
     templates = content.get("templates")
     if not isinstance(templates, dict) or not templates:
         raise UserError(f"{path}: no templates; expected 'templates': a name with six anchors {', '.join(LETTERS)} for each")
-    masks: dict[str, list[View]] = {}
+    masks: dict[str, list[TemplateView]] = {}
     for name in sorted(templates):
         stem = next((name.removesuffix(view) for view in VIEWS if name.endswith(view)), name)
         masks.setdefault(stem, []).append(_view(folder, name, _six(path, templates, name)))
-    return tuple(MaskTemplate(name, landmarks, tuple(views)) for name, views in sorted(masks.items()))
+    return tuple(MaskTemplate(name, tuple(landmarks), tuple(views)) for name, views in sorted(masks.items()))
 
 
 def _six(path: Path, content: Any, key: str) -> list[Any]:
@@ -126,13 +117,7 @@ def _six(path: Path, content: Any, key: str) -> list[Any]:
     return [values[letter] for letter in LETTERS]
 
 
-def _whole(path: Path, index: Any) -> int:
-    if not isinstance(index, int) or not 0 <= index < IBUG68.num_landmarks:
-        raise UserError(f"{path}: landmark {index!r}; expected a whole number from 0 to {IBUG68.num_landmarks - 1}")
-    return index
-
-
-def _view(folder: Path, name: str, anchors: list[Any]) -> View:
+def _view(folder: Path, name: str, anchors: list[Any]) -> TemplateView:
     try:
         positions = np.array(anchors, np.float64)
     except (TypeError, ValueError):
@@ -140,7 +125,7 @@ def _view(folder: Path, name: str, anchors: list[Any]) -> View:
     if positions.shape != (6, 2) or not np.isfinite(positions).all():
         raise UserError(f"{folder / ANCHORS}: the anchors of '{name}' are no positions; expected [x, y] for each")
     turn = right_share(positions[0], positions[1], positions[2], np.array([1.0, 0.0]))
-    return View(_pyramid(folder / f"{name}.png"), positions, turn)
+    return TemplateView(_pyramid(folder / f"{name}.png"), positions, turn)
 
 
 def _pyramid(path: Path) -> tuple[np.ndarray, ...]:
@@ -158,7 +143,7 @@ def _pyramid(path: Path) -> tuple[np.ndarray, ...]:
 
 
 def _held(pins: np.ndarray, unit: float) -> list[int]:
-    """Which of the six pins hold the mask: not those of a cheek that the nose hides, where the picture would fold over."""
+    """The pins that hold the mask: not those of a cheek that the nose hides, where the picture would fold over."""
     for side, others in zip(SIDES, SIDES[::-1], strict=True):
         if _area(pins[side]) < LEAST_CHEEK * unit**2 < _area(pins[others]):
             return others

@@ -49,7 +49,7 @@ def test_nearer_triangle_hides_the_farther_and_back_faces_are_culled() -> None:
 
 @needs_head_model
 def test_neutral_landmarks_are_symmetric_and_in_ibug_order() -> None:
-    from srn_core.heads.head import load_mesh
+    from srn_core.heads.mesh import load_mesh
 
     mesh = load_mesh()
     points = mesh.landmarks(mesh.canonical)
@@ -61,7 +61,7 @@ def test_neutral_landmarks_are_symmetric_and_in_ibug_order() -> None:
 
 @needs_head_model
 def test_blink_meets_the_lower_lid_and_jaw_opens_the_lips() -> None:
-    from srn_core.heads.head import deform, load_mesh
+    from srn_core.heads.mesh import deform, load_mesh
     from srn_core.heads.identity import sample_identity
 
     mesh = load_mesh()
@@ -77,7 +77,7 @@ def test_blink_meets_the_lower_lid_and_jaw_opens_the_lips() -> None:
 @needs_head_model
 @pytest.mark.parametrize("yaw", [-30.0, 0.0, 30.0])
 def test_jaw_line_of_a_turned_head_is_the_outline(yaw: float) -> None:
-    from srn_core.heads.head import load_mesh
+    from srn_core.heads.mesh import load_mesh
     from srn_core.heads.jaw import slide_to_silhouette
     from srn_core.heads.render import rotation
 
@@ -97,7 +97,7 @@ def test_jaw_line_of_a_turned_head_is_the_outline(yaw: float) -> None:
 
 
 def test_missing_head_model_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    from srn_core.heads.head import data_folder
+    from srn_core.heads.mesh import data_folder
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"srn-occlusion\[synthetic\]"):

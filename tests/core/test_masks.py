@@ -18,7 +18,8 @@ from srn_core.data.masked import clip_style, mask_clip
 from srn_core.errors import UserError
 from srn_core.face.mean_shapes import MEAN_SHAPES
 from srn_core.face.schemes import IBUG68
-from srn_core.masks.draw import MaskStyle, draw_mask
+from srn_core.masks.cloth import MaskStyle
+from srn_core.masks.draw import draw_mask
 from srn_core.masks.fit import ThinPlate, right_share
 from srn_core.masks.templates import ANCHORS, draw_template, load_templates
 from srn_core.training.train import train

