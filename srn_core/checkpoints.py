@@ -1,4 +1,4 @@
-"""Checkpoints without pickle: a folder with ``model.safetensors`` and ``card.json`` (architecture, data, metrics)."""
+"""Checkpoints: a folder with ``model.safetensors`` and ``card.json`` (architecture, data, metrics); no pickle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WEIGHTS, CARD = "model.safetensors", "card.json"
 
 
 def save_pretrained(model: SRN, folder: Path, card: Mapping[str, Any], half: bool = False) -> None:
-    """Write ``model`` and its card; ``half`` stores float16, for shipping."""
+    """Write ``model`` and its card to a folder; ``half`` stores the weights as float16."""
     tensors = {name: tensor.half() if half else tensor for name, tensor in model.state_dict().items()}
     full_card = {"config": dataclasses.asdict(model.config), **card}
     save_tensors(folder / WEIGHTS, tensors, {"config": full_card["config"]})
@@ -26,20 +26,20 @@ def save_pretrained(model: SRN, folder: Path, card: Mapping[str, Any], half: boo
 
 
 def resolve_checkpoint(name: str | Path) -> Path:
-    """The folder of a checkpoint that ships by name, or of a path."""
+    """The folder of a checkpoint: one that ships with the package, by name, or any other, by path."""
     if (SHIPPED / str(name) / WEIGHTS).is_file():
         return SHIPPED / str(name)
     if (Path(name) / WEIGHTS).is_file():
         return Path(name)
     shipped = ", ".join(sorted(folder.name for folder in SHIPPED.glob("*") if (folder / WEIGHTS).is_file())) or "none"
-    raise UserError(f"checkpoint '{name}': not found; expected a folder with {WEIGHTS} or a name that ships ({shipped})")
+    raise UserError(f"checkpoint '{name}': not found; expected a folder with {WEIGHTS}, or a shipped name ({shipped})")
 
 
 def load_pretrained(name: str | Path) -> SRN:
-    """Load an SRN by shipped name or folder, in float32 on the CPU, in eval mode.
+    """Load an SRN by shipped name or folder: float32, on the CPU, in eval mode.
 
     Raises:
-        UserError: it is not there, damaged, or of another architecture than its config says.
+        UserError: the checkpoint is missing or damaged, or its weights do not fit its config.
     """
     folder = resolve_checkpoint(name)
     tensors, metadata = load_tensors(folder / WEIGHTS)

@@ -15,10 +15,9 @@ from rich.table import Table
 from srn_core.data.pack import QUALITY, load_to_pack, write_pack
 from srn_core.data.sheet import contact_sheet, describe
 from srn_core.data.spec import load_clips, parse_spec
-from srn_core.errors import UserError
+from srn_core.errors import COUNT, UserError, check_numbers
 from srn_core.io.files import check_outputs, write_atomically
-
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
+from srn_core.io.images import IMAGE_ENDINGS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +62,7 @@ def _check(args: DataArgs) -> None:
     if args.sheet and args.sheet.suffix.lower() not in IMAGE_ENDINGS:
         raise UserError(f"--sheet {args.sheet}: unknown ending; expected one of {', '.join(IMAGE_ENDINGS)}")
     check_outputs((args.sheet, args.pack), (parse_spec(spec).path for spec in args.spec))
-    if args.most is not None and args.most < 1:
-        raise UserError(f"--most {args.most}; expected at least 1 frame")
-    if not 1 <= args.quality <= 100:
-        raise UserError(f"--quality {args.quality}; expected 1 to 100")
+    check_numbers(args, {"most": COUNT, "quality": (1, 100)})
 
 
 def _write_image(path: Path, image: np.ndarray) -> None:

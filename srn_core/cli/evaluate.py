@@ -15,9 +15,9 @@ from rich.console import Console
 
 from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips, parse_spec
-from srn_core.errors import UserError
+from srn_core.errors import COUNT, UserError, check_numbers
 from srn_core.evaluation.evaluate import Evaluation, Points, evaluate, evaluate_predictions
-from srn_core.evaluation.report import PLOT_ENDINGS, plot_ced, print_report, write_rows
+from srn_core.evaluation.report import PLOT_ENDINGS, plot_ced, print_report, write_json_lines
 from srn_core.face.metrics import Normaliser
 from srn_core.io.files import check_outputs, write_json
 from srn_core.tracking.batch import Boxes, Mode, RunOptions
@@ -78,7 +78,7 @@ def evaluate_command(args: EvaluateFacesArgs) -> None:
     if args.plot:
         plot_ced(args.plot, {e.clip_set.spec: e.nme for e in evaluations}, evaluations[0].normaliser)
     if args.rows:
-        write_rows(args.rows, [row for evaluation in evaluations for row in evaluation.rows()])
+        write_json_lines(args.rows, [row for evaluation in evaluations for row in evaluation.rows()])
 
 
 def _evaluations(args: EvaluateFacesArgs) -> list[Evaluation]:
@@ -104,20 +104,14 @@ def _check(args: EvaluateFacesArgs) -> None:
         given = "neither" if args.checkpoint is None else "both"
         raise UserError(f"--checkpoint, --predictions: {given} given; expected one of the two")
     run = RunOptions(args.mode, args.boxes, args.start, args.steps, args.mirror)
-    if args.predictions:
-        _check_predictions(args, run)
-    if args.batch_size < 1:
-        raise UserError(f"--batch-size {args.batch_size}; expected at least 1")
-    if args.plot and args.plot.suffix.lower() not in PLOT_ENDINGS:
-        raise UserError(f"--plot {args.plot}: unknown ending; expected one of {', '.join(PLOT_ENDINGS)}")
-    check_outputs((args.json, args.plot, args.rows), (args.predictions,))
-
-
-def _check_predictions(args: EvaluateFacesArgs, run: RunOptions) -> None:
-    if run != RunOptions():
+    if args.predictions and run != RunOptions():
         raise UserError(
             f"--predictions {args.predictions}: no tracker runs; leave out --mode, --boxes, --start, --steps, --mirror"
         )
-    for spec in args.data:
-        if (kind := parse_spec(spec).kind) != "cofw68":
-            raise UserError(f"--predictions with data of kind '{kind}'; expected cofw68:PATH, the format of the file")
+    kinds = {parse_spec(spec).kind for spec in args.data} - {"cofw68"}
+    if args.predictions and kinds:
+        raise UserError(f"--predictions with data of kind '{kinds.pop()}'; expected cofw68:PATH, the format of the file")
+    check_numbers(args, {"batch_size": COUNT})
+    if args.plot and args.plot.suffix.lower() not in PLOT_ENDINGS:
+        raise UserError(f"--plot {args.plot}: unknown ending; expected one of {', '.join(PLOT_ENDINGS)}")
+    check_outputs((args.json, args.plot, args.rows), (args.predictions,))

@@ -20,7 +20,7 @@ from srn_core.io.frames import VideoFrames
 from srn_core.io.videos import CODECS, write_video
 from srn_core.tracking.detectors import Detector, load_detector
 from srn_core.tracking.tracker import Tracker
-from srn_core.tracking.video import TrackedFrame, read_to_end, track_frames
+from srn_core.tracking.video import read_to_end, track_frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,17 +53,21 @@ def track_video(args: TrackArgs) -> None:
     find = _face_finder(args)
     tracker = Tracker(load_pretrained(args.checkpoint), args.device)
     video = VideoFrames(args.video)
-    total = max(video.count(), 0) or None
-    frames = tqdm(read_to_end(video), "tracking", total, unit="frame", disable=None)
+    frames = tqdm(read_to_end(video), "tracking", max(video.count(), 0) or None, unit="frame", disable=None)
     records: list[dict[str, Any]] = []
 
+    def annotated() -> Iterator[np.ndarray]:
+        for number, frame in enumerate(track_frames(frames, tracker, find, look_again=args.detector is not None)):
+            records.append(frame.record(number))
+            if frame.box is None or frame.landmarks is None:
+                yield frame.image
+            else:
+                yield draw_box(draw_landmarks(frame.image, frame.landmarks, tracker.scheme), frame.box)
+
     def write(path: Path) -> None:
-        tracked = track_frames(frames, tracker, find, look_again=args.detector is not None)
-        write_video(path, _annotate(tracked, tracker, records), video.fps())
+        write_video(path, annotated(), video.fps())
         if not any(record["box"] for record in records):
-            raise UserError(
-                f"{args.video}: no face found in {len(records)} frames; give the face in the first frame as --box X,Y,W,H"
-            )
+            raise UserError(f"{args.video}: no face found in {len(records)} frames; give the face in frame 0 as --box X,Y,W,H")
 
     write_atomically(args.out, write)
     if args.json:
@@ -90,7 +94,7 @@ def parse_box(text: str) -> np.ndarray:
 def _face_finder(args: TrackArgs) -> Detector:
     if (args.box is None) == (args.detector is None):
         given = "neither --box nor --detector" if args.box is None else "both --box and --detector"
-        raise UserError(f"{given}; give one: --box X,Y,W,H of the face in the first frame, or --detector yunet:PATH or dlib")
+        raise UserError(f"{given}; give one: --box X,Y,W,H of the face in frame 0, or --detector yunet:PATH or dlib")
     if args.detector is not None:
         return load_detector(args.detector)
     box = parse_box(args.box or "")
@@ -98,16 +102,7 @@ def _face_finder(args: TrackArgs) -> Detector:
     def face(image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]
         if not ((box[2:] > 0).all() and (box[:2] < (width, height)).all()):
-            raise UserError(f"--box {args.box}: outside the picture of {width} x {height} px; expected X,Y,W,H of a face in it")
+            raise UserError(f"--box {args.box}: outside the picture of {width} x {height} px; expected a face in it")
         return box[None]
 
     return face
-
-
-def _annotate(tracked: Iterator[TrackedFrame], tracker: Tracker, records: list[dict[str, Any]]) -> Iterator[np.ndarray]:
-    for number, frame in enumerate(tracked):
-        records.append(frame.record(number))
-        if frame.box is None or frame.landmarks is None:
-            yield frame.image
-        else:
-            yield draw_box(draw_landmarks(frame.image, frame.landmarks, tracker.scheme), frame.box)

@@ -1,4 +1,4 @@
-"""What an SRN is made of, as data."""
+"""The architecture of an SRN as data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Memory = Literal["running", "frame", "off"]
 Level = Literal["on", "off"]
 Outputs = Literal["on", "own", "off"]
 InitialShape = Literal["mean", "hourglass"]
-# Bottlenecks of half the width, normalised in groups of eight channels.
+# The bottlenecks have half the width and are normalised in groups of eight channels.
 HOURGLASS_MULTIPLE = 16
 
 
@@ -26,8 +26,8 @@ HOURGLASS_MULTIPLE = 16
 class SRNConfig:
     """Architecture of an SRN. The defaults are the paper's.
 
-    The last six fields are its ablations (Tables 7 and 8). A level of the hierarchy that is off passes on what it reads, so
-    that the next level reads that in its place, and each ablation takes out its level's layers and nothing else.
+    The last six fields are switches for ablations (Tables 7 and 8). A level that is off has no layers: the next level reads
+    what this level would have read.
 
     Attributes:
         scheme: name of the landmark scheme.
@@ -35,21 +35,20 @@ class SRNConfig:
         crop_factor: the crop covers this many sides of a square face box (1.6 maps the box diagonal to 198 of 224 px).
         patch_size: P, side of a shape-indexed patch, px.
         trunk: (kernel, channels) of each convolution; each is followed by 2x2 max-pooling and ReLU.
-        steps: K, cascade steps.
-        memory_dim: width of the global appearance memory (eq. 5).
+        steps: K, cascade steps per frame.
+        memory_dim: width of the memory (eq. 5).
         map_dim: width of a neighbourhood map.
         group_dim: width of a component group (eq. 6).
-        initial_shape: S_0 of the cascade: ``mean``, the mean shape in the face box; ``hourglass``, what a one-stage
-            hourglass finds in the crop (SRN+HG), which is trained together with the cascade.
-        hourglass_width: its channels, a multiple of 16; of no effect where there is none.
-        relation: the non-local block (eq. 3, 4): the paper's dot product over N, softmax, or none.
-        memory: what step k reads: ``running`` the last step's memory, across frames too; ``frame`` the last frame's
-            (eq. 13 to the letter); ``off`` nothing.
-        maps: the neighbourhood maps; off: component groups read the patches under the maps of eq. 6 instead.
-        groups: the component groups; off: component outputs read the maps and the memory of eq. 6 instead.
-        outputs: the component outputs: ``on`` each reads all groups of its neighbourhood, ``own`` only its own; off: the
-            global shape reads the groups instead.
-        global_shape: the global shape integration (eq. 7); off: component outputs give two numbers a landmark, the update.
+        initial_shape: S_0 of the cascade: ``mean``: the mean shape in the face box; ``hourglass``: from a one-stage hourglass
+            that is trained with the cascade (SRN+HG).
+        hourglass_width: channels of the hourglass, a multiple of 16.
+        relation: the non-local block (eq. 3, 4): the paper's ``dot_product`` over N, ``embedded_gaussian`` (softmax) or off.
+        memory: what step k reads: ``running``: the memory of the last step, also across frames; ``frame``: the memory of the
+            last frame (eq. 13 to the letter); ``off``: nothing.
+        maps: the neighbourhood maps.
+        groups: the component groups.
+        outputs: the component outputs: ``on``: each reads all groups of its neighbourhood; ``own``: only its own group.
+        global_shape: the global shape (eq. 7); off: component outputs are the shape update, two numbers per landmark.
     """
 
     scheme: str = "68"
@@ -71,7 +70,7 @@ class SRNConfig:
     global_shape: Level = "on"
 
     def __post_init__(self) -> None:
-        """Raise a :class:`UserError` on what cannot be built."""
+        """Raise a :class:`UserError` if this cannot be built."""
         for key, kind in _hints().items():
             _check_value(key, getattr(self, key), kind)
         side = self.patch_size
@@ -82,7 +81,7 @@ class SRNConfig:
         if self.hourglass_width % HOURGLASS_MULTIPLE:
             raise UserError(f"SRN config: hourglass_width={self.hourglass_width}; expected a multiple of {HOURGLASS_MULTIPLE}")
         if self.outputs == "off" and self.global_shape == "off":
-            raise UserError("SRN config: outputs=off, global_shape=off: nothing gives the shape; leave one of them on")
+            raise UserError("SRN config: outputs=off, global_shape=off: no layer gives the shape; leave one of them on")
 
     @classmethod
     def preset(cls, name: str) -> SRNConfig:
@@ -93,7 +92,7 @@ class SRNConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SRNConfig:
-        """The inverse of ``dataclasses.asdict`` after a trip through JSON."""
+        """The config that ``dataclasses.asdict`` and JSON have stored; fields that are absent have their default."""
         known = {field.name for field in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - known):
             raise UserError(f"SRN config: unknown field '{unknown[0]}'; this version knows {', '.join(sorted(known))}")
@@ -104,7 +103,7 @@ class SRNConfig:
             raise UserError(f"SRN config: {error}; expected the config of a checkpoint of this package") from None
 
     def override(self, settings: Sequence[str]) -> SRNConfig:
-        """The config with each ``key=value`` put in, values as text.
+        """The config with some fields changed; each setting is a text ``key=value``.
 
         >>> SRNConfig().override(["relation=off", "steps=2", "trunk=5x16,3x32"]).trunk
         ((5, 16), (3, 32))
@@ -139,7 +138,7 @@ def _check_value(key: str, value: Any, kind: Any) -> None:
 
 
 def _parse(setting: str, value: str, kind: Any) -> Any:
-    """A field's value from text; the config itself checks what it makes of it."""
+    """A field's value from text; the config checks whether it fits."""
     try:
         if kind in (int, float):
             return kind(value)
@@ -156,8 +155,8 @@ PRESETS: Mapping[str, SRNConfig] = {
     "paper": SRNConfig(),
     "small": SRNConfig(
         image_size=112,
-        # Tighter than the paper's 1.6, as pixels are few; it bought nothing: bare faces are level with 1.6, masked ones and
-        # jitter a little worse (benchmarks/results). Kept for the weights that ship; 1.2 is worse.
+        # The paper has 1.6. Measured: 1.4 is as good on bare faces, a little worse on masked ones and in jitter; 1.2 is worse.
+        # 1.4 stays because the weights that ship use it.
         crop_factor=1.4,
         patch_size=18,
         trunk=((5, 16), (3, 32)),

@@ -1,8 +1,8 @@
 """The one-stage hourglass that gives SRN+HG its initial shape: crop -> heat maps -> S_0 (Newell et al. 2016).
 
-Its heat maps are added to the logarithm of wide Gaussians round the mean shape: S_0 starts as SRN's and gets better from there.
-Trained alone for 200 steps of 16 faces (small, demo, one seed), S_0 had an NME of 8.0 % on held-out heads, without Gaussians
-12.6 %; the mean shape has 15.3 %. Best of the spreads 0.07, 0.11 and 0.18 of the crop's side.
+Its heat maps are added to the logarithm of wide Gaussians around the mean shape, so S_0 starts as the mean shape. Trained alone
+for 200 steps of 16 faces (small, demo, one seed), S_0 had an NME of 8.0 % on held-out heads; without Gaussians 12.6 %; the mean
+shape has 15.3 %. Of the spreads 0.07, 0.11 and 0.18, 0.11 was the best.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Crop pixels to a side of a heat map's cell; cell j covers the pixels 4 j ... 4 j + 3.
+# Side of a heat map's cell in crop pixels; cell j covers the pixels 4 j ... 4 j + 3.
 CELL = 4
 HALVINGS = 3
 GROUP = 8
@@ -22,8 +22,8 @@ PRIOR_SPREAD = 0.11
 class Hourglass(nn.Module):
     """A stem, one hourglass and a head: ``(B, 3, S, S)`` crops in [-0.5, 0.5] -> ``(B, L, S // 4, S // 4)`` heat maps.
 
-    Heat maps are logits and start as zeros; :func:`soft_argmax` reads the landmarks off them. GroupNorm has no running
-    statistics, so an average of weights and a network in eval mode behave as the one that was trained.
+    Heat maps are logits and start as zeros; :func:`soft_argmax` turns them into landmarks. GroupNorm has no running statistics,
+    so averaged weights and eval mode need no care.
 
     Args:
         width: channels, a multiple of 16.
@@ -32,7 +32,7 @@ class Hourglass(nn.Module):
 
     def __init__(self, width: int, landmarks: int) -> None:
         super().__init__()
-        # 4 j - 2 ... 4 j + 5: a cell lies in the middle of the pixels that it is computed from.
+        # Cell j sees the pixels 4 j - 2 ... 4 j + 5: it lies in their middle.
         self.stem = nn.Conv2d(3, width, 2 * CELL, stride=CELL, padding=CELL // 2)
         self.body = Halving(width, HALVINGS)
         last = nn.Conv2d(width, landmarks, 1)
@@ -46,7 +46,7 @@ class Hourglass(nn.Module):
 
 
 class Halving(nn.Module):
-    """What the hourglass does between two resolutions: half the size, go deeper, come back, add the skip connection."""
+    """One resolution of the hourglass: halve the size, go deeper, come back, add the skip connection."""
 
     def __init__(self, width: int, below: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Halving(nn.Module):
         self.low = nn.Sequential(Residual(width), deeper, Residual(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        # Rounding up keeps every cell below one above, whatever the side.
+        # Rounding up gives every cell a smaller one, also for odd sides.
         low = self.low(functional.max_pool2d(x, 2, ceil_mode=True))
         return self.skip(x) + functional.interpolate(low, x.shape[-2:], mode="nearest")
 
@@ -77,7 +77,7 @@ class Residual(nn.Module):
 
 
 def gaussian_prior(points: Tensor, cells: int) -> Tensor:
-    """``-|centre_c - p|^2 / (2 sigma^2)`` of every cell: the logits of a Gaussian round each point.
+    """The logits of a Gaussian around each point: ``-|centre_c - p|^2 / (2 sigma^2)`` for each cell c.
 
     Args:
         points: ``(B, L, 2)`` crop pixels.
@@ -92,7 +92,7 @@ def gaussian_prior(points: Tensor, cells: int) -> Tensor:
 
 
 def soft_argmax(heat_maps: Tensor) -> Tensor:
-    """The place where each heat map expects its landmark: ``sum_c softmax(heat)_c * centre_c`` (Sun et al. 2018).
+    """The expected place of each landmark: ``sum_c softmax(heat)_c * centre_c`` (Sun et al. 2018).
 
     The centre of cell ``(row, column)`` is the pixel ``(4 column + 1.5, 4 row + 1.5)``. Differentiable.
 
@@ -108,13 +108,13 @@ def soft_argmax(heat_maps: Tensor) -> Tensor:
     [21.5, 9.5]
     """
     chance = torch.softmax(heat_maps.float().flatten(2), -1).unflatten(2, heat_maps.shape[2:])
-    # Sums, not a matrix product: autocast would round that to bfloat16.
+    # Sums, because autocast would round a matrix product to bfloat16.
     x, y = ((chance.sum(axis) * _centres(side, chance)).sum(-1) for axis, side in ((2, chance.shape[3]), (3, chance.shape[2])))
     return torch.stack([x, y], -1)
 
 
 def _centres(cells: int, like: Tensor) -> Tensor:
-    """Where the centres of ``cells`` neighbouring cells lie: ``(cells,)`` crop pixels."""
+    """The centres of ``cells`` cells in a row: ``(cells,)`` crop pixels."""
     return torch.arange(cells, device=like.device) * float(CELL) + (CELL - 1) / 2
 
 

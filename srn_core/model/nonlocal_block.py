@@ -11,9 +11,9 @@ from torch import Tensor, nn
 class NonLocalBlock(nn.Module):
     """``z_i = x_i + W_z y_i`` with ``y_i = 1/N sum_j (theta_i . phi_j) g_j``: ``(B, N, C)`` -> ``(B, N, C)``.
 
-    ``dot_product`` is the paper's form; it is summed over j first, which is the same product in time linear in N.
-    ``embedded_gaussian`` weighs by ``softmax_j(theta_i . phi_j)`` instead. ``W_z`` starts at zero: the block starts as
-    the identity.
+    ``dot_product`` is the paper's form. The sum over j comes first: the same product in time linear in N.
+    ``embedded_gaussian`` has the weights ``softmax_j(theta_i . phi_j)``. ``W_z`` starts at zero, so the block starts as the
+    identity.
     """
 
     def __init__(self, channels: int, form: Literal["dot_product", "embedded_gaussian"]) -> None:

@@ -12,7 +12,7 @@ def pixel(points: Tensor) -> Tensor:
 
 
 def extract_patches(images: Tensor, points: Tensor, size: int) -> Tensor:
-    """Cut a ``size`` x ``size`` patch round each landmark; pixels outside the image repeat its border.
+    """Cut a ``size`` x ``size`` patch around each landmark; pixels outside the image repeat its border.
 
     The patch of the pixel ``c`` covers ``c - size // 2 ... c + (size - 1) // 2``. No gradient flows to ``points``.
 
@@ -22,17 +22,17 @@ def extract_patches(images: Tensor, points: Tensor, size: int) -> Tensor:
         size: P.
 
     Returns:
-        ``(B, L, C, P, P)`` of the images' type, channels last in memory (what CPU and GPU convolutions like best).
+        ``(B, L, C, P, P)`` of the images' type, channels last in memory (fastest for convolutions).
 
     >>> image = torch.arange(16).reshape(1, 1, 4, 4)
     >>> extract_patches(image, torch.tensor([[[0.0, 3.4]]]), 2)[0, 0, 0].tolist()
     [[8, 8], [12, 12]]
     """
     height, width = images.shape[-2:]
-    # A centre further out than half a patch sees the same border pixels as one just there, so the padding is bounded.
+    # Far outside the image a patch holds the same border pixels as just outside, so the padding is bounded.
     limit = torch.tensor([width, height], device=images.device)
     corner = (pixel(points) - size // 2).clamp(min=-size).minimum(limit) + size
-    # A border joined on is several times faster on a CPU than one that is indexed.
+    # On a CPU, joining the border on is several times faster than indexing it.
     pixels = images.permute(0, 2, 3, 1)
     left, right = (side.expand(-1, -1, size, -1) for side in (pixels[:, :, :1], pixels[:, :, -1:]))
     pixels = torch.cat([left, pixels, right], 2)

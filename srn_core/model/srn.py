@@ -20,8 +20,8 @@ class SRN(nn.Module):
 
     Attributes:
         config: the architecture.
-        mean_shape: ``(L, 2)`` in box units (see ``srn_core.face.geometry.to_box_units``); built in, replaced by the training
-            set's.
+        mean_shape: ``(L, 2)`` in box units (see :func:`srn_core.face.geometry.to_box_units`). Training replaces the built-in
+            one by that of its faces.
     """
 
     mean_shape: Tensor
@@ -34,7 +34,7 @@ class SRN(nn.Module):
         self.nonlocal_block = NonLocalBlock(self.trunk.channels, config.relation) if config.relation != "off" else None
         self.hsrm = build_hsrm(config, features)
         self.register_buffer("mean_shape", torch.tensor(MEAN_SHAPES[config.scheme], dtype=torch.float32))
-        # The last that is built: with one seed, the cascade starts from the same weights as without an hourglass.
+        # Built last: with the same seed, the cascade starts from the same weights with and without an hourglass.
         width, landmarks = config.hourglass_width, config.landmarks.num_landmarks
         self.hourglass = Hourglass(width, landmarks) if config.initial_shape == "hourglass" else None
 
@@ -43,7 +43,7 @@ class SRN(nn.Module):
         return self.mean_shape.new_zeros(batch, self.config.memory_dim)
 
     def initial_shape(self, images: Tensor, boxes: Tensor) -> Tensor:
-        """S_0 of eq. 1: the mean shape in the face box, or what the hourglass finds round it (SRN+HG).
+        """S_0 of eq. 1: the mean shape in the face box, or the hourglass's shape (SRN+HG).
 
         Args:
             images: ``(B, 3, S, S)`` crops, uint8 or float in [-0.5, 0.5], RGB.
@@ -70,18 +70,18 @@ class SRN(nn.Module):
         return self.nonlocal_block(positions).unflatten(1, (x.shape[1], x.shape[3])).transpose(2, 3)
 
     def regress(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """One step from patch features: X ``(B, L, C, S * S)``, memory ``(B, H)`` -> ``dS`` ``(B, L, 2)``, new memory."""
+        """One cascade step: X ``(B, L, C, S * S)`` and memory ``(B, H)`` -> ``dS`` ``(B, L, 2)`` and the new memory."""
         groups, memory = self.component_groups(x, memory)
         return self.hsrm.shape_update(groups), memory
 
     def component_groups(self, x: Tensor, memory: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """The component-group vectors of one step (eq. 3-6), each ``(B, F)``, and the new memory; inputs as :meth:`regress`."""
+        """The component groups of one step (eq. 3-6), each ``(B, G)``, and the new memory; inputs as :meth:`regress`."""
         memory = self.hsrm.remember(x.flatten(2), memory)
         seen = torch.zeros_like(memory) if self.config.memory == "off" else memory
         return self.hsrm.component_groups(self.relate(x).flatten(2), seen), memory
 
     def forward(self, images: Tensor, shape: Tensor, memory: Tensor, steps: int | None = None) -> tuple[Tensor, Tensor]:
-        """Run the cascade on one frame (eq. 1, 2), the memory running on (eq. 5, 13).
+        """Run the cascade on one frame (eq. 1, 2); the memory runs on (eq. 5, 13).
 
         Args:
             images: ``(B, 3, S, S)`` crops, uint8 or float in [-0.5, 0.5], RGB.
@@ -104,12 +104,12 @@ class SRN(nn.Module):
             patches = extract_patches(images, shape, self.config.patch_size)
             read = entering if self.config.memory == "frame" else memory
             update, memory = self.regress(self.patch_features(patches), read)
-            # The shape is an input of the next step, not a path for its gradient: phi is not differentiable.
+            # phi is not differentiable, so no gradient flows through the shape into the next step.
             shape = shape.detach() + update.float()
             shapes.append(shape)
         return torch.stack(shapes), memory
 
 
 def _centred(pixels: Tensor) -> Tensor:
-    """uint8 pixels to [-0.5, 0.5]; others are there already."""
+    """uint8 pixels to [-0.5, 0.5]; float pixels already are."""
     return pixels.float() / 255 - 0.5 if pixels.dtype == torch.uint8 else pixels

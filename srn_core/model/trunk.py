@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-# Patches that a CPU takes through all layers at once: their maps stay in its cache, and no batch asks the system for pages
-# anew. A training step of 64 faces, float32, two cores of Zen 3, three rounds of each in turn: paper 11.4 to 16.3 s in one
-# pass, 9.0 to 12.5 s in parts; small 0.86 and 0.79 s.
+# A CPU takes this many patches through all layers at once, so that their maps stay in its cache. A training step of 64 faces
+# (float32, two cores of Zen 3, three rounds) took 11.4 to 16.3 s in one pass and 9.0 to 12.5 s in parts (paper), 0.86 and
+# 0.79 s (small).
 CPU_PART = 1024
 
 
 class PatchTrunk(nn.Module):
     """Valid convolutions, each followed by 2x2 max-pooling and ReLU: ``(N, 3, P, P)`` -> ``(N, C, S, S)``.
 
-    Pooling before ReLU is the same function and spares three quarters of the ReLUs.
+    Pooling before ReLU is the same function and saves three quarters of the ReLUs.
     """
 
     def __init__(self, layers: Sequence[tuple[int, int]], patch_size: int) -> None:
@@ -29,7 +29,7 @@ class PatchTrunk(nn.Module):
         self.channels, self.side = channels, side
 
     def forward(self, patches: Tensor) -> Tensor:
-        # Channels last is several times faster on CPUs; patches come that way, unless they were picked one by one.
+        # Channels last is several times faster on CPUs. Patches usually come in this layout.
         patches = patches.contiguous(memory_format=torch.channels_last)
         if patches.device.type == "cpu":
             return torch.cat([self._layers(part) for part in patches.split(CPU_PART)])

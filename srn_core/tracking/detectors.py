@@ -1,4 +1,4 @@
-"""Optional face detectors: an image in, the boxes of its faces out."""
+"""Optional face detectors: from an image to the boxes of its faces."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from srn_core.errors import UserError
 Detector = Callable[[np.ndarray], np.ndarray]
 """``(H, W, 3)`` uint8 RGB -> ``(N, 4)`` float32 face boxes ``x0, y0, x1, y1`` in pixels, the largest first."""
 
-# YuNet's box reaches up to the hair, the trackers are trained on boxes that end at the brows: the mean difference on
-# the training part of 300-W (266 faces), as width and height factors and as a downward shift in units of the new box.
+# A box of YuNet includes the forehead; the trackers are trained on boxes that end at the brows. These are the mean factors of
+# width and height, and the mean shift down in units of the new box, on the training part of 300-W (266 faces).
 YUNET_WIDTH, YUNET_HEIGHT, YUNET_DOWN = 1.037, 0.751, 0.161
 
 
 def load_detector(spec: str) -> Detector:
-    """The detector that ``yunet:PATH`` or ``dlib`` names.
+    """The detector of a spec: ``yunet:PATH`` or ``dlib``.
 
     Raises:
-        UserError: an unknown name, no such model file, or a package that is not installed.
+        UserError: the name is unknown, the file is missing or not YuNet, or the package is not installed.
     """
     name, _, path = spec.partition(":")
     if name == "yunet":
@@ -33,7 +33,7 @@ def load_detector(spec: str) -> Detector:
 
 
 def yunet_to_landmark_box(face: np.ndarray) -> np.ndarray:
-    """YuNet's ``(x, y, width, height)`` -> the box ``(4,)`` that a 68-point annotation would have."""
+    """YuNet's ``(x, y, width, height)`` -> the box ``(4,)`` that 68 landmarks of this face would have."""
     x, y, width, height = (float(value) for value in face[:4])
     half = np.array([width * YUNET_WIDTH, height * YUNET_HEIGHT]) / 2
     centre = np.array([x + width / 2, y + height / 2 + YUNET_DOWN * float(np.linalg.norm(2 * half)) / 2**0.5])
@@ -45,7 +45,7 @@ def _yunet(path: Path) -> Detector:
         raise UserError(f"detector 'yunet:{path}': no such file; expected the ONNX file of YuNet")
     try:
         model = cv2.FaceDetectorYN.create(str(path), "", (320, 320))
-        # Another network may load, and fails when it is run.
+        # Other networks may load, but fail when they run.
         model.detect(np.zeros((320, 320, 3), np.uint8))
     except cv2.error:
         raise UserError(f"{path}: OpenCV cannot load it; expected the ONNX file of YuNet") from None

@@ -1,4 +1,4 @@
-"""Landmarks through a video file: an annotated video and JSON out (``srn track``)."""
+"""Tracking one face through a video (``srn track``)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from srn_core.tracking.detectors import Detector
 from srn_core.tracking.step import FollowedFaces
 from srn_core.tracking.tracker import Tracker
 
-# Frames after which a detector looks again, and the overlap (intersection over union) by which a face is the tracked one.
+# A detector looks again after this many frames. A face with this overlap (intersection over union) is the tracked one.
 LOOK_AGAIN, SAME_FACE = 10, 0.2
 
 
@@ -29,7 +29,7 @@ class TrackedFrame:
 
     Attributes:
         image: ``(H, W, 3)`` uint8 RGB.
-        box: ``(4,)`` the face box that the tracker was given, pixels; None before the first face.
+        box: ``(4,)`` the tracker's face box, pixels; None before the first face.
         landmarks: ``(L, 2)`` pixels; None before the first face.
     """
 
@@ -38,7 +38,7 @@ class TrackedFrame:
     landmarks: np.ndarray | None
 
     def record(self, number: int) -> dict[str, Any]:
-        """As JSON, coordinates to a hundredth of a pixel."""
+        """As JSON; coordinates have two decimals."""
         if self.box is None or self.landmarks is None:
             return {"frame": number, "box": None, "landmarks": None}
         box, landmarks = (np.round(np.asarray(v, np.float64), 2).tolist() for v in (self.box, self.landmarks))
@@ -78,10 +78,10 @@ def track_frames(
 
 
 def read_to_end(video: VideoFrames) -> Iterator[np.ndarray]:
-    """All frames that can be decoded; says so when the container promised more.
+    """All frames that can be decoded, with a warning if the file should have more.
 
     Raises:
-        UserError: not even the first frame can be decoded.
+        UserError: the first frame cannot be decoded.
     """
     for t in itertools.count():
         try:

@@ -1,4 +1,4 @@
-"""Victims without memory, and the one that answers the mean shape."""
+"""Victims without memory, and one of them that always answers the mean shape."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from srn_core.model import SRNConfig
 
 
 class Memoryless:
-    """What victims have in common that see every frame afresh; the game plays with them on a preset SRN's crop and patches."""
+    """Base of victims without memory. The game uses the crop and patch size of an SRN preset."""
 
     def __init__(self, device: torch.device, key: str, preset: str = "small", scheme: str = "68") -> None:
         config = SRNConfig.preset(preset)
@@ -25,7 +25,7 @@ class Memoryless:
 
 
 class ConstantVictim(Memoryless):
-    """Predicts the mean shape in the box; no occluder changes its error."""
+    """Predicts the mean shape in the face box, so no occluder changes its error."""
 
     def __init__(self, device: torch.device) -> None:
         super().__init__(device, "constant")

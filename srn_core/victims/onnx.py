@@ -16,18 +16,17 @@ from srn_core.victims.onnx_network import Network, OnnxOptions, open_network, pa
 
 
 class OnnxVictim(Memoryless):
-    """A network in an ONNX file that maps the crop of a face to the coordinates of its landmarks."""
+    """A network in an ONNX file that maps the crop of a face to the coordinates of its landmarks.
+
+    Args:
+        name: ``onnx:PATH?key=value&...``; :class:`srn_core.victims.onnx_network.OnnxOptions` lists the keys.
+        device: of the frames and landmarks. The network itself runs on the CPU.
+
+    Raises:
+        UserError: the file is missing, an option is unknown, or the network has another input or number of points.
+    """
 
     def __init__(self, name: str, device: torch.device) -> None:
-        """Load the network and run it once.
-
-        Args:
-            name: ``onnx:PATH?key=value&...``, see :class:`srn_core.victims.onnx_network.OnnxOptions` for the keys.
-            device: where frames come from and landmarks go; the network itself runs on the CPU.
-
-        Raises:
-            UserError: no such file, an unknown option, or a network of another input or number of points.
-        """
         head, _, query = name.partition("?")
         path = Path(head.removeprefix("onnx:"))
         self.options: OnnxOptions = parse_options(name, query)
@@ -39,7 +38,7 @@ class OnnxVictim(Memoryless):
         if values != 2 * self.scheme.num_landmarks:
             raise UserError(
                 f"victim '{name}': the network gives {values} numbers; expected x and y of {self.scheme.num_landmarks} points, "
-                f"{2 * self.scheme.num_landmarks}; name its scheme with scheme=NAME, or its output with blob=NAME"
+                f"{2 * self.scheme.num_landmarks}; give its scheme as scheme=NAME, or its output as blob=NAME"
             )
 
     @torch.inference_mode()
@@ -49,7 +48,7 @@ class OnnxVictim(Memoryless):
         mapping = crop_map(boxes.cpu().numpy(), CropSpec(options.size, options.crop))
         grid = np.stack(np.meshgrid(np.arange(options.size), np.arange(options.size)), -1).reshape(1, -1, 2)
         source = torch.from_numpy(mapping.to_frame(grid)).to(self.device).unflatten(1, (options.size, options.size))
-        # grid_sample counts from -1 at the first pixel's centre to 1 at the last one's.
+        # For grid_sample, the first pixel's centre is -1 and the last one's 1.
         crops = torch.nn.functional.grid_sample(frames.float(), source * 2 / (frames.shape[-1] - 1) - 1, align_corners=True)
         points = np.concatenate([self._network(options.normalised(crop)) for crop in crops.cpu().numpy()])
         points = points.reshape(len(frames), -1, 2) * (options.size if options.output == "unit" else 1)

@@ -1,4 +1,4 @@
-"""Networks in ONNX files, run by OpenCV or by onnxruntime, one face at a time, so that files with a fixed batch of one work."""
+"""Networks in ONNX files, run by OpenCV or onnxruntime: one face at a time, because many files fix the batch to one."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from srn_core.face.schemes import SCHEMES
 
 Network = Callable[[np.ndarray], np.ndarray]
 """``(1, 3, n, n)`` or ``(1, n, n, 3)`` float32 -> the numbers of one output, float32 ``(1, ...)``."""
+Opened = tuple[list[str], Callable[[str, np.ndarray], Any]]
+"""The names of a network's outputs, and a function that gives one output of an input."""
 
 LARGEST = 4096
 CHOICES = {
@@ -32,20 +34,20 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class OnnxOptions:
-    """What a network in an ONNX file wants and gives.
+    """Input and output of a network in an ONNX file.
 
     Attributes:
         size: side n of its input, px.
-        crop: the input covers this many sides of a square face box (as ``CropSpec.factor``).
-        scale: input = (pixel - mean) * scale, pixels being 0 to 255; one number, or three with commas.
+        crop: its input covers this many sides of a square face box (as ``CropSpec.factor``).
+        scale: input = (pixel - mean) * scale, with pixels of 0 to 255; one number, or three with commas.
         mean: see ``scale``.
-        rgb: 1: channels are red, green, blue; 0: the other way round.
-        layout: ``nchw`` or ``nhwc``, the order of the input's axes.
-        output: x, y, x, y, ...: ``unit``: fractions of the input's side; ``pixel``: its pixels.
-        blob: name of the output, where there are several.
+        rgb: order of the channels: 1: red, green, blue; 0: blue, green, red.
+        layout: order of the input's axes, ``nchw`` or ``nhwc``.
+        output: unit of the output x, y, x, y, ...: ``unit``: sides of the input; ``pixel``: pixels of the input.
+        blob: name of the output; needed if there are several.
         runtime: ``opencv``, or ``onnxruntime`` (the extra ``onnx``).
-        preset: whose crop and patches the game plays with: ``small`` or ``paper``.
-        scheme: the landmarks that it gives: ``68``, ``98`` (WFLW) or ``29`` (COFW).
+        preset: the SRN preset whose crop and patch size the game uses: ``small`` or ``paper``.
+        scheme: the landmarks of the output: ``68``, ``98`` (WFLW) or ``29`` (COFW).
     """
 
     size: int = 112
@@ -61,7 +63,7 @@ class OnnxOptions:
     scheme: str = "68"
 
     def normalised(self, crop: np.ndarray) -> np.ndarray:
-        """A face as the network wants it: ``(3, n, n)`` RGB, 0 to 255 -> ``(1, ...)`` float32."""
+        """The network's input ``(1, ...)`` float32 from a face ``(3, n, n)``, RGB of 0 to 255."""
         image = crop if self.rgb == "1" else crop[::-1]
         scale, mean = (np.array(values, np.float32).reshape(-1, 1, 1) for values in (self.scale, self.mean))
         image = (image - mean) * scale
@@ -73,7 +75,7 @@ def parse_options(name: str, query: str) -> OnnxOptions:
     """Read ``key=value&key=value``; ``name`` is the whole spec, for messages.
 
     Raises:
-        UserError: an unknown key or value.
+        UserError: a key or value is unknown.
     """
     given = split_query(query)
     known = [field.name for field in dataclasses.fields(OnnxOptions)]
@@ -82,93 +84,76 @@ def parse_options(name: str, query: str) -> OnnxOptions:
     return OnnxOptions(**{key: _read(name, key, value) for key, value in given.items()})
 
 
+def _read(name: str, key: str, text: str) -> Any:
+    expected = " or ".join(CHOICES.get(key, ()))
+    if key == "blob" or text in CHOICES.get(key, ()):
+        return text
+    try:
+        values = tuple(float(part) for part in text.split(",")) if key not in CHOICES else ()
+    except ValueError:
+        values = ()
+    finite = all(map(math.isfinite, values))
+    if key == "size":
+        expected = f"a whole number of 1 to {LARGEST}"
+        if len(values) == 1 and values[0].is_integer() and 1 <= values[0] <= LARGEST:
+            return int(values[0])
+    elif key == "crop":
+        expected = "a number above 0"
+        if len(values) == 1 and finite and values[0] > 0:
+            return values[0]
+    elif key in ("scale", "mean"):
+        expected = "a number, or three with commas"
+        if len(values) in (1, 3) and finite:
+            return values
+    raise UserError(f"victim '{name}': {key}={text}; expected {expected}")
+
+
 def open_network(name: str, path: Path, options: OnnxOptions) -> Network:
     """The network of a file.
 
     Raises:
-        UserError: no such file, one that the runtime cannot load, or an output that is not there.
+        UserError: the file is missing, the runtime cannot load it, or it has no such output.
     """
     if not path.is_file():
         raise UserError(f"victim '{name}': {path}: no such file; expected onnx:PATH?key=value with the path of an ONNX file")
-    open_file = _opencv if options.runtime == "opencv" else _onnxruntime
-    return open_file(name, path, options.blob)
-
-
-def _read(name: str, key: str, text: str) -> Any:
-    if key == "blob":
-        return text
-    if key in CHOICES:
-        if text not in CHOICES[key]:
-            raise UserError(f"victim '{name}': {key}={text}; expected {' or '.join(CHOICES[key])}")
-        return text
     try:
-        values = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        values = ()
-    wanted = {"size": f"a whole number of 1 to {LARGEST}", "crop": "a number above 0"}.get(
-        key, "a number, or three with commas"
-    )
-    fits = len(values) in ((1,) if key in ("size", "crop") else (1, 3)) and all(map(math.isfinite, values))
-    if fits and key == "size":
-        fits = values[0].is_integer() and 1 <= values[0] <= LARGEST
-    if not fits or (key == "crop" and values[0] <= 0):
-        raise UserError(f"victim '{name}': {key}={text}; expected {wanted}")
-    return int(values[0]) if key == "size" else values[0] if key == "crop" else values
-
-
-def _opencv(name: str, path: Path, blob: str) -> Network:
-    try:
-        network = cv2.dnn.readNetFromONNX(str(path))
-    except cv2.error as error:
-        raise UserError(f"victim '{name}': OpenCV cannot load it ({_one_line(error.err)}); try runtime=onnxruntime") from None
-    output = _pick_output(name, list(network.getUnconnectedOutLayersNames()), blob)
-
-    def run(image: np.ndarray) -> np.ndarray:
-        try:
-            network.setInput(image)
-            return np.asarray(network.forward(output), np.float32)
-        except cv2.error as error:
-            raise UserError(
-                f"victim '{name}': OpenCV cannot run it on shape {image.shape} ({_one_line(error.err)}); "
-                "check size and layout, or try runtime=onnxruntime"
-            ) from None
-
-    return run
-
-
-def _onnxruntime(name: str, path: Path, blob: str) -> Network:
-    try:
-        import onnxruntime
+        outputs, run = (_opencv if options.runtime == "opencv" else _onnxruntime)(path)
     except ImportError:
-        raise UserError(
-            f"victim '{name}': the package onnxruntime is not installed; pip install 'srn-occlusion[onnx]', or runtime=opencv"
-        ) from None
-    try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions have no common base of their own
-        raise UserError(f"victim '{name}': onnxruntime cannot load it ({_one_line(str(error))})") from None
-    output = _pick_output(name, [value.name for value in session.get_outputs()], blob)
-    source = session.get_inputs()[0].name
+        message = "the package onnxruntime is not installed; pip install 'srn-occlusion[onnx]', or use runtime=opencv"
+        raise UserError(f"victim '{name}': {message}") from None
+    except Exception as error:  # The exceptions of onnxruntime have no base class of their own.
+        raise UserError(f"victim '{name}': {options.runtime} cannot load it ({_text(error)}); try another runtime=") from None
+    output = options.blob or (outputs[0] if len(outputs) == 1 else "")
+    if output not in outputs:
+        raise UserError(f"victim '{name}': blob={options.blob}; expected the name of an output, one of {', '.join(outputs)}")
 
-    def run(image: np.ndarray) -> np.ndarray:
+    def checked(image: np.ndarray) -> np.ndarray:
         try:
-            return np.asarray(session.run([output], {source: image})[0], np.float32)
+            return np.asarray(run(output, image), np.float32)
         except Exception as error:
-            raise UserError(
-                f"victim '{name}': onnxruntime cannot run it on shape {image.shape} ({_one_line(str(error))}); "
-                "check size and layout"
-            ) from None
+            problem = f"{options.runtime} cannot run it on shape {image.shape} ({_text(error)})"
+            raise UserError(f"victim '{name}': {problem}; check size= and layout=, or try another runtime=") from None
 
-    return run
+    return checked
 
 
-def _pick_output(name: str, outputs: list[str], blob: str) -> str:
-    if not blob and len(outputs) == 1:
-        return outputs[0]
-    if blob not in outputs:
-        raise UserError(f"victim '{name}': blob={blob}; expected the name of an output, one of {', '.join(outputs)}")
-    return blob
+def _opencv(path: Path) -> Opened:
+    network = cv2.dnn.readNetFromONNX(str(path))
+
+    def run(output: str, image: np.ndarray) -> Any:
+        network.setInput(image)
+        return network.forward(output)
+
+    return list(network.getUnconnectedOutLayersNames()), run
 
 
-def _one_line(message: str) -> str:
-    return " ".join(message.split())
+def _onnxruntime(path: Path) -> Opened:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    source = session.get_inputs()[0].name
+    return [value.name for value in session.get_outputs()], lambda output, image: session.run([output], {source: image})[0]
+
+
+def _text(error: Exception) -> str:
+    return " ".join(str(getattr(error, "err", error)).split())

@@ -7,21 +7,19 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from srn_core.face.geometry import (
-    CropSpec,
-)
+from srn_core.face.geometry import CropSpec
 from srn_core.face.schemes import Scheme
 
 
 class Victim(Protocol):
-    """What the game needs of a landmark model, batched over faces on a torch device.
+    """A landmark model as the game uses it: batched over faces, on a torch device.
 
     Attributes:
         scheme: the landmarks that it predicts.
-        crop: the crop on which the game plays with it.
-        patch_size: P, the side of the shape-indexed patches that the game's observation is made of.
-        device: where its tensors live.
-        key: changes whenever its predictions may change; names caches.
+        crop: how the game crops faces for it.
+        patch_size: P, side of the patches around landmarks in the game's observation, px.
+        device: where its tensors are.
+        key: names caches, so it must change whenever the predictions may change.
     """
 
     scheme: Scheme
@@ -38,7 +36,7 @@ class Victim(Protocol):
         """Predict one frame of each clip.
 
         Args:
-            frames: ``(B, 3, S, S)`` uint8 RGB crops as ``crop`` says.
+            frames: ``(B, 3, S, S)`` uint8 RGB, cropped as ``crop`` says.
             boxes: ``(B, 4)`` face boxes, crop pixels.
             state: ``(B, D)``.
 

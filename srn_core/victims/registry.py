@@ -1,14 +1,14 @@
-"""Landmark models that the game can attack besides the SRN, and how all of them are named.
+"""Landmark models that the game can attack, by name.
 
-================================= ===========================================================================
+================================= =============================================================================
 name                              victim
-================================= ===========================================================================
-a checkpoint's name or folder     :class:`srn_core.tracking.tracker.Tracker`
-``onnx:PATH?size=112&...``        :class:`OnnxVictim`: any network that regresses the landmarks from a crop
-``constant``                      :class:`ConstantVictim`: the mean shape in the box, whatever the frame shows
-``MODULE:FUNCTION``               your own: ``FUNCTION(device)`` of an importable module gives a
-                                  :class:`srn_core.victims.protocol.Victim`, the same one at each call
-================================= ===========================================================================
+================================= =============================================================================
+name or folder of a checkpoint    an SRN, :class:`srn_core.tracking.tracker.Tracker`
+``onnx:PATH?size=112&...``        :class:`OnnxVictim`: a network that maps a crop to landmarks
+``constant``                      :class:`ConstantVictim`: the mean shape in the face box, whatever the frame shows
+``MODULE:FUNCTION``               your own: ``FUNCTION(device)`` of a module that can be imported returns a
+                                  :class:`srn_core.victims.protocol.Victim`, at each call the same one
+================================= =============================================================================
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ VICTIM_PARTS = ("scheme", "crop", "patch_size", "device", "key", "start", "step"
 
 
 def is_srn(name: str) -> bool:
-    """Whether a victim's name is that of a checkpoint."""
+    """Whether a name is that of a checkpoint."""
     return name != "constant" and not name.startswith("onnx:") and not is_own(name)
 
 
 def is_own(name: str) -> bool:
-    """Whether a victim's name is ``MODULE:FUNCTION``."""
+    """Whether a name is ``MODULE:FUNCTION``."""
     return not name.startswith("onnx:") and FACTORY.fullmatch(name) is not None
 
 
 def load_victim(name: str, device: str = "auto") -> Victim:
-    """The victim of a name, see the module.
+    """The victim of a name, see this module's table.
 
     Raises:
-        UserError: no such checkpoint, file or function, an unknown option, or a network of another number of points.
+        UserError: the checkpoint, file, function or option does not exist, or the network has another number of points.
     """
     if name == "constant":
         return ConstantVictim(pick_device(device))
@@ -59,11 +59,11 @@ def _made_by(name: str, module: str, function: str, device: torch.device) -> Vic
     try:
         found = importlib.import_module(module)
     except ImportError as error:
-        raise UserError(f"victim '{name}': {error}; expected MODULE:FUNCTION that can be imported") from None
+        raise UserError(f"victim '{name}': {error}; expected MODULE:FUNCTION of a module that can be imported") from None
     make = getattr(found, function, None)
     if not callable(make):
         raise UserError(f"victim '{name}': {module} has no function '{function}'; expected MODULE:FUNCTION")
     victim: Victim = make(device)
     if missing := [part for part in VICTIM_PARTS if not hasattr(victim, part)]:
-        raise UserError(f"victim '{name}': has no {', '.join(missing)}; expected what srn_core.victims.protocol.Victim names")
+        raise UserError(f"victim '{name}': has no {', '.join(missing)}; expected all of srn_core.victims.protocol.Victim")
     return victim

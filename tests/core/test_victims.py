@@ -12,7 +12,7 @@ import torch
 
 from agents.deepq.args import DQNArgs
 from agents.deepq.learner import Learner
-from agents.dqn import train
+from agents.dqn import train_dqn
 from agents.playing.rollout import play
 from agents.policies.trained import load_policy
 from srn_core import SRN, SRNConfig
@@ -198,7 +198,7 @@ def test_a_dqn_plays_against_any_victim_with_an_encoder_of_its_own(clip_spec, sa
         clips=clip_spec, tracker=victim, encoder=str(tmp_path / "small"), run_dir=tmp_path / "run", device="cpu",
         total_steps=64, num_envs=8, learning_starts=32, batch_size=8, capacity=32,
     )  # fmt: skip
-    run = train(args)
+    run = train_dqn(args)
     game = load_game(clip_spec, victim, "cpu")
     assert np.isfinite(play(game, load_policy(run), 4, 0).returns).all()
     with pytest.raises(UserError, match="patches of 10 px, but the tracker's are '68' and 18 px"):
@@ -255,7 +255,7 @@ def test_keys_tell_networks_and_options_apart(sampler):
         ("size=9&rgb=2", "rgb=2; expected 1 or 0"),
         ("size=9&output=metres", "output=metres; expected unit or pixel"),
         ("size=9&blob=heat", "blob=heat.*one of points0"),
-        ("size=7", "cannot run it on shape .*check size and layout"),
+        ("size=7", "cannot run it on shape .*check size= and layout="),
     ],
 )
 def test_bad_options_are_named(sampler, query, message):
@@ -268,7 +268,7 @@ def test_bad_networks_are_named(tmp_path):
         load_victim("onnx:nowhere.onnx", "cpu")
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no network")
-    with pytest.raises(UserError, match="OpenCV cannot load it"):
+    with pytest.raises(UserError, match="opencv cannot load it"):
         load_victim(f"onnx:{broken}", "cpu")
     few = write_network(tmp_path / "few.onnx", np.zeros((INPUTS, 10)), np.zeros(10), (1, 3, SIDE, SIDE))
     with pytest.raises(UserError, match="gives 10 numbers; expected x and y of 68 points, 136"):
