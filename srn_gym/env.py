@@ -26,81 +26,83 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
 
     ## Description
 
-    A video clip of a face plays. On every frame the agent puts a square occluder on a landmark: on the one that it
-    covered on the frame before, or on one of its two neighbours. A frozen tracker then looks for all
-    landmarks; its error is the reward. This is the synthesis of hard occluded faces (HOFS) of Zhu et al., "Reasoning
-    Structural Relation for Occlusion-Robust Facial Landmark Localization", Pattern Recognition 2022,
-    https://arxiv.org/abs/2112.10087.
+    A video clip of a face plays. On every frame the agent puts a square occluder on a landmark: on the landmark that it
+    covered on the frame before, or on one of its two neighbours. A frozen tracker, the victim, then looks for all landmarks,
+    and its error is the reward. This is the hard occluded face synthesis (HOFS) of Zhu et al., "Reasoning Structural Relation
+    for Occlusion-Robust Facial Landmark Localization", Pattern Recognition 2022, https://arxiv.org/abs/2112.10087.
 
     ## Action space
 
-    `Discrete(3)`, with `l` the landmark that was covered last:
+    `Discrete(3)`, where `l` is the landmark that was covered last:
 
-    | Num | Action                    | `neighbourhood="index"` | `neighbourhood="graph"`              |
-    |-----|---------------------------|-------------------------|--------------------------------------|
-    | 0   | cover the landmark before | `l - 1`                 | the landmark before `l` on the tour  |
-    | 1   | cover the same landmark   | `l`                     | `l`                                  |
-    | 2   | cover the next landmark   | `l + 1`                 | the landmark behind `l` on the tour  |
+    | Num | Action                      | `neighbourhood="index"` | `neighbourhood="graph"`          |
+    |-----|-----------------------------|-------------------------|----------------------------------|
+    | 0   | cover the previous landmark | `l - 1`                 | the one before `l` on the tour   |
+    | 1   | cover the same landmark     | `l`                     | `l`                              |
+    | 2   | cover the next landmark     | `l + 1`                 | the one after `l` on the tour    |
 
-    Indices wrap round modulo L. The tour is closed too: it follows the contours of the face and goes from one to the
-    nearest other one on the mean shape. On the 68 points: 0-16, 26-22, 43-47, 42, 27-30, 31-35, 52-59, 48-51, 62-67, 60-61,
-    40-41, 36-39, 21-17, and 0 again. `env.unwrapped.game.neighbours` is the table `(L, 3)` of what the actions cover.
+    Indices wrap round modulo L, the number of landmarks. The tour is closed too. It follows a contour of the face, then goes
+    on to the nearest other contour of the mean shape. On the 68 points it is 0-16, 26-22, 43-47, 42, 27-30, 31-35, 52-59,
+    48-51, 62-67, 60-61, 40-41, 36-39, 21-17, and 0 again. `env.unwrapped.game.neighbours` is the table `(L, 3)` of the
+    landmarks that the actions cover.
 
     ## Observation space
 
-    `Box(0, 255, (3, L, 3, P, P), uint8)`: for each action the frame as it would be covered, seen as RGB patches of
-    `P x P` pixels round the L ground-truth landmarks (eq. 9). L and P are the tracker's. The occluder is a function of
-    `noise_seed`, clip and frame (and for `"blur"` of what it covers) alone, so an observation can be rebuilt from (clip,
-    frame, landmark): `env.unwrapped.game.observe`.
+    `Box(0, 255, (3, L, 3, P, P), uint8)`: for each action, the frame as this action would cover it. A frame is shown as RGB
+    patches of `P x P` pixels around the L ground-truth landmarks (eq. 9); the tracker sets L and P. The occluder depends on
+    `noise_seed`, clip and frame alone (`"blur"` also on what it covers). So an observation can be rebuilt from (clip, frame,
+    landmark): `env.unwrapped.game.observe`.
 
-    With `observation="features"` `Box(-65504, 65504, (3, F), float16)`: for each action the six component-group vectors
-    (eq. 6) that the tracker, an SRN, makes of these patches, side by side; F is 768 for `srn-small`.
+    With `observation="features"`: `Box(-65504, 65504, (3, F), float16)`. For each action, these are the six component-group
+    vectors (eq. 6) that the tracker, an SRN, computes from the patches, side by side. F is 768 for `srn-small`.
 
     ## Rewards
 
-    `1/L sum_i ||p_i - t_i|| / d`: the mean distance of the tracker's landmarks from the truth on the covered frame, over the
-    distance of the outer eye corners; a fraction (eq. 10). With `reward="excess"` the same less its value on the clean
-    frame, the tracker being in the same state: what the occluder alone did. `reward_cap` bounds either from above.
+    `1/L sum_i ||p_i - t_i|| / d`, the normalised mean error (NME): the mean distance `||p_i - t_i||` of the tracker's landmarks
+    from the truth on the covered frame, divided by the distance `d` of the outer eye corners. It is a fraction (eq. 10). With
+    `reward="excess"`, the NME of the clean frame under the same tracker state is subtracted, which leaves what the occluder
+    alone did. `reward_cap` limits either reward from above.
 
     ## Starting state
 
-    A random clip, its first frame (a random one where a `window` is set) and a random landmark. `reset(options=...)` takes
+    A random clip, its first frame (with a `window`: a random frame) and a random landmark. `reset(options=...)` accepts
     `"clip"`, `"frame"` and `"landmark"`.
 
     ## Episode end
 
-    - Terminated: the clip's last frame has been covered. The observation repeats that frame.
-    - Truncated: `window` frames have been covered and the clip goes on.
+    - Terminated: the last frame of the clip has been covered. The observation repeats that frame.
+    - Truncated: `window` frames have been covered, and the clip has more.
 
     ## Info
 
-    `reset`: `"clip"`, `"frame"` (the shown one) and `"landmark"`. `step`: `"clip"`, `"frame"` and `"landmark"` that were
-    covered, `"nme"` (eq. 10 whatever the reward; a fraction), `"prediction"` and `"ground_truth"`, both `(L, 2)` pixels of
-    the original frame.
+    `reset`: the shown `"clip"` and `"frame"`, and the `"landmark"` of the start. `step`: the `"clip"`, `"frame"` and
+    `"landmark"` that were covered, the `"nme"` (eq. 10 whatever the reward; a fraction), and `"prediction"` and
+    `"ground_truth"`, both `(L, 2)` pixels of the original frame.
 
     ## Arguments
 
     | Argument          | Default              | Meaning                                                                 |
     |-------------------|----------------------|-------------------------------------------------------------------------|
     | `clips`           | `"demo?split=train"` | data spec of the clips                                                  |
-    | `tracker`         | `"srn-small"`        | the victim: a checkpoint's name or folder, `"onnx:PATH?size=112&..."`,  |
-    |                   |                      | a network in an ONNX file, `"constant"`, or your own by                 |
-    |                   |                      | `"MODULE:FUNCTION"` (`srn_core.victims.registry`)                       |
+    | `tracker`         | `"srn-small"`        | the victim: a checkpoint's name or folder, a network in an ONNX file    |
+    |                   |                      | (`"onnx:PATH?size=112&..."`), `"constant"`, or your own                 |
+    |                   |                      | (`"MODULE:FUNCTION"`, see `srn_core.victims.registry`)                  |
     | `device`          | `"auto"`             | `"auto"`, `"cpu"`, `"cuda"`, `"cuda:N"`                                 |
-    | `mode`            | `"detect"`           | `"detect"`: the tracker sees each frame afresh; `"track"`: it remembers |
-    | `occluder`        | `"noise"`            | what covers: `"noise"` (uniform), `"black"`, `"blur"` (what is below,   |
-    |                   |                      | blurred), `"texture"` (smooth colours), `"mask"` (a mask's cloth)       |
-    | `occluder_size`   | `48`                 | side of the square in pixels of a 224 px crop                           |
+    | `mode`            | `"detect"`           | `"detect"`: the tracker sees each frame without memory; `"track"`: its  |
+    |                   |                      | memory runs through the clip                                            |
+    | `occluder`        | `"noise"`            | what covers: `"noise"` (uniform), `"black"`, `"blur"` (the covered      |
+    |                   |                      | pixels, blurred), `"texture"` (smooth colours), `"mask"` (mask cloth)   |
+    | `occluder_size`   | `48`                 | side of the square, in pixels of a 224 px crop                          |
     | `noise_seed`      | `0`                  | seed of the occluder's pixels, the same for all episodes                |
-    | `noise_per_frame` | `True`               | they are drawn afresh on each frame; `False`: once for a clip           |
-    | `neighbourhood`   | `"index"`            | what "before" and "next" mean: `"index"` or `"graph"`, see above        |
-    | `reward`          | `"nme"`              | `"nme"`: eq. 10; `"excess"`: less the error on the clean frame          |
+    | `noise_per_frame` | `True`               | new pixels on each frame; `False`: the same throughout a clip           |
+    | `neighbourhood`   | `"index"`            | what "previous" and "next" mean: `"index"` or `"graph"`, see above      |
+    | `reward`          | `"nme"`              | `"nme"` or `"excess"`, see above                                        |
     | `reward_cap`      | `None`               | the largest reward, a fraction                                          |
     | `observation`     | `"patches"`          | `"patches"` or `"features"`, see above                                  |
-    | `window`          | `None`               | longest episode, in frames                                              |
+    | `window`          | `None`               | longest episode, in frames; `None`: whole clips                         |
     | `render_mode`     | `None`               | `"rgb_array"`, or `"human"` for a window                                |
 
-    Clips, tracker and what was computed on them are shared by the envs of a process that have the same arguments.
+    Envs of one process share clips, crops, the tracker and its answers wherever their arguments allow it (`srn_gym.games`).
 
     >>> env = gym.make("srn_gym:OcclusionSynthesis-v0")  # doctest: +SKIP
     >>> observation, info = env.reset(seed=0, options={"clip": 3, "landmark": 30})  # doctest: +SKIP
@@ -139,10 +141,10 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
         self._started, self._ended = False, False
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begin an episode; ``options`` may set ``clip``, ``frame`` and ``landmark``.
+        """Start an episode; ``options`` may set ``clip``, ``frame`` and ``landmark``.
 
         Raises:
-            ValueError: an unknown option, or a value out of range.
+            ValueError: an option is unknown, or its value is out of range.
         """
         super().reset(seed=seed)
         self.episodes.reset([0], [self.np_random], options)
@@ -155,7 +157,7 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
 
         Raises:
             ResetNeeded: there is no episode yet, or it has ended.
-            ValueError: no such action.
+            ValueError: the action is unknown.
         """
         if not self._started or self._ended:
             raise ResetNeeded(f"step() {'after the episode ended' if self._ended else 'before reset()'}; call reset() first")
@@ -168,9 +170,9 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
         return self._observation(), float(step.reward[0]), terminated, truncated, info
 
     def render(self) -> np.ndarray | None:
-        """Draw the last step, truth in green and prediction in pink; before the first, the shown frame.
+        """Draw the last step, with the truth in green and the prediction in pink; before the first step, the shown frame.
 
-        With ``human``, :meth:`reset` and :meth:`step` call it themselves.
+        With ``human``, :meth:`reset` and :meth:`step` call this method.
 
         Returns:
             ``(H, W, 3)`` uint8 RGB for ``rgb_array``; ``human`` shows it in a window and returns None.
@@ -208,7 +210,7 @@ def observation_space(game: OcclusionGame) -> Box:
 
 
 def observation_box(observation: Observation, shape: tuple[int, ...]) -> Box:
-    """The space of a kind of observation: pixels, or vectors that are bounded by their type alone."""
+    """The space of a kind of observation: pixels, or vectors that only their type limits."""
     if observation == "features":
         limits = np.finfo(np.float16)
         return Box(limits.min, limits.max, shape, np.float16)
@@ -216,12 +218,12 @@ def observation_box(observation: Observation, shape: tuple[int, ...]) -> Box:
 
 
 def reset_info(episodes: Episodes) -> dict[str, np.ndarray]:
-    """Where the episodes stand, one entry an env: ``clip``, ``frame`` and ``landmark``, each ``(B,)`` int64."""
+    """Where the episodes stand, one entry per env: ``clip``, ``frame`` and ``landmark``, each ``(B,)`` int64."""
     return {name: getattr(episodes, name).cpu().numpy().copy() for name in ("landmark", "frame", "clip")}
 
 
 def step_info(game: OcclusionGame, step: Step) -> dict[str, np.ndarray]:
-    """What a step did, one entry an env, points ``(B, L, 2)`` in pixels of the original frames; fresh arrays."""
+    """What a step did, one entry per env, in fresh arrays; points ``(B, L, 2)`` are pixels of the original frames."""
     clip, frame = step.clip.cpu().numpy(), step.frame.cpu().numpy()
     return {
         "nme": step.response.nme.cpu().numpy().astype(np.float64),
@@ -234,7 +236,7 @@ def step_info(game: OcclusionGame, step: Step) -> dict[str, np.ndarray]:
 
 
 def check_render_mode(render_mode: Any, known: tuple[str, ...]) -> Any:
-    """``render_mode`` itself, if it is None or known."""
+    """Return ``render_mode`` if it is None or known, else raise a :class:`UserError`."""
     if render_mode is not None and render_mode not in known:
         raise UserError(f"render_mode '{render_mode}': unknown; expected one of {', '.join(known)} or None")
     return render_mode

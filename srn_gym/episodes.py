@@ -1,6 +1,6 @@
-"""Where a batch of episodes stands in a game: reset, step, observation, on tensors.
+"""Where a batch of episodes stands in a game: reset, step and observation on tensors.
 
-The single env is a batch of one, the vector env a batch of many, and an agent that lives on the device uses this class.
+The single env is a batch of one, the vector env a batch of many. Agents that keep everything on the device use this class.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ OPTIONS = ("clip", "frame", "landmark")
 
 
 class Step(NamedTuple):
-    """What a step did, one entry an env.
+    """What a step did, one entry per env.
 
     Attributes:
         reward: ``(B,)`` float32, the response's.
         terminated: ``(B,)`` bool, the clip has ended.
-        truncated: ``(B,)`` bool, the window has ended before the clip, or the most steps are made.
+        truncated: ``(B,)`` bool, the window has ended before the clip, or ``max_steps`` are made.
         response: the tracker's.
         clip: ``(B,)`` int64.
         frame: ``(B,)`` int64, the frame that was covered.
@@ -42,19 +42,19 @@ class Step(NamedTuple):
 
 
 class Episodes:
-    """B episodes side by side; nothing resets by itself.
+    """B episodes side by side; none resets by itself.
 
     Attributes:
         game: the rules.
         num_envs: B.
-        window: frames that an episode sees of a longer clip, from a random one on; None plays clips to their end.
-        max_steps: steps after which an episode is truncated wherever it began, as ``gymnasium.wrappers.TimeLimit`` does it.
+        window: longest episode in frames; in a longer clip it starts at a random frame. None plays clips to their end.
+        max_steps: steps after which an episode is truncated wherever it started, as by ``gymnasium.wrappers.TimeLimit``.
         clip: ``(B,)`` int64 clip of each env.
         frame: ``(B,)`` int64 frame that is shown and will be covered next.
-        landmark: ``(B,)`` int64 landmark covered last, at first a random one.
-        start: ``(B,)`` int64 frame on which the episode began.
+        landmark: ``(B,)`` int64 landmark that was covered last; at the start a random one.
+        start: ``(B,)`` int64 frame on which the episode started.
         state: ``(B, D)`` the tracker's memory.
-        last: the step before; None before the first.
+        last: the previous step; None before the first.
         returns: ``(B,)`` float64 sum of the episode's rewards so far.
         played: ``(B,)`` bool, whether the env has made a step since its reset, so that ``last`` belongs to its episode.
     """
@@ -78,10 +78,10 @@ class Episodes:
     def reset(
         self, index: Iterable[int], rngs: Sequence[np.random.Generator], options: Mapping[str, Any] | None = None
     ) -> None:
-        """Begin new episodes.
+        """Start new episodes.
 
         Each env draws from its own generator, always in this order: clip, first frame (0 where the clip is not longer than
-        the window), landmark; so an env's episodes do not depend on its neighbours.
+        the window), landmark. So an env's episodes do not depend on the other envs.
 
         Args:
             index: the envs to reset.
@@ -89,7 +89,7 @@ class Episodes:
             options: ``clip``, ``frame`` and ``landmark`` replace what was drawn: an int for all envs, or B ints.
 
         Raises:
-            ValueError: an unknown option, or a value out of range.
+            ValueError: an option is unknown, or its value is out of range.
         """
         envs = [int(i) for i in index]
         if not envs:
@@ -98,7 +98,7 @@ class Episodes:
         places = [self._draw(rngs[i], {name: int(values[i]) for name, values in given.items()}) for i in envs]
         clip, frame, landmark = torch.tensor(places, device=self.game.device).unbind(1)
         rows = (torch.tensor(envs, device=self.game.device),)
-        # Out of place: the tensors may be in the hands of whoever keeps the last step.
+        # Out of place, because the last step holds these tensors too.
         self.clip, self.landmark = self.clip.index_put(rows, clip), self.landmark.index_put(rows, landmark)
         self.frame, self.start = self.frame.index_put(rows, frame), self.start.index_put(rows, frame)
         self.state = self.state.index_put(rows, self.game.tracker.start(len(envs)))
@@ -106,11 +106,11 @@ class Episodes:
         self.played = self.played.index_fill(0, rows[0], False)
 
     def step(self, actions: Tensor) -> Step:
-        """Cover the landmark before, the same or the next (actions 0, 1, 2; ``(B,)`` int64) on the shown frames and go on."""
+        """Cover the previous, same or next landmark (actions 0, 1, 2; ``(B,)`` int64) on the shown frames and go on."""
         return self.place(self.game.candidates(self.landmark).gather(1, actions[:, None])[:, 0])
 
     def place(self, targets: Tensor) -> Step:
-        """Cover any landmark ``(B,)`` int64 on the shown frames, or none (-1, which leaves the current landmark as it is)."""
+        """Cover any landmarks ``(B,)`` int64 on the shown frames. -1 covers none and keeps the current landmark."""
         response = self.game.respond(self.clip, self.frame, targets, self.state)
         terminated = self.frame == self.game.lengths[self.clip] - 1
         truncated = torch.zeros_like(terminated)
@@ -150,7 +150,7 @@ def _choose(name: str, drawn: int, given: Mapping[str, int], count: int) -> int:
 
 
 def _read_options(options: Mapping[str, Any], num_envs: int) -> dict[str, np.ndarray]:
-    """Every option as one int64 an env ``(B,)``."""
+    """Every option as one int64 per env ``(B,)``."""
     if unknown := sorted(set(options) - set(OPTIONS)):
         raise ValueError(f"reset option '{unknown[0]}': unknown; expected {', '.join(OPTIONS)}")
     read = {}

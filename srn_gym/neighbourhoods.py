@@ -1,6 +1,6 @@
-"""Which landmarks the three actions reach: tables of the previous, the same and the next landmark of each.
+"""Which landmarks the three actions reach: a table of the previous, the same and the next landmark of each.
 
-Both neighbourhoods are rings on which every landmark has one place, so that no landmark is out of reach.
+Both neighbourhoods are rings through all landmarks, so every landmark can be reached.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from srn_core.face.schemes import Scheme
 def neighbour_table(scheme: Scheme, neighbourhood: str) -> np.ndarray:
     """Previous, same and next landmark of each landmark: ``(L, 3)`` int64.
 
-    ``index`` follows the scheme's numbers (the paper's way), ``graph`` follows :func:`contour_tour`; both wrap round.
+    ``index`` follows the scheme's numbers, as in the paper; ``graph`` follows :func:`contour_tour`. Both wrap round.
     """
     order = np.arange(scheme.num_landmarks)
     if neighbourhood == "graph":
@@ -27,18 +27,15 @@ def neighbour_table(scheme: Scheme, neighbourhood: str) -> np.ndarray:
 
 
 def contour_tour(scheme: Scheme, shape: np.ndarray) -> list[int]:
-    """All landmarks in the order of a closed tour over a face: along a contour, then over to the nearest other one.
+    """All L landmarks in the order of a closed tour over a face: along a contour, then on to the nearest other contour.
 
-    The tour walks the scheme's first contour, jumps to the nearest landmark where another contour may be entered, walks
-    that one, and so on; behind the last it closes. An open contour is entered at an end, a closed one anywhere; it is then
-    walked round in the order of its landmarks. Of landmarks equally near the one with the lowest number is taken.
+    The tour walks the scheme's first contour and jumps to the nearest landmark at which another contour may be entered. It
+    walks that contour, and so on. An open contour is entered at an end. A closed one is entered anywhere and walked in the
+    order of its landmarks. Of equally near landmarks, the lowest number is taken.
 
     Args:
-        scheme: its contours; landmarks on none are contours of one point.
+        scheme: gives the contours; a landmark on none is a contour of one point.
         shape: ``(L, 2)`` the mean shape.
-
-    Returns:
-        L different landmarks.
     """
     left = _contours(scheme)
     tour = _walk(left[0], left.pop(0)[0])

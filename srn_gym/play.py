@@ -3,8 +3,9 @@
 python -m srn_gym.play
 python -m srn_gym.play --clips "300vw:DIR?split=val" --neighbourhood graph --occluder mask
 
-Left covers the landmark before, right the next one, up or space the same; q quits. The picture shows the frame that was
-covered last, the truth in green, the tracker's landmarks in pink. Behind a clip's end any key begins another one.
+The left arrow covers the previous landmark, the right arrow the next one, up or space the same; q quits. The picture shows the
+frame that was covered last, with the truth in green and the tracker's landmarks in pink. After a clip's end, any key starts
+another clip.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ KEYS: Mapping[int, str] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PlayArgs(GameRules):
     """Play the occluder with the arrow keys."""
 
@@ -44,7 +45,7 @@ class PlayArgs(GameRules):
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     window: int | None = 64
-    """Frames of an episode at most."""
+    """Longest episode, in frames."""
 
 
 def play_with_keys(
@@ -59,7 +60,7 @@ def play_with_keys(
         seed: of the first clip and landmark.
 
     Yields:
-        the mean NME, a fraction, of each episode that was played to its end.
+        The mean NME, a fraction, of each finished episode.
     """
     env.reset(seed=seed)
     errors: list[float] = []
@@ -82,10 +83,10 @@ def play_with_keys(
 
 
 def pressed_keys() -> Iterator[str]:
-    """The keys that are pressed in the window and mean something; closing the window means quit."""
+    """The known keys that are pressed in the window; closing the window means quit."""
     while cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1:
         code = cv2.waitKeyEx(100)
-        # X11 adds the states of Num Lock and the like above the lowest 16 bits.
+        # X11 adds the state of Num Lock and other keys above the lowest 16 bits.
         name = KEYS.get(code) or KEYS.get(code & 0xFFFF)
         if code >= 0 and name:
             yield name
@@ -104,7 +105,7 @@ def main() -> None:
     require_display("srn_gym.play", remedy)
     env = OcclusionSynthesisEnv(**asdict(args), render_mode="rgb_array")
     for error in play_with_keys(env, pressed_keys(), lambda picture: show(picture, TITLE, "srn_gym.play", remedy), seed=None):
-        print(f"mean NME of the episode: {100 * error:.2f} %; any key plays another one, q quits")
+        print(f"mean NME of the episode: {100 * error:.2f} %; any key starts another one, q quits")
 
 
 if __name__ == "__main__":

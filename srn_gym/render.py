@@ -1,4 +1,4 @@
-"""Pictures of the game, as a pure function of arrays, and a window to show them in."""
+"""Pictures of the game, and a window that shows them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXT_COLOUR = (240, 240, 240)
 PICTURE_SIZE = 448
 TITLE = "OcclusionSynthesis"
 CAPTION_HEIGHT = 44
-# cv2 takes points in 1/16 px.
+# cv2 takes points in sixteenths of a pixel.
 SHIFT = 4
 
 
@@ -30,7 +30,7 @@ def draw_face(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray | Non
     Args:
         image: ``(S, S, 3)`` uint8 RGB.
         truth: ``(L, 2)`` crop pixels, drawn green.
-        prediction: ``(L, 2)`` crop pixels, drawn pink; None where there is none yet.
+        prediction: ``(L, 2)`` crop pixels, drawn pink; None: not known yet.
         caption: two lines.
 
     Returns:
@@ -50,7 +50,7 @@ def draw_face(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray | Non
 
 
 def draw_env(episodes: Episodes, env: int) -> np.ndarray:
-    """The last step of an env, or, before the first, the frame that it shows: ``(H, W, 3)`` uint8 RGB."""
+    """The last step of an env or, before its first step, the shown frame: ``(H, W, 3)`` uint8 RGB."""
     scene, last = episodes.game.scene, episodes.last
     if last is None or not episodes.played[env]:
         clip, frame = episodes.clip[env : env + 1], episodes.frame[env : env + 1]
@@ -65,18 +65,18 @@ def draw_env(episodes: Episodes, env: int) -> np.ndarray:
 
 
 def require_display(what: str, remedy: str) -> None:
-    """Make sure that windows can be opened.
+    """Make sure that windows can be opened, because OpenCV ends the process where they cannot.
 
     Args:
-        what: needs them, for the message.
-        remedy: what to do where there are none.
+        what: names for the message what needs windows.
+        remedy: says in the message what to do.
 
     Raises:
-        UserError: there is no display, or none that answers: OpenCV would end the process.
+        UserError: there is no display, or it does not answer.
     """
     display = os.environ.get("DISPLAY", "")
     if sys.platform == "linux" and not os.environ.get("WAYLAND_DISPLAY") and not _answers(display):
-        raise UserError(f"{what}: {f'the display {display} does not answer' if display else 'no display is there'}; {remedy}")
+        raise UserError(f"{what}: {f'the display {display} does not answer' if display else 'there is no display'}; {remedy}")
 
 
 def _answers(display: str) -> bool:
@@ -85,7 +85,7 @@ def _answers(display: str) -> bool:
     number = number.partition(".")[0]
     if not number.isdecimal():
         return False
-    # Linux has the socket as a file and by an abstract name; either may be out of reach in a container.
+    # On Linux the socket is a file and has an abstract name; in a container, one of them may be out of reach.
     path = f"/tmp/.X11-unix/X{number}"
     if host not in ("", "unix"):
         with contextlib.suppress(OSError), socket.create_connection((host, 6000 + int(number)), timeout=5):
@@ -113,13 +113,13 @@ def show(picture: np.ndarray, title: str, what: str, remedy: str) -> None:
 
 
 def close_window(title: str) -> None:
-    """Close a window of :func:`show`, if it is there."""
+    """Close a window of :func:`show`, if it exists."""
     with contextlib.suppress(cv2.error):
         cv2.destroyWindow(title)
 
 
 def _fixed_point(points: np.ndarray, zoom: int) -> Any:
-    """Crop pixels -> pixels of the enlarged picture, where a crop pixel's centre is the centre of its block."""
+    """Crop pixels -> pixels of the enlarged picture; the centre of a crop pixel is the centre of its block."""
     return np.round(((points + 0.5) * zoom - 0.5) * 2**SHIFT).astype(int).tolist()
 
 
@@ -129,6 +129,6 @@ def _draw_points(picture: np.ndarray, points: np.ndarray, zoom: int, colour: tup
 
 
 def _draw_lines(picture: np.ndarray, truth: np.ndarray, prediction: np.ndarray, zoom: int) -> None:
-    """Join each prediction to its truth, so that the eye sees the error."""
+    """Join each prediction to its truth, which shows the error."""
     for start, end in zip(_fixed_point(truth, zoom), _fixed_point(prediction, zoom), strict=True):
         cv2.line(picture, start, end, TEXT_COLOUR, 1, cv2.LINE_AA, SHIFT)

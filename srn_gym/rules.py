@@ -1,4 +1,4 @@
-"""The rules of the occlusion game that an env's arguments choose, checked in one place."""
+"""The rules of the occlusion game, as an env's arguments or a command's options give them, and their checks."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ KINDS_OF = {
 
 @dataclass(frozen=True, kw_only=True)
 class GameRules:
-    """What all who play a game must share; the options of the commands that play it, with their help."""
+    """The rules that all policies on one game share; also the options of the commands that play it."""
 
     mode: Mode = "detect"
-    """detect: the tracker sees every frame afresh; track: its memory runs on through the clip."""
+    """detect: the tracker sees every frame without memory; track: its memory runs through the clip."""
     occluder: Occluder = "noise"
-    """What covers the landmark: uniform noise, black, a blur of what is below, a texture of smooth colours, a mask's cloth."""
+    """What covers the landmark: uniform noise, black, a blur of the covered pixels, a texture of smooth colours, mask cloth."""
     occluder_size: int = 48
-    """Side of the square occluder, pixels of a 224 px crop; it scales with the tracker's crop."""
+    """Side of the square occluder, in pixels of a 224 px crop. It scales with the tracker's crop."""
     noise_seed: int = 0
-    """Seed of the occluder's pixels, the same for all episodes."""
+    """Seed of the occluder's pixels, which are the same in all episodes."""
     noise_per_frame: bool = True
-    """Draw the occluder's pixels afresh on each frame; else once for a clip."""
+    """Draw new occluder pixels on each frame; otherwise once per clip."""
     neighbourhood: Neighbourhood = "index"
-    """The landmarks before and next. index: l - 1 and l + 1 (the paper's); graph: those on a tour along the face's contours."""
+    """Which landmarks are previous and next. index: l - 1 and l + 1, as in the paper; graph: on a tour along the contours."""
 
     def __post_init__(self) -> None:
         for name, (kinds, expected) in KINDS_OF.items():
@@ -65,13 +65,13 @@ class GameRules:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRules(GameRules):
-    """Also what a learner is paid; the options of the commands that train one."""
+    """The rules with the reward; also the options of the commands that train a policy."""
 
     reward: Reward = "excess"
-    """A fraction. nme: the error on the covered frame (eq. 10); excess: that less the error, in the same state, on the clean
-    frame, which in detect mode is the same for every policy, so only noise goes."""
+    """nme: the error on the covered frame, a fraction (eq. 10); excess: less the error on the clean frame in the same state. In
+    detect mode, that part is the same for every policy, so excess only takes noise away."""
     reward_cap: float | None = None
-    """The largest reward, a fraction such as 0.3; None: no cap."""
+    """The largest reward, a fraction such as 0.3. None: no cap."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -81,15 +81,15 @@ class TrainingRules(GameRules):
 
 @dataclass(frozen=True, kw_only=True)
 class Rules(TrainingRules):
-    """What an env may choose about the game; JSON-able values."""
+    """All rules that an env's arguments may set; the values can be written as JSON."""
 
     reward: Reward = "nme"
     observation: Observation = "patches"
-    """patches: the pixels of eq. 9; features: what an SRN tracker makes of them (:func:`srn_gym.features.encode_groups`)."""
+    """patches: the pixels of eq. 9; features: what an SRN tracker computes from them (:mod:`srn_gym.features`)."""
 
 
 def rules_of(args: GameRules, kind: type[GameRules] = GameRules) -> dict[str, Any]:
-    """Those rules of ``args`` that ``kind`` has, as keyword arguments of an env or of another command's arguments."""
+    """The rules of ``args`` that ``kind`` has, as keyword arguments of an env or of other arguments."""
     return {field.name: getattr(args, field.name) for field in dataclasses.fields(kind)}
 
 
@@ -97,9 +97,9 @@ def read_rules(arguments: Mapping[str, Any]) -> Rules:
     """Rules from an env's keyword arguments.
 
     Raises:
-        UserError: an unknown name or value.
+        UserError: a name or value is unknown.
     """
     known = [field.name for field in dataclasses.fields(Rules)]
     if unknown := sorted(set(arguments) - set(known)):
-        raise UserError(f"argument '{unknown[0]}': unknown; the rules of the game know {', '.join(known)}")
+        raise UserError(f"argument '{unknown[0]}': unknown; expected one of the game's rules {', '.join(known)}")
     return Rules(**arguments)

@@ -28,9 +28,9 @@ Infos = dict[str, Any]
 class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """``num_envs`` copies of :class:`srn_gym.env.OcclusionSynthesisEnv` that step as one batch.
 
-    Results are those of ``gymnasium.vector.SyncVectorEnv`` over single envs: spaces, layout of infos, the three autoreset
-    modes, and ``reset(seed=s)``, which seeds env ``i`` with ``s + i``. NumPy goes in and out; :attr:`episodes` is the same
-    batch on tensors.
+    The results equal those of ``gymnasium.vector.SyncVectorEnv`` over single envs: spaces, layout of infos, the three autoreset
+    modes, and ``reset(seed=s)``, which seeds env ``i`` with ``s + i``. Arrays are NumPy's; :attr:`episodes` is the same batch
+    on tensors.
 
     Attributes:
         game: the rules.
@@ -50,14 +50,10 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
         store: Store = SHARED,
         **rules: Any,
     ) -> None:
-        """Args are the single env's (see :class:`srn_gym.env.OcclusionSynthesisEnv`) and those below.
+        """Arguments that are not listed here are those of :class:`srn_gym.env.OcclusionSynthesisEnv`.
 
         Args:
             num_envs: B.
-            clips: see the single env.
-            tracker: see the single env.
-            device: see the single env.
-            window: see the single env.
             max_episode_steps: passed on by ``make_vec``; episodes are truncated after as many steps, as by ``TimeLimit``.
             autoreset_mode: ``SameStep``, ``NextStep`` (Gymnasium's default) or ``Disabled``.
             render_mode: ``rgb_array`` or None.
@@ -91,7 +87,7 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
                 envs to reset; the others stay where they are.
 
         Raises:
-            ValueError: a seed, mask or option of the wrong size or range.
+            ValueError: a seed, mask or option has the wrong size or range.
         """
         options = dict(options or {})
         mask = _read_mask(options.pop("reset_mask", np.ones(self.num_envs, bool)), self.num_envs)
@@ -128,7 +124,7 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
         return self._observations(), rewards.astype(np.float64), terminated, truncated, infos
 
     def render(self) -> tuple[np.ndarray, ...] | None:
-        """The picture of each env, see the single env's; None without a render mode.
+        """The picture of each env, as the single env draws it; None without a render mode.
 
         Raises:
             ResetNeeded: an env has no episode yet.
@@ -158,12 +154,8 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
             final_obs[i] = observation
         final_info: Infos = {}
         _merge(final_info, played, self._ended)
-        return {
-            "final_obs": final_obs,
-            "_final_obs": self._ended.copy(),
-            "final_info": final_info,
-            "_final_info": self._ended.copy(),
-        }
+        found: Infos = {"final_obs": final_obs, "final_info": final_info}
+        return found | {f"_{name}": self._ended.copy() for name in found}
 
     def _observations(self) -> np.ndarray:
         return np.asarray(self.episodes.observation().cpu().numpy())
@@ -181,7 +173,7 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
 
 
 def _merge(infos: Infos, values: dict[str, np.ndarray], mask: np.ndarray) -> None:
-    """Add the masked entries of ``values``: under each key zeros elsewhere, and under ``_key`` who has an entry."""
+    """Add the masked entries of ``values``. Elsewhere a key holds zeros; ``_key`` tells which envs have an entry."""
     if not mask.any():
         return
     for name, array in values.items():

@@ -45,7 +45,7 @@ def test_arrows_of_all_systems_have_a_meaning():
 
 @pytest.mark.parametrize(
     ("display", "said"),
-    [(None, "no display is there"), (":987", "display :987 does not answer"), ("127.0.0.1:987.0", "does not")],
+    [(None, "there is no display"), (":987", "display :987 does not answer"), ("127.0.0.1:987.0", "does not")],
 )
 def test_without_a_display_the_command_says_so(monkeypatch, capsys, display, said):
     monkeypatch.delenv("DISPLAY", raising=False)
