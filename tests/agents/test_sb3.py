@@ -34,7 +34,7 @@ from agents.playing.summary import optimal_share
 from agents.policies.named import named_policy
 from agents.policies.trained import load_policy
 from agents.run_folder import start_run_dir
-from agents.sb3 import train
+from agents.sb3 import train_sb3
 from srn_core.checkpoints import load_pretrained
 from srn_core.errors import UserError
 from srn_gym.env import OcclusionSynthesisEnv
@@ -179,7 +179,7 @@ def test_a_trained_trunk_is_a_copy_of_the_victims(monkeypatch):
 
 @pytest.mark.parametrize("train_trunk", [False, True])
 def test_the_trunk_is_pretrained_and_moves_only_when_asked(small_args, tiny_checkpoint, train_trunk):
-    run = train(small_args("ppo", observation="patches", train_trunk=train_trunk))
+    run = train_sb3(small_args("ppo", observation="patches", train_trunk=train_trunk))
     before, after = load_pretrained(tiny_checkpoint).trunk.state_dict(), weights(run)
     moved = {not torch.equal(value, after[f"features_extractor.trunk.{name}"]) for name, value in before.items()}
     assert moved == {train_trunk}
@@ -206,7 +206,7 @@ def test_ppo_starts_from_the_pretrained_trunk_even_when_it_trains_it(small_args,
 def test_a_run_learns_is_saved_and_plays_as_sb3_would(small_args, clip_spec, tiny_checkpoint, algo, changes):
     pytest.importorskip(ALGORITHMS[algo][0])
     args = small_args(algo, **changes)
-    run = train(args)
+    run = train_sb3(args)
     assert list(run.glob("events.out.tfevents.*"))
     hparams = read_hparams(args.hparams, args.observation)
     envs = build_envs(args, hparams)
@@ -243,7 +243,7 @@ def test_a_game_with_a_known_best_policy_is_solved(clip_spec, tmp_path, algo, ch
     entries = yaml.safe_load((SHIPPED / f"{algo}.yml").read_text())
     file = tmp_path / f"{algo}.yml"
     file.write_text(yaml.safe_dump({key: values | changes for key, values in entries.items()}))
-    run = train(
+    run = train_sb3(
         SB3Args(
             algo=algo, hparams=file, clips=spec, tracker=victim, device="cpu", total_steps=12_000, num_envs=16,
             run_dir=tmp_path / "run",
@@ -256,7 +256,9 @@ def test_a_game_with_a_known_best_policy_is_solved(clip_spec, tmp_path, algo, ch
 
 
 def test_a_seed_repeats_and_two_seeds_differ(small_args):
-    first, again, other = (weights(train(small_args("dqn", name, seed=seed))) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
+    first, again, other = (
+        weights(train_sb3(small_args("dqn", name, seed=seed))) for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
     assert all(torch.equal(value, again[name]) for name, value in first.items())
     assert any(not torch.equal(value, other[name]) for name, value in first.items())
 
@@ -278,13 +280,13 @@ def test_commands_train_evaluate_and_compare(small_args, clip_spec, tiny_checkpo
     benchmarks.compare_policies.main()
     assert [row["policy"] for row in json.loads((tmp_path / "policies.json").read_text())["policies"]] == ["random-walk", run]
 
-    for again in (lambda: train(small_args("ppo")), lambda: start_run_dir(Path(run), resume=False)):
+    for again in (lambda: train_sb3(small_args("ppo")), lambda: start_run_dir(Path(run), resume=False)):
         with pytest.raises(UserError, match="another --run-dir"):
             again()
 
 
 def test_a_policy_of_other_patches_is_refused(small_args, clip_spec):
-    policy = load_policy(train(small_args("ppo", observation="patches")))
+    policy = load_policy(train_sb3(small_args("ppo", observation="patches")))
     game = load_game(clip_spec, "srn-small", "cpu")
     with pytest.raises(UserError, match=r"patches \(68, 3, 10, 10\), but the game's are \(68, 3, 18, 18\)"):
         play(game, policy, 1, 0)
@@ -303,7 +305,7 @@ def test_landmark_ids_are_refused_for_patches(small_args):
 
 
 def test_the_damaged_file_of_a_run_is_named(small_args):
-    run = train(small_args("dqn"))
+    run = train_sb3(small_args("dqn"))
     (run / "model.zip").write_bytes(b"no zip")
     with pytest.raises(UserError, match=r"model\.zip"):
         load_policy(run)
@@ -364,14 +366,14 @@ def test_unusable_hyper_parameters_are_named(small_args, text, message):
     args = small_args("dqn")
     args.hparams.write_text(text)
     with pytest.raises(UserError, match=message):
-        train(args)
+        train_sb3(args)
 
 
 def test_without_sb3_one_line_says_what_to_install(small_args, tmp_path, monkeypatch, capsys):
     (tmp_path / "card.json").write_text(json.dumps({"library": "stable-baselines3"}))
     monkeypatch.setitem(sys.modules, "sb3_contrib", None)
     with pytest.raises(UserError, match="sb3_contrib.*extra 'sb3'"):
-        train(small_args("qrdqn"))
+        train_sb3(small_args("qrdqn"))
     monkeypatch.setitem(sys.modules, "stable_baselines3", None)
     with pytest.raises(UserError, match="stable_baselines3.*extra 'sb3'"):
         load_policy(tmp_path)

@@ -1,4 +1,4 @@
-"""Victims by name: networks in ONNX files against a NumPy twin, the constant one, and what is said of bad ones."""
+"""Victims by name: ONNX networks compared with NumPy, the constant victim, and errors about bad ones."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def pixels_of_crop(box: torch.Tensor, factor: float) -> np.ndarray:
     return grid.reshape(-1, 2)[:68]
 
 
-def test_the_network_sees_its_own_crop_and_its_pixels_come_back(sampler):
+def test_network_pixels_map_back_to_the_games_crop(sampler):
     """A pixel's colour is its place in the game's crop, so a place found in the network's crop is mapped twice."""
     frames, boxes = faces()
     victim = load_victim(f"onnx:{sampler}?size={SIDE}&scale=1&output=pixel&crop=0.9", "cpu")
@@ -144,7 +144,7 @@ def test_unit_output_is_in_sides_of_the_input(tmp_path):
     np.testing.assert_allclose(points[0, :2].numpy(), [first, first + 1.2 * 80], atol=1e-3)
 
 
-def test_onnxruntime_says_the_same(sampler):
+def test_opencv_and_onnxruntime_agree(sampler):
     pytest.importorskip("onnxruntime")
     ours, theirs = (
         load_victim(f"onnx:{sampler}?size={SIDE}&scale=1&output=pixel&runtime={runtime}", "cpu").step(
@@ -155,7 +155,7 @@ def test_onnxruntime_says_the_same(sampler):
     torch.testing.assert_close(ours, theirs)
 
 
-def test_constant_is_the_mean_shape_whatever_it_sees():
+def test_the_constant_victim_always_answers_the_mean_shape():
     victim = load_victim("constant", "cpu")
     assert isinstance(victim, ConstantVictim)
     frames, boxes = faces()
@@ -205,14 +205,14 @@ def test_a_dqn_plays_against_any_victim_with_an_encoder_of_its_own(clip_spec, sa
         Learner(dataclasses.replace(args, encoder=tiny_checkpoint), game)
 
 
-def test_networks_of_other_schemes_are_named_by_it(tmp_path):
+def test_a_network_of_another_scheme_needs_its_name(tmp_path):
     outputs = 2 * 29
     path = write_network(tmp_path / "cofw.onnx", np.zeros((INPUTS, outputs)), np.zeros(outputs), (1, 3, SIDE, SIDE))
     victim = load_victim(f"onnx:{path}?size={SIDE}&scheme=29", "cpu")
     assert victim.scheme.name == "29" and victim.step(*faces(), victim.start(2))[0].shape == (2, 29, 2)
 
 
-def test_ones_own_victim_plugs_in_by_name(clip_spec):
+def test_module_and_function_name_a_users_own_victim(clip_spec):
     name = "tests.support.solvable:looks_at_the_nose"
     assert not is_srn(name)
     game = load_game(clip_spec, name, "cpu")
@@ -233,7 +233,7 @@ def test_ones_own_victim_plugs_in_by_name(clip_spec):
             load_victim(unusable, "cpu")
 
 
-def test_keys_tell_networks_and_options_apart(sampler):
+def test_other_options_give_another_key(sampler):
     keys = {load_victim(f"onnx:{sampler}?size={SIDE}{more}", "cpu").key for more in ("", "&crop=1.1", "&scale=1")}
     assert len(keys) == 3
 
@@ -258,12 +258,12 @@ def test_keys_tell_networks_and_options_apart(sampler):
         ("size=7", "cannot run it on shape .*check size= and layout="),
     ],
 )
-def test_bad_options_are_named(sampler, query, message):
+def test_bad_options_are_refused(sampler, query, message):
     with pytest.raises(UserError, match=message):
         load_victim(f"onnx:{sampler}?{query}", "cpu")
 
 
-def test_bad_networks_are_named(tmp_path):
+def test_bad_networks_are_refused(tmp_path):
     with pytest.raises(UserError, match="nowhere.onnx: no such file.*onnx:PATH"):
         load_victim("onnx:nowhere.onnx", "cpu")
     broken = tmp_path / "broken.onnx"
@@ -279,12 +279,12 @@ def test_bad_networks_are_named(tmp_path):
     assert load_victim(f"onnx:{two}?size={SIDE}&blob=points1", "cpu").options.blob == "points1"
 
 
-def test_a_network_that_is_no_face_detector_is_refused(sampler):
+def test_a_network_that_is_not_a_face_detector_is_refused(sampler):
     with pytest.raises(UserError, match="sampler.onnx: OpenCV cannot load it; expected the ONNX file of YuNet"):
         load_detector(f"yunet:{sampler}")
 
 
-def test_onnxruntime_that_is_absent_names_its_extra(sampler, monkeypatch):
+def test_without_onnxruntime_the_error_names_its_extra(sampler, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(UserError, match=r"onnxruntime is not installed.*srn-occlusion\[onnx\]"):
         load_victim(f"onnx:{sampler}?size={SIDE}&runtime=onnxruntime", "cpu")
