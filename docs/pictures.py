@@ -1,16 +1,27 @@
-"""Draws the pictures of the documentation, from the clips that ship: ``python docs/pictures.py``."""
+"""Draws the pictures of the documentation, from the clips that ship.
+
+``python docs/pictures.py`` draws all but the moving one; ``python docs/pictures.py runs/dqn-1`` draws that one, with the
+player of a run of ``python agents/dqn.py --seed 1``.
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import cv2
 import gymnasium as gym
 import numpy as np
+import torch
+from PIL import Image
 
+from agents.playing.rollout import play
+from agents.policies.trained import load_policy
 from srn_core import Tracker, load_pretrained
 from srn_core.data import load_clips
 from srn_core.face.drawing import PREDICTION, TRUTH, draw_landmarks
+from srn_gym.games import load_game
+from srn_gym.render import draw_face
 
 OUT = Path(__file__).parent / "pictures"
 SIDE = 224
@@ -19,11 +30,34 @@ CLIP, LANDMARK = 2, 30
 
 def main() -> None:
     OUT.mkdir(exist_ok=True)
+    if sys.argv[1:]:
+        moving(Path(sys.argv[1]))
+        return
     episode()
     candidates()
     occluders()
     tracked()
     masks()
+
+
+def moving(run: Path) -> None:
+    """A whole clip: left the tracker on clean frames, right with the occluder where a trained player puts it."""
+    game = load_game("demo?split=val", "srn-small")
+    rollout = play(game, load_policy(run), len(game.clips), seed=0)
+    targets = torch.from_numpy(rollout.targets[CLIP])
+    frames = torch.arange(len(game.clips[CLIP]))
+    clip, clean = torch.full_like(frames, CLIP), torch.full_like(frames, -1)
+    sides = []
+    for name, covered in (("clean", clean), ("covered", targets)):
+        found = game.respond(clip, frames, covered, game.tracker.start(len(frames)))
+        images = game.scene.occlude(clip, frames, covered).permute(0, 2, 3, 1).numpy()
+        truth = game.scene.landmarks[game.scene.row(clip, frames)].numpy()
+        captions = [(name, f"error {100 * error:.1f} %") for error in found.nme.tolist()]
+        sides.append([draw_face(*each) for each in zip(images, truth, found.prediction.numpy(), captions, strict=True)])
+    pictures = [Image.fromarray(np.hstack([resized(left), resized(right)])) for left, right in zip(*sides, strict=True)]
+    palette = pictures[0].quantize(96)
+    shown = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    shown[0].save(OUT / "episode.gif", save_all=True, append_images=shown[1:], duration=120, loop=0, optimize=True)
 
 
 def episode() -> None:
