@@ -6,15 +6,11 @@ import torch
 from torch import Tensor
 
 
-def pixel(points: Tensor) -> Tensor:
-    """The pixel that holds each point: coordinates rounded half up, int64."""
-    return torch.floor(points.detach() + 0.5).long()
-
-
 def extract_patches(images: Tensor, points: Tensor, size: int) -> Tensor:
     """Cut a ``size`` x ``size`` patch around each landmark; pixels outside the image repeat its border.
 
-    The patch of the pixel ``c`` covers ``c - size // 2 ... c + (size - 1) // 2``. No gradient flows to ``points``.
+    The patch covers ``c - size // 2 ... c + (size - 1) // 2``; the pixel ``c`` is the landmark, rounded half up. No gradient flows
+    to ``points``.
 
     Args:
         images: ``(B, C, H, W)`` of any type.
@@ -31,7 +27,7 @@ def extract_patches(images: Tensor, points: Tensor, size: int) -> Tensor:
     height, width = images.shape[-2:]
     # Far outside the image a patch holds the same border pixels as just outside, so the padding is bounded.
     limit = torch.tensor([width, height], device=images.device)
-    corner = (pixel(points) - size // 2).clamp(min=-size).minimum(limit) + size
+    corner = (torch.floor(points.detach() + 0.5).long() - size // 2).clamp(min=-size).minimum(limit) + size
     # On a CPU, joining the border on is several times faster than indexing it.
     pixels = images.permute(0, 2, 3, 1)
     left, right = (side.expand(-1, -1, size, -1) for side in (pixels[:, :, :1], pixels[:, :, -1:]))

@@ -69,32 +69,19 @@ class FollowedFaces:
 
 
 def as_tensors(crops: np.ndarray, boxes: np.ndarray, spec: CropSpec, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Inputs of the network.
-
-    Args:
-        crops: ``(B, S, S, 3)`` uint8.
-        boxes: ``(B, 4)`` their face boxes, frame pixels.
-        spec: how the crops were made.
-        device: where the tensors go.
-
-    Returns:
-        Images ``(B, 3, S, S)`` uint8 and boxes ``(B, 4)`` in crop pixels.
-    """
+    """Crops ``(B, S, S, 3)`` uint8 and boxes ``(B, 4)`` in frame pixels -> images ``(B, 3, S, S)``, boxes in crop pixels."""
     images = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2)
     return images, torch.from_numpy(boxes_in_crop(boxes, spec)).to(device)
 
 
 def continued_shape(last: np.ndarray, boxes: np.ndarray, initial: Tensor, model: SRN) -> Tensor:
-    """Start shapes from the last landmarks; ``initial`` for faces whose last landmarks do not fit the face box.
+    """Start shapes ``(B, L, 2)`` in crop pixels: the last landmarks, or ``initial`` where they do not fit the face box.
 
     Args:
         last: ``(B, L, 2)`` landmarks of the previous frame, frame pixels.
         boxes: ``(B, 4)`` face boxes of this frame, frame pixels.
         initial: ``(B, L, 2)`` the model's own initial shapes, crop pixels.
         model: gives scheme and crop.
-
-    Returns:
-        ``(B, L, 2)`` crop pixels.
     """
     fits = box_overlap(following_box(last, model.config.scheme), boxes) >= KEPT_OVERLAP
     shapes = crop_map(boxes, model.config.crop).to_crop(last)

@@ -26,7 +26,7 @@ from srn_core.victims.constant import ConstantVictim
 from srn_core.victims.onnx import OnnxVictim
 from srn_core.victims.protocol import Victim
 
-FACTORY = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_]\w*)")
+FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 VICTIM_PARTS = ("scheme", "crop", "patch_size", "device", "key", "start", "step")
 
 
@@ -50,12 +50,13 @@ def load_victim(name: str, device: str = "auto") -> Victim:
         return ConstantVictim(pick_device(device))
     if name.startswith("onnx:"):
         return OnnxVictim(name, pick_device(device))
-    if match := FACTORY.fullmatch(name):
-        return _made_by(name, match[1], match[2], pick_device(device))
+    if is_own(name):
+        return _made_by(name, pick_device(device))
     return Tracker(load_pretrained(name), device)
 
 
-def _made_by(name: str, module: str, function: str, device: torch.device) -> Victim:
+def _made_by(name: str, device: torch.device) -> Victim:
+    module, _, function = name.partition(":")
     try:
         found = importlib.import_module(module)
     except ImportError as error:

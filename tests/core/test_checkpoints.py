@@ -1,4 +1,4 @@
-"""Files that the package writes come back as they were."""
+"""Files that the package writes: they come back as they were, and a full disk is an error."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def test_json_comes_back_as_it_was(tmp_path_factory, value) -> None:
     assert read_json(file) == value
 
 
-def test_lists_of_numbers_stay_on_a_line(tmp_path: Path) -> None:
+def test_json_lists_of_numbers_stay_on_one_line(tmp_path: Path) -> None:
     write_json(tmp_path / "value.json", {"row": [1, -2.5, 3e-7], "text": "[\n 1\n]"})
     assert (tmp_path / "value.json").read_text() == '{\n "row": [1, -2.5, 3e-07],\n "text": "[\\n 1\\n]"\n}\n'
 
 
-def test_tensors_come_back_as_they_were_and_others_may_read_them(tmp_path: Path) -> None:
+def test_tensors_come_back_as_they_were_and_the_file_has_normal_rights(tmp_path: Path) -> None:
     tensors = {"a": torch.arange(6.0).view(2, 3).T, "b": torch.tensor([True, False])}
     save_tensors(tmp_path / "t.safetensors", tensors, {"step": 3})
     (tmp_path / "other").touch()
@@ -48,7 +48,7 @@ def test_tensors_come_back_as_they_were_and_others_may_read_them(tmp_path: Path)
     assert (tmp_path / "t.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
-def test_a_shipped_card_names_no_folder_of_the_machine_and_keeps_names_that_ship(tmp_path: Path) -> None:
+def test_a_shipped_card_has_no_local_paths(tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     stage = {"arguments": {"out": str(tmp_path / "second"), "init": str(tmp_path / "first"), "data": [f"300w:{tmp_path}/300w"]}}
     assert ship._portable(stage, str(tmp_path)) == {
@@ -57,7 +57,7 @@ def test_a_shipped_card_names_no_folder_of_the_machine_and_keeps_names_that_ship
     assert ship._portable({"init": "srn-small"}, str(tmp_path)) == {"init": "srn-small"}
 
 
-def test_the_stages_of_a_run_from_a_shipped_checkpoint_are_all_there(tmp_path: Path) -> None:
+def test_a_card_lists_the_stages_of_the_checkpoint_it_started_from(tmp_path: Path) -> None:
     card = {"arguments": {"init": "srn-small"}, "step": 3}
     (tmp_path / "card.json").write_text(json.dumps(card))
     (tmp_path / "model.safetensors").write_bytes(b"")
@@ -76,7 +76,7 @@ def room_for(count: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_named_and_leaves_the_old_file(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     write_text(file, "old")
     with room_for(1000), pytest.raises(UserError, match=r"a\.txt: File too large; expected a place with room"):
@@ -85,14 +85,14 @@ def test_a_full_disk_is_named_and_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["mp4", "avi"])
-def test_a_video_that_is_cut_off_is_no_success(tmp_path: Path, ending: str) -> None:
+def test_a_video_that_does_not_fit_on_the_disk_is_an_error(tmp_path: Path, ending: str) -> None:
     frames = np.random.default_rng(0).integers(0, 255, (8, 96, 96, 3), np.uint8)
     write_video(tmp_path / f"whole.{ending}", frames, 10)
     with room_for(20_000), pytest.raises(UserError, match="8 frames could not be written whole"):
         write_video(tmp_path / f"cut.{ending}", frames, 10)
 
 
-def test_a_fine_tuned_tracker_is_not_shipped_under_a_command_that_makes_another(tiny_checkpoint: str, tmp_path: Path) -> None:
+def test_a_fine_tuned_tracker_cannot_be_shipped(tiny_checkpoint: str, tmp_path: Path) -> None:
     save_pretrained(
         load_pretrained(tiny_checkpoint), tmp_path / "run", {"arguments": {"init": None}, "finetuning": {"steps": "3"}}
     )

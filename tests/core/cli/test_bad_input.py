@@ -1,4 +1,4 @@
-"""What the user can mend ends with exit status 2 and one line on stderr that names it; nothing half-written stays."""
+"""Mistakes of the user end with exit status 2 and one line on stderr that names them; no half-written file stays."""
 
 import os
 import shutil
@@ -100,7 +100,7 @@ def test_pts_with_a_point_missing(evaluate, video_set: Path) -> None:
     assert str(path) in line and "134 numbers; expected 136" in line and "68 points" in line
 
 
-def test_annotations_without_extent(evaluate, complaint: Complaint, photo_set: Path, tmp_path: Path) -> None:
+def test_eye_corners_at_the_same_place(evaluate, complaint: Complaint, photo_set: Path, tmp_path: Path) -> None:
     path = photo_set / "afw" / "face.pts"
     lines = path.read_text().splitlines()
     lines[3 + 45] = lines[3 + 36]
@@ -114,7 +114,7 @@ def test_annotations_without_extent(evaluate, complaint: Complaint, photo_set: P
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "oops"])
-def test_pts_with_a_value_that_is_no_number(evaluate, video_set: Path, value: str) -> None:
+def test_pts_with_a_value_that_is_not_a_number(evaluate, video_set: Path, value: str) -> None:
     path = video_set / "001" / "annot" / "000003.pts"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join([*lines[:10], f"{value} 3\n", *lines[11:]]))
@@ -151,7 +151,7 @@ def test_truncated_image(evaluate, complaint: Complaint, photo_set: Path, share:
     assert not list(photo_set.glob("*sheet*"))
 
 
-def test_a_picture_whose_header_promises_too_many_pixels_is_named(photo_set: Path, evaluate: Callable[[str], str]) -> None:
+def test_picture_whose_header_claims_too_many_pixels(photo_set: Path, evaluate: Callable[[str], str]) -> None:
     (photo_set / "afw" / "face.jpg").unlink()
     path = photo_set / "afw" / "face.png"
     cv2.imwrite(str(path), np.zeros((20, 20, 3), np.uint8))
@@ -162,7 +162,7 @@ def test_a_picture_whose_header_promises_too_many_pixels_is_named(photo_set: Pat
     assert str(path) in evaluate(f"300w:{photo_set}")
 
 
-def test_a_device_is_not_replaced_by_a_file(complaint: Complaint, clip_spec: str, tiny_checkpoint: str, tmp_path: Path) -> None:
+def test_a_pipe_is_not_replaced_by_a_file(complaint: Complaint, clip_spec: str, tiny_checkpoint: str, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.json"
     os.mkfifo(pipe)
     assert str(pipe) in complaint("evaluate", "--checkpoint", tiny_checkpoint, "--data", clip_spec, "--json", pipe)
@@ -170,7 +170,7 @@ def test_a_device_is_not_replaced_by_a_file(complaint: Complaint, clip_spec: str
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png"])
-def test_bytes_behind_an_image_do_no_harm(tmp_path: Path, ending: str) -> None:
+def test_bytes_after_the_end_of_an_image_are_ignored(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"noise{ending}"
     cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8))
     image = read_image(path)
@@ -178,7 +178,7 @@ def test_bytes_behind_an_image_do_no_harm(tmp_path: Path, ending: str) -> None:
     assert np.array_equal(read_image(path), image)
 
 
-def test_a_broken_validation_picture_ends_a_training_before_it_begins(
+def test_a_broken_validation_picture_stops_training_before_the_first_step(
     clip_spec: str, photo_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = photo_set / "afw" / "face.jpg"
@@ -190,7 +190,7 @@ def test_a_broken_validation_picture_ends_a_training_before_it_begins(
     assert f"{photo_set / 'ibug'}: absent" in capsys.readouterr().out
 
 
-def test_a_pack_that_is_missing_cut_short_or_cannot_be_written(evaluate, complaint: Complaint, photo_set: Path) -> None:
+def test_packs_that_are_missing_or_truncated_or_cannot_be_written(evaluate, complaint: Complaint, photo_set: Path) -> None:
     path, image = photo_set / "faces.pack", photo_set / "afw" / "face.jpg"
     assert str(path) in evaluate(f"packed:{path}")
     photos = load_to_pack([f"300w:{photo_set}"])
@@ -223,7 +223,7 @@ def test_csv_row_that_names_a_missing_file_or_lacks_a_number(evaluate, tmp_path:
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"name," + b"1" * 200_000])
-def test_csv_that_is_none(evaluate, tmp_path: Path, content: bytes) -> None:
+def test_file_that_is_not_a_csv(evaluate, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "frames").mkdir()
     (tmp_path / "keypoints.csv").write_bytes(content)
     assert str(tmp_path / "keypoints.csv") in evaluate(f"ytf68:{tmp_path}")
@@ -261,7 +261,7 @@ def test_track_options(
     assert not list(tmp_path.iterdir())
 
 
-def test_track_does_not_write_over_what_it_reads_nor_after_the_work(
+def test_track_refuses_to_overwrite_its_input_and_checks_outputs_first(
     complaint: Complaint, tiny_checkpoint: str, clip_folder: Path, tmp_path: Path
 ) -> None:
     video = tmp_path / "v.avi"
@@ -305,7 +305,7 @@ def test_other_options(complaint: Complaint, tiny_checkpoint: str, clip_spec: st
     assert "no data spec" in complaint("data")
     assert "--most 0" in complaint("data", clip_spec, "--most", 0)
     assert f"--out {__file__}: is a file" in complaint("train", "--data", clip_spec, "--out", __file__)
-    assert "holds a checkpoint already" in complaint("train", "--data", clip_spec, "--out", tiny_checkpoint)
+    assert "already holds a checkpoint" in complaint("train", "--data", clip_spec, "--out", tiny_checkpoint)
     assert "--seed" in complaint("train", "--data", clip_spec, "--out", tmp_path / "run", "--seed", 2**64)
     assert "--quality 101" in complaint("data", clip_spec, "--quality", 101)
     assert "writes another of its files there" in complaint("data", clip_spec, "--sheet", "a.png", "--pack", "a.png")

@@ -39,14 +39,14 @@ def srn(monkeypatch: pytest.MonkeyPatch) -> Srn:
 
 
 @pytest.mark.parametrize("command", ["evaluate", "track", "data", "train"])
-def test_help_tells_defaults(srn: Srn, capsys: pytest.CaptureFixture[str], command: str) -> None:
+def test_help_shows_defaults(srn: Srn, capsys: pytest.CaptureFixture[str], command: str) -> None:
     with pytest.raises(SystemExit) as stopped:
         srn(command, "--help")
     assert stopped.value.code == 0
     assert "(default: " in capsys.readouterr().out
 
 
-def test_evaluate_writes_all_it_is_asked_for(
+def test_evaluate_writes_figures_rows_and_plot(
     srn: Srn, tiny_checkpoint: str, clip_spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "new" / "figures.json"
@@ -65,19 +65,8 @@ def test_evaluate_writes_all_it_is_asked_for(
 
 
 def test_evaluate_on_several_specs_writes_a_list(srn: Srn, tiny_checkpoint: str, clip_spec: str, tmp_path: Path) -> None:
-    both = ("--data", clip_spec, "--data", f"{clip_spec}?limit=2")
-    srn(
-        "evaluate",
-        "--checkpoint",
-        tiny_checkpoint,
-        *both,
-        "--mode",
-        "track",
-        "--boxes",
-        "tracked",
-        "--json",
-        tmp_path / "e.json",
-    )
+    both = ("--data", clip_spec, "--data", f"{clip_spec}?limit=2", "--mode", "track", "--boxes", "tracked")
+    srn("evaluate", "--checkpoint", tiny_checkpoint, *both, "--json", tmp_path / "e.json")
     records = json.loads((tmp_path / "e.json").read_text())
     assert [record["n_clips"] for record in records] == [5, 2]
     assert {(record["mode"], record["boxes"]) for record in records} == {("track", "tracked")}
@@ -116,8 +105,8 @@ def test_track_starts_at_the_first_face_that_the_detector_finds(srn: Srn, tiny_c
     assert load_detector(detector)(images[0]).shape == (0, 4)
 
 
-def test_a_lost_face_is_found_again_and_one_that_is_there_is_kept(tiny_checkpoint: str, clip_spec: str) -> None:
-    """A face jumps behind frame 9; a larger face beside one that is tracked does not matter."""
+def test_a_lost_face_is_found_again_and_a_tracked_face_is_kept(tiny_checkpoint: str, clip_spec: str) -> None:
+    """The face jumps after frame 9. A larger face beside the tracked one does not matter."""
     tracker = Tracker(load_pretrained(tiny_checkpoint), "cpu")
     clip = load_clips(clip_spec).clips[0]
     near, far, larger = np.float32([[30, 30, 110, 110], [330, 30, 410, 110], [600, 20, 720, 140]])
@@ -134,7 +123,7 @@ def test_a_lost_face_is_found_again_and_one_that_is_there_is_kept(tiny_checkpoin
     assert len(kept) == 30 and [i for i, frame in enumerate(frames) for image in asked if image is frame] == [0, 10, 20]
     assert np.array_equal(kept[0].box, near) and np.array_equal(kept[10].box, far)
     np.testing.assert_allclose(kept[20].box, landmark_box(kept[19].landmarks), atol=1e-3)
-    # What follows a jump does not depend on what was before it.
+    # The memory starts again after the jump.
     again = next(tracker.track([frames[10]], far))
     np.testing.assert_allclose(kept[10].landmarks, again, atol=1e-3)
     asked.clear(), kept.clear()
@@ -142,7 +131,7 @@ def test_a_lost_face_is_found_again_and_one_that_is_there_is_kept(tiny_checkpoin
 
 
 @pytest.mark.parametrize("scheme", ["68", "29", "98"])
-def test_a_box_that_follows_the_landmarks_keeps_the_size_of_those_trained_on(scheme: str) -> None:
+def test_a_box_that_follows_the_landmarks_keeps_its_size(scheme: str) -> None:
     """With landmarks that never move, the mean box of training stays where it is, in every scheme."""
     model = SRN(dataclasses.replace(TINY, scheme=scheme))
     with torch.no_grad():
@@ -164,7 +153,7 @@ def test_data_prints_counts_and_draws_a_sheet(
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (160, 3 * 160, 3)
 
 
-def test_drawing_leaves_the_image_alone_and_copes_with_points_far_away() -> None:
+def test_drawing_does_not_change_its_input_and_accepts_points_far_away() -> None:
     image = np.zeros((90, 90, 3), np.uint8)
     points = 60 * np.array(MEAN_SHAPES["68"]) + 45
     drawn = draw_landmarks(image, points, IBUG68, (255, 0, 0))

@@ -1,4 +1,4 @@
-"""What commands say of themselves."""
+"""Help texts and messages about options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SRN+HG: heat maps are read exactly, S_0 is learnt beside the cascade, and without an hourglass nothing has changed."""
+"""SRN+HG: heat maps become landmarks, S_0 is trained with the cascade, and models without an hourglass are unaffected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from srn_core import SRN, SRNConfig, Tracker, load_pretrained
-from srn_core.checkpoints import save_pretrained
 from srn_core.data import load_clips
 from srn_core.evaluation.evaluate import evaluate
 from srn_core.face.geometry import boxes_in_crop, crop_image, crop_map, from_box_units
@@ -50,7 +49,7 @@ def images(side: int = 56) -> Tensor:
 
 
 @pytest.mark.parametrize("side", [40, 56, 57, 112])
-def test_shape_type_and_range(side: int) -> None:
+def test_initial_shapes_have_the_right_shape_and_type_and_lie_in_the_crop(side: int) -> None:
     model = built(image_size=side)
     with torch.inference_mode():
         found = model.initial_shape(images(side), BOXES)
@@ -61,7 +60,7 @@ def test_shape_type_and_range(side: int) -> None:
     torch.testing.assert_close(found, as_floats)
 
 
-def test_small_is_cheap() -> None:
+def test_the_small_hourglass_has_few_parameters() -> None:
     count = sum(parameter.numel() for parameter in Hourglass(SRNConfig.preset("small").hourglass_width, 68).parameters())
     assert count < 0.6e6
     assert SRNConfig.preset("paper").hourglass_width > SRNConfig.preset("small").hourglass_width
@@ -98,7 +97,7 @@ def test_the_prior_is_highest_at_its_point_and_symmetric() -> None:
     torch.testing.assert_close(prior[3, 5], prior[2, 6])
 
 
-def test_untrained_it_is_near_the_mean_shape_and_the_cascade_has_the_same_weights() -> None:
+def test_an_untrained_hourglass_gives_almost_the_mean_shape_and_leaves_the_cascade_alone() -> None:
     models = []
     for initial_shape in ("mean", "hourglass"):
         torch.manual_seed(0)
@@ -124,7 +123,7 @@ def batch_of(spec: str, config: SRNConfig, frames: int = 1) -> TrainingBatch:
     return draw_batch(pool, config, (0, 0), 8, frames, "none")
 
 
-def test_its_loss_is_one_term_more_and_the_cascade_sends_it_no_gradient(clip_spec: str) -> None:
+def test_the_hourglass_has_a_loss_term_of_its_own_and_gets_no_gradient_from_the_cascade(clip_spec: str) -> None:
     batch = batch_of(clip_spec, HOURGLASS)
     model = built()
     frame = TrainingBatch(*(values[0] for values in batch))
@@ -146,7 +145,7 @@ def tiny_args(spec: str, out: Path, **changes: object) -> TrainArgs:
     return TrainArgs(data=(spec,), out=out, config_override=OVERRIDES, **{**options, **changes})
 
 
-def test_training_betters_the_initial_shape(tmp_path: Path) -> None:
+def test_training_improves_the_initial_shape(tmp_path: Path) -> None:
     """On a rendered head: the made-up clips have no features to find."""
     changes = {"steps": 100, "sequence_every": 0, "occlusion": "none", "ema": 0.9, "lr": 3e-3, "val_every": 100}
     args = tiny_args("demo?split=train&limit=1", tmp_path, **changes)
@@ -175,17 +174,8 @@ def test_resumed_training_equals_uninterrupted_bit_for_bit(clip_spec: str, tmp_p
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
-def test_saving_and_loading_keeps_every_number(tmp_path: Path) -> None:
-    model = built()
-    save_pretrained(model, tmp_path, {})
-    loaded = load_pretrained(tmp_path)
-    assert loaded.config == model.config
-    with torch.inference_mode():
-        assert torch.equal(loaded.initial_shape(images(), BOXES), model.initial_shape(images(), BOXES))
-
-
 @pytest.mark.parametrize("start", ["mean", "previous"])
-def test_the_tracker_starts_every_frame_or_the_first_one_at_the_hourglass(clip_spec: str, start, monkeypatch) -> None:
+def test_the_cascade_starts_at_the_hourglass_on_every_frame_or_on_the_first_one(clip_spec: str, start, monkeypatch) -> None:
     monkeypatch.setattr("srn_core.tracking.step.KEPT_OVERLAP", 0.0)
     tracker = Tracker(built(), "cpu")
     clip = load_clips(clip_spec).clips[0]

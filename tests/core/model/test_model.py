@@ -25,7 +25,7 @@ def test_parameter_count(preset: str, millions: float) -> None:
     assert count / 1e6 == pytest.approx(millions, abs=0.05)
 
 
-def test_patches_taken_in_parts_are_those_of_one_pass() -> None:
+def test_patches_in_parts_give_the_features_and_gradients_of_one_pass() -> None:
     """Features, and the gradients of patches and weights, of a whole part and an odd rest."""
     torch.manual_seed(0)
     trunk = PatchTrunk(((3, 4), (3, 5)), 12)
@@ -38,14 +38,14 @@ def test_patches_taken_in_parts_are_those_of_one_pass() -> None:
         torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-4)
 
 
-def test_without_relation_the_network_is_one_whose_block_is_the_identity() -> None:
+def test_relation_off_equals_a_block_that_is_the_identity() -> None:
     """The block starts as the identity: its last layer starts at zero."""
     model = seeded(SMALL)
     model.nonlocal_block.load_state_dict(SRN(SMALL).nonlocal_block.state_dict())
     torch.testing.assert_close(run(model), run(seeded(replace(SMALL, relation="off"))))
 
 
-def test_without_memory_the_network_is_one_whose_groups_ignore_the_memory() -> None:
+def test_memory_off_equals_groups_that_ignore_the_memory() -> None:
     model, off = seeded(SMALL), seeded(replace(SMALL, memory="off"))
     assert not torch.allclose(run(model), run(model, 0.5), atol=1e-3)
     with torch.no_grad():
@@ -56,7 +56,7 @@ def test_without_memory_the_network_is_one_whose_groups_ignore_the_memory() -> N
 
 
 @pytest.mark.parametrize("memory", ["running", "frame"])
-def test_every_step_reads_the_memory_of_the_step_before_or_of_the_frame_before(memory: str) -> None:
+def test_each_step_reads_the_memory_of_the_previous_step_or_of_the_previous_frame(memory: str) -> None:
     model = seeded(replace(SMALL, memory=memory))
     images = torch.randint(0, 256, (1, 3, 112, 112), dtype=torch.uint8)
     entering, shape = (
@@ -141,7 +141,7 @@ def test_tracking_carries_memory_and_detecting_does_not() -> None:
     np.testing.assert_allclose(alone[0], alone[1], atol=1e-4)
 
 
-def test_boxes_are_read_in_any_form_and_unusable_ones_are_named() -> None:
+def test_boxes_may_be_lists_or_arrays_and_bad_boxes_are_refused() -> None:
     tracker = Tracker(seeded(SMALL), "cpu")
     image = np.random.default_rng(0).integers(0, 256, (90, 110, 3), dtype=np.uint8)
     box = (20, 10, 80, 75)
@@ -161,7 +161,7 @@ def test_boxes_are_read_in_any_form_and_unusable_ones_are_named() -> None:
         list(tracker.track([image, image], np.array([box])))
 
 
-def test_pictures_that_are_not_uint8_rgb_are_named() -> None:
+def test_pictures_that_are_not_uint8_rgb_are_refused() -> None:
     tracker = Tracker(seeded(SMALL), "cpu")
     image, box = np.zeros((90, 110, 3), np.uint8), np.array([20, 10, 80, 75])
     wrong = (
@@ -179,7 +179,7 @@ def test_pictures_that_are_not_uint8_rgb_are_named() -> None:
         tracker.detect([image, image], box)
 
 
-def test_steps_and_starts_that_there_are_not_are_named() -> None:
+def test_unknown_starts_and_zero_steps_are_refused() -> None:
     tracker = Tracker(seeded(SMALL), "cpu")
     image, box = np.zeros((90, 110, 3), np.uint8), np.array([20, 10, 80, 75])
     for steps in (0, -1):
@@ -189,7 +189,7 @@ def test_steps_and_starts_that_there_are_not_are_named() -> None:
         list(tracker.track([image], box, start="prev"))  # type: ignore[arg-type]
 
 
-def test_a_config_from_a_file_takes_defaults_and_names_what_it_cannot_read() -> None:
+def test_a_stored_config_gets_defaults_and_bad_ones_are_refused() -> None:
     assert SRNConfig.from_dict({"steps": 2}) == SRNConfig(steps=2)
     for values in ({"trunk": 5}, {"trunk": [5, 16]}, {"trunk": None}):
         with pytest.raises(UserError, match="SRN config"):

@@ -1,4 +1,4 @@
-"""Start shapes, cascade steps and mirror averaging: each equals the plain way of doing it by hand."""
+"""Tracking many clips at once, start shapes, cascade steps and mirror averaging equal the same by hand."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def by_hand(tracker: Tracker, clip: Clip, start: str, steps: int) -> np.ndarray:
 
 @pytest.mark.parametrize("start", ["mean", "previous"])
 @pytest.mark.parametrize("steps", [1, 2, 3])
-def test_start_and_steps_equal_the_plain_loop(tracker: Tracker, clips: ClipSet, start, steps: int) -> None:
+def test_many_clips_at_once_equal_a_plain_loop_over_frames(tracker: Tracker, clips: ClipSet, start, steps: int) -> None:
     cuts = clips.clips[0].cuts.copy()
     cuts[3] = True
     cut = replace(clips, clips=(replace(clips.clips[0], cuts=cuts), *clips.clips[1:]))
@@ -70,7 +70,7 @@ def test_start_and_steps_equal_the_plain_loop(tracker: Tracker, clips: ClipSet, 
 
 @pytest.mark.parametrize("boxes", ["annotation", "tracked"])
 @pytest.mark.parametrize("start", ["mean", "previous"])
-def test_the_public_tracker_takes_the_same_options(tracker: Tracker, clips: ClipSet, boxes, start) -> None:
+def test_tracker_track_equals_many_clips_at_once(tracker: Tracker, clips: ClipSet, boxes, start) -> None:
     found = evaluate(tracker, clips, "track", boxes, start=start, steps=1)
     for i, clip in enumerate(clips.clips):
         given = iter(clip.boxes) if boxes == "annotation" else clip.boxes[0]
@@ -86,7 +86,7 @@ def test_defaults_are_the_mean_shape_and_the_models_own_steps(tracker: Tracker, 
     assert plain.summary() == said.summary()
 
 
-def test_landmarks_that_left_the_face_box_are_no_start(tracker: Tracker, clips: ClipSet) -> None:
+def test_landmarks_that_left_the_face_box_are_not_used_as_start(tracker: Tracker, clips: ClipSet) -> None:
     clip = clips.clips[0]
     boxes, mapping = clip.boxes[:3], crop_map(clip.boxes[:3], tracker.crop)
     before = clip.landmarks[:3].copy()
@@ -97,7 +97,7 @@ def test_landmarks_that_left_the_face_box_are_no_start(tracker: Tracker, clips: 
     assert torch.equal(found[1], initial[1])
 
 
-def test_a_start_at_the_last_landmarks_matters_on_every_frame_but_the_first(
+def test_start_previous_changes_every_frame_but_the_first(
     tracker: Tracker, clips: ClipSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("srn_core.tracking.step.KEPT_OVERLAP", 0.0)
@@ -107,7 +107,7 @@ def test_a_start_at_the_last_landmarks_matters_on_every_frame_but_the_first(
     np.testing.assert_array_equal(np.isclose(plain, previous, atol=0.01).all((1, 2)), first)
 
 
-def test_mirroring_points_twice_is_nothing_and_swaps_sides() -> None:
+def test_mirroring_points_swaps_sides_and_twice_restores_them() -> None:
     points = torch.rand(2, 68, 2) * 56
     mirrored = mirror_points(points, 56, IBUG68.mirror)
     torch.testing.assert_close(mirror_points(mirrored, 56, IBUG68.mirror), points)
@@ -129,15 +129,7 @@ def test_mirror_averaging_equals_detecting_the_flipped_picture(tracker: Tracker,
     np.testing.assert_allclose(evaluate(tracker, clips, mirror=True).predictions[:3], averaged, atol=0.01)
 
 
-def test_mirror_averaging_of_a_mirrored_face_is_the_mirrored_average(tracker: Tracker, clips: ClipSet) -> None:
-    crops, boxes = clips.clips[0].crops(tracker.crop), np.tile(np.float32([10, 10, 40, 45]), (6, 1))
-    one = tracker.detect_crops(crops, boxes, mirror=True)
-    other = tracker.detect_crops(crops[:, :, ::-1].copy(), boxes, mirror=True)[:, IBUG68.mirror]
-    other[..., 0] = 50 - other[..., 0]
-    np.testing.assert_allclose(one, other, atol=1e-3)
-
-
-def test_the_command_passes_its_options_on(
+def test_srn_evaluate_passes_its_options_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tiny_checkpoint: str, clip_spec: str, tmp_path: Path
 ) -> None:
     def figures(*options: str) -> dict[str, object]:
