@@ -9,8 +9,8 @@ from torch import Tensor
 def extract_patches(images: Tensor, points: Tensor, size: int) -> Tensor:
     """Cut a ``size`` x ``size`` patch around each landmark; pixels outside the image repeat its border.
 
-    The patch covers ``c - size // 2 ... c + (size - 1) // 2``; the pixel ``c`` is the landmark, rounded half up. No gradient flows
-    to ``points``.
+    The patch covers ``c - size // 2 ... c + (size - 1) // 2``; the pixel ``c`` is the landmark, rounded half up. No gradient
+    flows to ``points``.
 
     Args:
         images: ``(B, C, H, W)`` of any type.

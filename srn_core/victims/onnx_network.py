@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import cv2
 import numpy as np
 
 from srn_core.data.spec import split_query
 from srn_core.errors import UserError
-from srn_core.face.schemes import SCHEMES
 
 Network = Callable[[np.ndarray], np.ndarray]
 """``(1, 3, n, n)`` or ``(1, n, n, 3)`` float32 -> the numbers of one output, float32 ``(1, ...)``."""
@@ -22,14 +20,6 @@ Opened = tuple[list[str], Callable[[str, np.ndarray], Any]]
 """The names of a network's outputs, and a function that gives one output of an input."""
 
 LARGEST = 4096
-CHOICES = {
-    "rgb": ("1", "0"),
-    "layout": ("nchw", "nhwc"),
-    "output": ("unit", "pixel"),
-    "runtime": ("opencv", "onnxruntime"),
-    "preset": ("small", "paper"),
-    "scheme": tuple(SCHEMES),
-}
 
 
 @dataclass(frozen=True)
@@ -54,13 +44,13 @@ class OnnxOptions:
     crop: float = 1.0
     scale: tuple[float, ...] = (1 / 255,)
     mean: tuple[float, ...] = (0.0,)
-    rgb: str = "1"
-    layout: str = "nchw"
-    output: str = "unit"
+    rgb: Literal["1", "0"] = "1"
+    layout: Literal["nchw", "nhwc"] = "nchw"
+    output: Literal["unit", "pixel"] = "unit"
     blob: str = ""
-    runtime: str = "opencv"
-    preset: str = "small"
-    scheme: str = "68"
+    runtime: Literal["opencv", "onnxruntime"] = "opencv"
+    preset: Literal["small", "paper"] = "small"
+    scheme: Literal["68", "98", "29"] = "68"
 
     def normalised(self, crop: np.ndarray) -> np.ndarray:
         """The network's input ``(1, ...)`` float32 from a face ``(3, n, n)``, RGB of 0 to 255."""
@@ -77,19 +67,19 @@ def parse_options(name: str, query: str) -> OnnxOptions:
     Raises:
         UserError: a key or value is unknown.
     """
-    given = split_query(query)
-    known = [field.name for field in dataclasses.fields(OnnxOptions)]
-    if unknown := sorted(set(given) - set(known)):
-        raise UserError(f"victim '{name}': unknown option '{unknown[0]}'; onnx knows {', '.join(known)}")
-    return OnnxOptions(**{key: _read(name, key, value) for key, value in given.items()})
+    given, kinds = split_query(query), get_type_hints(OnnxOptions)
+    if unknown := sorted(set(given) - set(kinds)):
+        raise UserError(f"victim '{name}': unknown option '{unknown[0]}'; onnx knows {', '.join(kinds)}")
+    choices = {key: get_args(kind) for key, kind in kinds.items() if get_origin(kind) is Literal}
+    return OnnxOptions(**{key: _read(name, key, value, choices.get(key, ())) for key, value in given.items()})
 
 
-def _read(name: str, key: str, text: str) -> Any:
-    expected = " or ".join(CHOICES.get(key, ()))
-    if key == "blob" or text in CHOICES.get(key, ()):
+def _read(name: str, key: str, text: str, choices: tuple[str, ...]) -> Any:
+    expected = " or ".join(choices)
+    if key == "blob" or text in choices:
         return text
     try:
-        values = tuple(float(part) for part in text.split(",")) if key not in CHOICES else ()
+        values = tuple(float(part) for part in text.split(","))
     except ValueError:
         values = ()
     finite = all(map(math.isfinite, values))
