@@ -1,7 +1,8 @@
 """Draws the pictures of the documentation, from the clips that ship.
 
-``python docs/pictures.py`` draws all but the moving one; ``python docs/pictures.py runs/dqn-1`` draws that one, with the
-player of a run of ``python agents/dqn.py --seed 1``.
+``python docs/pictures.py`` draws all but the moving one. ``python docs/pictures.py RUN`` draws that one, with the player of a
+run of ``agents/dqn.py``. The player of the stored picture was trained with
+``--clips "demo?split=train&limit=4" --seed 1 --total-steps 12000``.
 """
 
 from __future__ import annotations

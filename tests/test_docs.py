@@ -39,6 +39,8 @@ SHORTER = {
     "benchmarks/hofs.py": "--seeds 0 --arms none rsf --base-steps 2 --steps 2 --batch 4 --val-every 1 --episodes 1",
     "srn train": "--preset small --steps 2 --batch 4 --sequence 2 --val-every 1 --precision float32",
 }
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
+OPTIONS_OF_OTHERS = ("--editable", "--constraint", "--logdir")
 CLIPS = "demo?split={}&limit=1&frames=3"
 DEFAULT_CLIPS = {
     "agents/dqn.py": ("--clips", "train"),
@@ -131,6 +133,23 @@ def test_commands_are_read_by_the_real_command_lines(page: Path, monkeypatch: py
             except SystemExit:
                 pytest.fail(f"{' '.join(words)}: {capsys.readouterr().err}")
             pytest.fail(f"{' '.join(words)}: reads no options")
+
+
+def test_options_in_the_text_exist(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    known = set(OPTIONS_OF_OTHERS)
+    scripts = [["python", f"agents/{name}.py"] for name in ("dqn", "sb3", "evaluate", "finetune")]
+    scripts += [["python", str(path.relative_to(ROOT))] for path in sorted((ROOT / "benchmarks").glob("[!_]*.py"))]
+    scripts += [["srn", name] for name in ("train", "evaluate", "track", "data")]
+    for words in scripts:
+        found = entry_point([*words, "--help"])
+        assert found is not None
+        monkeypatch.setattr(sys, "argv", found[1])
+        with pytest.raises(SystemExit):
+            found[0]()
+        known |= set(OPTION.findall(capsys.readouterr().out))
+    for page in PAGES:
+        unknown = set(OPTION.findall(page.read_text(encoding="utf-8"))) - known
+        assert not unknown, f"{NAMES[page]}: {unknown}"
 
 
 @per_page(slow=True)
