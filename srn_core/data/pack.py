@@ -69,15 +69,17 @@ def write_pack(
     Raises:
         UserError: a frame cannot be read, or its face lies outside.
     """
-    owners = [i for i, clip_set in enumerate(clip_sets) for _ in clip_set.clips]
     clips = [thinned(clip, most) for clip_set in clip_sets for clip in clip_set.clips]
-    index = {
-        "format": FORMAT,
-        "version": VERSION,
-        "scheme": clips[0].scheme.name,
-        "sets": [_origin(clip_set) for clip_set in clip_sets],
-        "clips": [{"set": i, **_entry(clip)} for i, clip in zip(owners, clips, strict=True)],
-    }
+    owners = [i for i, clip_set in enumerate(clip_sets) for _ in clip_set.clips]
+    index: dict[str, Any] = {"format": FORMAT, "version": VERSION, "scheme": clips[0].scheme.name, "sets": [], "clips": []}
+    for clip_set in clip_sets:
+        spec = parse_spec(clip_set.spec)
+        origin = {"spec": clip_set.spec, "kind": spec.kind, "split": spec.split}
+        index["sets"].append({**origin, "box_source": clip_set.box_source, "notes": list(clip_set.notes)})
+    for i, clip in zip(owners, clips, strict=True):
+        cuts = np.flatnonzero(clip.cuts).tolist()
+        entry = {"set": i, "name": clip.name, "frames": len(clip), "cuts": cuts, "visible": clip.visible is not None}
+        index["clips"].append(entry)
 
     def write(temporary: Path) -> None:
         landmarks: list[np.ndarray] = []
@@ -129,19 +131,8 @@ def _cut_faces(clip: Clip) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]
             yield image, points[t - start], boxes[t - start]
 
 
-def _origin(clip_set: ClipSet) -> dict[str, Any]:
-    spec = parse_spec(clip_set.spec)
-    origin = {"spec": clip_set.spec, "kind": spec.kind, "split": spec.split}
-    return {**origin, "box_source": clip_set.box_source, "notes": list(clip_set.notes)}
-
-
-def _entry(clip: Clip) -> dict[str, Any]:
-    cuts = np.flatnonzero(clip.cuts).tolist()
-    return {"name": clip.name, "frames": len(clip), "cuts": cuts, "visible": clip.visible is not None}
-
-
 def _visible(clip: Clip) -> np.ndarray:
-    """``(T, L)`` bool; all True for a clip that does not say, and then the index has ``visible`` false."""
+    """``(T, L)`` bool; all True if the annotation does not say. The index then has ``visible`` false."""
     return np.ones(clip.landmarks.shape[:2], bool) if clip.visible is None else clip.visible
 
 

@@ -1,6 +1,6 @@
-"""How well landmarks fit the clips of a data spec: a tracker's, or published ones.
+"""The errors of a tracker's landmarks, or of published ones, on the clips of a data spec.
 
-Errors are fractions of the normaliser inside, percent in everything that is printed or written.
+Inside, errors are fractions of the normaliser. Everything that is printed or written is in percent.
 """
 
 from __future__ import annotations
@@ -68,7 +68,6 @@ class Evaluation:
         """All figures, JSON-able, in percent; ``nme_ci95`` resamples whole clips and is None for a single clip."""
         nme = self.nme
         interval = bootstrap_interval(nme, self.clip_index, np.random.default_rng(BOOTSTRAP_SEED))
-        quantiles = {f"nme_p{q}": 100 * float(np.percentile(nme, q)) for q in (90, 95, 99)}
         run = dict.fromkeys(field.name for field in dataclasses.fields(RunOptions))
         return {
             "data": self.clip_set.spec,
@@ -82,7 +81,7 @@ class Evaluation:
             "nme_mean": 100 * float(nme.mean()),
             "nme_ci95": interval and [100 * end for end in interval],
             "nme_median": 100 * float(np.median(nme)),
-            **quantiles,
+            **{f"nme_p{q}": 100 * float(np.percentile(nme, q)) for q in (90, 95, 99)},
             "fr_08": 100 * failure_rate(nme, 0.08),
             "fr_10": 100 * failure_rate(nme, 0.10),
             "auc_08": 100 * auc(nme, 0.08),
@@ -92,7 +91,7 @@ class Evaluation:
         }
 
     def clip_jitter(self) -> list[np.ndarray]:
-        """Jitter of each clip, ``(T - 1,)`` fractions; empty for a still and where there is a cut inside."""
+        """Jitter of each clip, ``(T - 1,)`` fractions; empty for a still and for a clip with a cut inside."""
         found = []
         for clip, predictions in zip(self.clip_set.clips, self._by_clip(self.predictions), strict=True):
             length = normaliser_length(clip.landmarks, clip.scheme, self.normaliser)
@@ -102,7 +101,7 @@ class Evaluation:
     def stability(self) -> dict[str, float | None]:
         """``jitter`` in percent, over all landmarks, and ``time_to_failure`` in frames, the mean over clips.
 
-        Clips of one frame or with a cut inside do not count; both figures are None where no other is left.
+        Stills and clips with a cut inside do not count. Both figures are None if no clip counts.
         """
         shaking = self.clip_jitter()
         errors = self._by_clip(self.nme)
@@ -112,11 +111,11 @@ class Evaluation:
         return {"jitter": 100 * float(np.concatenate(shaking).mean()), "time_to_failure": float(np.mean(lasting))}
 
     def _by_clip(self, values: np.ndarray) -> list[np.ndarray]:
-        """``(N, ...)`` values of all frames, apart for each clip."""
+        """``(N, ...)`` values of all frames, split into clips."""
         return np.split(values, np.cumsum([len(clip) for clip in self.clip_set.clips])[:-1])
 
     def _group_errors(self) -> dict[str, float | None]:
-        """Mean error of each facial component, percent; None where none of its landmarks counts."""
+        """Mean error of each facial component, percent; None if none of its landmarks counts."""
         figures: dict[str, float | None] = {}
         for name, points in self.clip_set.clips[0].scheme.groups.items():
             counted = self.counted[:, list(points)]
@@ -124,13 +123,10 @@ class Evaluation:
         return figures
 
     def rows(self) -> list[dict[str, Any]]:
-        """One JSON-able record a face: data, clip, frame and NME in percent."""
+        """One JSON-able record per face: data, clip, frame and NME in percent."""
         owners = [(clip.name, t) for clip in self.clip_set.clips for t in range(len(clip))]
-        spec = self.clip_set.spec
-        return [
-            {"data": spec, "clip": name, "frame": t, "nme": 100 * float(error)}
-            for (name, t), error in zip(owners, self.nme, strict=True)
-        ]
+        figures = zip(owners, self.nme, strict=True)
+        return [{"data": self.clip_set.spec, "clip": name, "frame": t, "nme": 100 * float(e)} for (name, t), e in figures]
 
 
 def evaluate(
@@ -151,25 +147,25 @@ def evaluate(
 
     Args:
         tracker: the model on its device.
-        clip_set: the clips; each is on its own, no memory passes from one to the next.
-        mode: see :class:`srn_core.tracking.batch.RunOptions`, as ``boxes``, ``start``, ``steps`` and ``mirror``.
+        clip_set: the clips; no memory passes from one to the next.
+        mode: see :class:`srn_core.tracking.batch.RunOptions`, as for ``boxes``, ``start``, ``steps`` and ``mirror``.
         boxes: where face boxes come from.
         normaliser: what errors are divided by; None: the scheme's own.
-        batch_size: faces at once; with ``track`` clips side by side, at most :data:`srn_core.io.frames.KEPT_OPEN`.
+        batch_size: faces at once; with ``track``, clips side by side, at most :data:`srn_core.io.frames.KEPT_OPEN`.
         progress: show a bar on a terminal.
         start: the cascade's initial shape.
         steps: K.
         mirror: average with the mirror image.
-        points: count all landmarks, or those that the annotation says are visible.
+        points: count all landmarks, or those that the annotation calls visible.
 
     Raises:
-        UserError: a frame cannot be read, the clips have other landmarks than the tracker, options that do not go
-            together, or visible points asked for where the annotation does not say.
+        UserError: a frame cannot be read, the scheme is not the tracker's, options contradict each other, or ``points`` is
+            ``visible`` and the annotation does not say which are.
     """
     options = RunOptions(mode, boxes, start, tracker.model.config.steps if steps is None else steps, mirror)
     for clip in clip_set.clips:
         if clip.scheme.name != tracker.scheme.name:
-            given = f"{clip.scheme.num_landmarks} landmarks a face, the tracker predicts {tracker.scheme.num_landmarks}"
+            given = f"{clip.scheme.num_landmarks} landmarks per face, the tracker predicts {tracker.scheme.num_landmarks}"
             raise UserError(f"{clip_set.spec}: {given}; use data and a checkpoint of one scheme")
     counted = counted_points(clip_set, points)
     with tqdm(total=clip_set.num_frames, desc=clip_set.spec, unit="face", disable=None if progress else True) as bar:
@@ -180,9 +176,9 @@ def evaluate(
 def evaluate_predictions(
     path: Path, clip_set: ClipSet, normaliser: Normaliser = "inter-pupil", points: Points = "all"
 ) -> Evaluation:
-    """Compare published predictions (see ``srn_core.data.formats.predictions``) with the annotation; no frame is read.
+    """Compare published predictions (see :mod:`srn_core.data.formats.predictions`) with the annotation; no frame is read.
 
-    The numbers of the file are the names of the clips; predictions of other faces become a note of the clip set.
+    The numbers in the file are the names of the clips. Predictions of other faces become a note of the clip set.
 
     Raises:
         UserError: the file is broken or lacks a face, or the clips are no stills.
@@ -191,7 +187,7 @@ def evaluate_predictions(
     found = read_predictions(path, clips[0].scheme.num_landmarks)
     for clip in clips:
         if clip.name not in found or len(clip) != 1:
-            raise UserError(f"{path}: no prediction of {clip.name} of {clip_set.spec}; expected one of each face, a still")
+            raise UserError(f"{path}: no prediction of {clip.name} of {clip_set.spec}; expected one per face, a still")
     if more := len(found) - len(clips):
         clip_set = dataclasses.replace(clip_set, notes=(*clip_set.notes, f"{path}: {more} faces are not in the data"))
     predictions = np.stack([found[clip.name] for clip in clips])

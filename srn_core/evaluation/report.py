@@ -1,4 +1,4 @@
-"""What an evaluation shows and leaves: a table on the terminal, a plot, a row for each face. All figures in percent."""
+"""The outputs of an evaluation: a table on the terminal, a plot, a row per face. All figures are in percent."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from srn_core.io.files import write_atomically, write_text
 
 PLOT_ENDINGS = (".png", ".pdf", ".svg")
 PLOT_LIMIT = 0.10
-# Ten colours each.
+# Ten colours for each line style.
 LINES = ("-", "--", ":")
 _LABELS = {
     "n_faces": "faces",
     "n_clips": "clips",
-    "n_points": "points a face",
+    "n_points": "points per face",
     "mode": "mode",
     "boxes": "boxes",
     "start": "start (mean: the model's own)",
@@ -48,10 +48,7 @@ _LABELS = {
 
 
 def print_report(console: Console, title: str, records: Sequence[Mapping[str, Any]], notes: Sequence[str]) -> None:
-    """Print one column for each record of :meth:`srn_core.evaluation.evaluate.Evaluation.summary`, then the readers' notes.
-
-    Figures that no record has are left out.
-    """
+    """Print a column per record of :meth:`srn_core.evaluation.evaluate.Evaluation.summary`, then the readers' notes."""
     table = Table("", title=title, title_justify="left")
     for record in records:
         table.add_column(record["data"], justify="right", overflow="fold")
@@ -66,14 +63,14 @@ def print_report(console: Console, title: str, records: Sequence[Mapping[str, An
 
 
 def plot_ced(path: Path, errors: Mapping[str, np.ndarray], normaliser: str) -> None:
-    """Write the cumulative error distribution up to 10 %, one curve for each entry.
+    """Write the cumulative error distribution up to 10 %, one curve per entry.
 
     Args:
         path: ends in one of ``PLOT_ENDINGS``.
         errors: label -> ``(N,)`` NME as fractions.
         normaliser: what they are fractions of, for the axis.
     """
-    # Above the axes stands a line for each curve.
+    # The legend above the axes has a line per curve.
     figure = Figure(figsize=(6, 3.6 + 0.2 * len(errors)), layout="constrained")
     axes = figure.add_subplot(xlabel=f"NME, % of the {normaliser} normaliser", ylabel="faces, %")
     for i, (label, values) in enumerate(errors.items()):
@@ -89,7 +86,7 @@ def plot_ced(path: Path, errors: Mapping[str, np.ndarray], normaliser: str) -> N
 
 
 def ced(errors: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray]:
-    """The cumulative error distribution as steps: errors from 0 to ``limit``, and the share of faces at or below each.
+    """The cumulative error distribution as steps: errors from 0 to ``limit``, and the share of faces up to each.
 
     >>> x, y = ced(np.array([0.02, 0.2]), 0.1)
     >>> x.tolist(), y.tolist()
@@ -100,8 +97,8 @@ def ced(errors: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray]:
     return x, np.concatenate([[0], np.arange(1, len(inside) + 1), [len(inside)]]) / len(errors)
 
 
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write JSON lines, atomically."""
+def write_json_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a line of JSON per row, atomically."""
     write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 

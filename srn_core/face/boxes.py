@@ -1,9 +1,9 @@
-"""Face boxes as a detector draws them: the statistics of detector boxes against the tight landmark box.
+"""Face boxes as a detector draws them: the statistics of detector boxes relative to the tight landmark box.
 
-A box is described by four numbers against the landmark box (centre ``c``, size ``w x h``, unit
-``u = diagonal / sqrt(2)``): ``(dx / u, dy / u, log(w' / w), log(h' / h))``. Mean and covariance below were measured on
-the boxes that 300-W ships for AFW and HELEN's training part (1,207 faces; the widest 1 % of each number left out).
-Drawing from this Gaussian is drawing from the PCA of the detector's boxes.
+Four numbers describe a box relative to the landmark box (size ``w x h``, unit ``u = diagonal / sqrt(2)``):
+``(dx / u, dy / u, log(w' / w), log(h' / h))``. Mean and covariance were measured on the boxes that 300-W ships for AFW and
+HELEN's training part (1,207 faces, without the outermost 1 % of each number). Drawing from this Gaussian is drawing from the
+PCA of the detector's boxes.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ DETECTOR_COVARIANCE = np.array(
         [-6.3e-05, -0.000118, 0.000758, 0.002685],
     ]
 )
-# The mean of each scheme's boxes. Those of COFW and WFLW follow from the landmarks: 10 px more on each side (on the two faces
-# seen, 85 x 160 and 92 x 126 px), 1.2 times the tight box. Without a spread they would tell a network where the face ends: the
-# detector's serves all.
+# The mean of each scheme's boxes. The boxes of COFW and WFLW follow from the landmarks: 10 px more on each side (on two faces
+# of 85 x 160 and 92 x 126 px), and 1.2 times the tight box. Without a spread they would tell a network where the face ends, so
+# all schemes share the detector's spread.
 BOX_MEANS: Mapping[str, np.ndarray] = {
     "68": DETECTOR_MEAN,
     "29": np.array([0.0, 0.0, 0.20, 0.13]),
@@ -35,7 +35,7 @@ BOX_MEANS: Mapping[str, np.ndarray] = {
 
 
 def describe_box(box: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """A box against its landmarks in the four numbers above: ``(..., 4)`` and ``(..., L, 2)`` -> ``(..., 4)``."""
+    """The four numbers above of a box and its landmarks: ``(..., 4)`` and ``(..., L, 2)`` -> ``(..., 4)``."""
     tight = landmark_box(points).astype(np.float64)
     size, given = tight[..., 2:] - tight[..., :2], box[..., 2:] - box[..., :2]
     unit = np.linalg.norm(size, axis=-1, keepdims=True) / np.sqrt(2)
@@ -63,22 +63,17 @@ def draw_detector_boxes(points: np.ndarray, rng: np.random.Generator, spread: fl
 
 
 def following_box(points: np.ndarray, scheme: str) -> np.ndarray:
-    """The face box that follows from landmarks found ``(..., L, 2)``: ``(..., 4)`` float32, in the points' pixels.
+    """The face box that a tracker derives from its landmarks ``(..., L, 2)``: ``(..., 4)`` float32, in the points' pixels.
 
-    For 68 points the tight one; the networks of other schemes are trained on wider boxes, whose mean it has.
+    For 68 points it is the tight box. Networks of other schemes are trained on wider boxes; it is the mean of those.
     """
     return landmark_box(points) if scheme == "68" else box_from_description(BOX_MEANS[scheme], points)
 
 
 def annotation_boxes(points: np.ndarray, frame_names: list[str]) -> np.ndarray:
-    """The "annotation-derived boxes" of reports: one draw a frame, seeded by its name, so the same at every evaluation.
+    """The "annotation-derived boxes" of reports: one draw per frame, seeded by its name, so the same at every evaluation.
 
-    Args:
-        points: ``(T, L, 2)`` landmarks, frame pixels.
-        frame_names: ``T`` names, each made of the clip's and the frame's.
-
-    Returns:
-        ``(T, 4)`` float32 boxes, frame pixels.
+    Landmarks ``(T, L, 2)`` and ``T`` names, each made of the clip's and the frame's -> ``(T, 4)`` float32, frame pixels.
     """
     rngs = (np.random.default_rng(zlib.crc32(name.encode())) for name in frame_names)
     return np.stack([draw_detector_boxes(p, rng) for p, rng in zip(points, rngs, strict=True)])

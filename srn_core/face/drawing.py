@@ -1,4 +1,4 @@
-"""Landmarks and boxes on images: pure functions, RGB in and out, the input is left as it is."""
+"""Landmarks and boxes on images: pure functions, RGB in and out; the input is not changed."""
 
 from __future__ import annotations
 
@@ -16,18 +16,10 @@ _BITS = 4
 
 
 def draw_landmarks(image: np.ndarray, points: np.ndarray, scheme: Scheme, colour: Colour = PREDICTION) -> np.ndarray:
-    """A copy of the image with dots on the landmarks and thin lines along the scheme's contours.
+    """A copy of the image ``(H, W, 3)`` uint8 with dots on the landmarks and thin lines along the scheme's contours.
 
-    Line and dot grow with the face, so that a drawing on a large video frame is still seen.
-
-    Args:
-        image: ``(H, W, 3)`` uint8 RGB.
-        points: ``(L, 2)`` pixels of this image; they may lie outside.
-        scheme: what the landmarks mean.
-        colour: red, green, blue in 0-255.
-
-    Returns:
-        ``(H, W, 3)`` uint8 RGB.
+    Lines and dots grow with the face, so that they are visible on a large frame. ``points`` ``(L, 2)`` are pixels of this
+    image; they may lie outside.
     """
     canvas = np.ascontiguousarray(image).copy()
     radius = max(1.0, 0.008 * float(np.ptp(points, axis=0).max()))
@@ -49,7 +41,7 @@ def draw_box(image: np.ndarray, box: np.ndarray, colour: Colour = BOX) -> np.nda
 
 
 def _fixed(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Pixels as OpenCV's fixed-point numbers; what lies far outside the image is drawn just as far as it takes."""
+    """Pixels as OpenCV's fixed-point numbers; points far outside the image are moved nearer, but stay outside."""
     reach = 4 * max(shape)
     near = np.clip(np.nan_to_num(points, nan=-reach), -reach, reach)
     return np.asarray(np.rint(near * 2**_BITS), np.int32)

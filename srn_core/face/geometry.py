@@ -21,7 +21,7 @@ WIDE_MARGIN = 1.43
 
 @dataclass(frozen=True)
 class CropSpec:
-    """How a face box becomes a network input: ``size`` px square, ``factor`` x the side of a square box."""
+    """How a face box becomes a network input: a square of ``size`` px that covers ``factor`` x the side of a square box."""
 
     size: int
     factor: float
@@ -73,18 +73,14 @@ def crop_image(image: np.ndarray, box: np.ndarray, spec: CropSpec) -> np.ndarray
         height, width = image.shape[0] // step, image.shape[1] // step
         if height and width:
             image = cv2.resize(image[: height * step, : width * step], (width, height), interpolation=cv2.INTER_AREA)
-            matrix = np.array(
-                [
-                    [scale * step, 0, scale * (step - 1) / 2 + matrix[0, 2]],
-                    [0, scale * step, scale * (step - 1) / 2 + matrix[1, 2]],
-                ]
-            )
+            shift = scale * (step - 1) / 2
+            matrix = np.array([[scale * step, 0, shift + matrix[0, 2]], [0, scale * step, shift + matrix[1, 2]]])
     return np.asarray(cv2.warpAffine(image, matrix, (spec.size, spec.size), flags=cv2.INTER_LINEAR), np.uint8)
 
 
 @dataclass(frozen=True)
 class Region:
-    """A rectangle of a picture, shrunk: all that some crops read of it.
+    """A rectangle of a picture, shrunk: the part that some crops read.
 
     Attributes:
         rectangle: ``x0, y0, x1, y1`` whole pixels of the picture, the last two exclusive; none is below 0.
@@ -101,19 +97,19 @@ class Region:
         return CropMap(corner - 0.5 + 0.5 / self.scale, np.array(self.scale))
 
     def cut(self, image: np.ndarray) -> np.ndarray:
-        """The region of ``image`` ``(H, W, 3)`` uint8, as far as the image reaches; empty where it lies outside."""
+        """The region of ``image`` ``(H, W, 3)`` uint8, as far as the image reaches; empty if it lies outside."""
         x0, y0, x1, y1 = self.rectangle
         part = image[y0:y1, x0:x1]
         if self.scale == 1 or not part.size:
             return part
-        # With factors in place of a size, pixels keep the exact scale whatever the rounding of the sides.
+        # Factors in place of a size: the scale stays exact, however the sides are rounded.
         return np.asarray(cv2.resize(part, None, fx=self.scale, fy=self.scale, interpolation=cv2.INTER_AREA))
 
 
 def crop_region(boxes: np.ndarray, spec: CropSpec) -> Region:
-    """What crops on ``boxes`` ``(N, 4)`` read of pictures that show one scene.
+    """The region that crops on ``boxes`` ``(N, 4)`` read in pictures of one scene.
 
-    One pixel of the crops' more on each side, and no fewer pixels than the crop with the smallest box has.
+    It has a margin of one crop pixel on each side, and no fewer pixels than the crop with the smallest box.
     """
     mapping = crop_map(boxes, spec)
     pixel = 1 / mapping.scale[:, None]
@@ -123,12 +119,12 @@ def crop_region(boxes: np.ndarray, spec: CropSpec) -> Region:
 
 
 def paste_crop(image: np.ndarray, crop: np.ndarray, inside: np.ndarray, box: np.ndarray, spec: CropSpec) -> np.ndarray:
-    """The way back of :func:`crop_image`: a copy of ``image`` with some of its crop's pixels put where they came from.
+    """The inverse of :func:`crop_image`: a copy of ``image`` with some pixels of its crop put back where they came from.
 
     Args:
         image: ``(H, W, 3)`` uint8.
         crop: ``(size, size, 3)`` uint8.
-        inside: ``(size, size)`` bool, the crop's pixels to take over; each covers the frame pixels nearest to it.
+        inside: ``(size, size)`` bool, the crop's pixels to use; each covers the frame pixels nearest to it.
         box: ``(4,)`` the crop's.
         spec: the crop's.
     """
@@ -158,7 +154,7 @@ def box_overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def box_frame(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centre ``(..., 2)`` and unit ``(...)`` of box units: the centre is the origin and ``diagonal / sqrt(2)`` the unit."""
+    """Box units: the box's centre ``(..., 2)`` is the origin, ``diagonal / sqrt(2)`` ``(...)`` the unit."""
     boxes = np.asarray(boxes, np.float64)
     return (boxes[..., :2] + boxes[..., 2:]) / 2, np.linalg.norm(boxes[..., 2:] - boxes[..., :2], axis=-1) / np.sqrt(2)
 

@@ -1,4 +1,4 @@
-"""Errors of landmarks, each defined once. All errors are fractions of the normaliser unless a name says percent."""
+"""Errors of landmarks, each defined once, as fractions of the normaliser unless a name says percent."""
 
 from __future__ import annotations
 
@@ -27,17 +27,14 @@ def normaliser_length(points: np.ndarray, scheme: Scheme, normaliser: Normaliser
 
 
 def point_errors(predicted: np.ndarray, truth: np.ndarray, length: np.ndarray) -> np.ndarray:
-    """Distance of each landmark from the truth over the normaliser: ``(..., L, 2)`` twice and ``(...)`` -> ``(..., L)``."""
+    """Distance of each landmark from the truth / the normaliser: ``(..., L, 2)`` twice and ``(...)`` -> ``(..., L)``."""
     return np.asarray(np.linalg.norm(predicted - truth, axis=-1) / length[..., None])
 
 
 def nme(predicted: Tensor, truth: Tensor, length: Tensor) -> Tensor:
-    """Normalised mean error, ``1/L sum_i ||p_i - t_i|| / d`` (eq. 8 and 10), on torch: -> ``(...)``.
+    """Normalised mean error, ``1/L sum_i ||p_i - t_i|| / d`` (eq. 8 and 10), on torch.
 
-    Args:
-        predicted: ``(..., L, 2)``.
-        truth: ``(..., L, 2)``, the same frame of coordinates.
-        length: ``(...)`` the normaliser ``d`` in the same pixels.
+    ``(..., L, 2)`` twice and the normaliser ``d`` ``(...)``, all in the same pixels -> ``(...)``.
     """
     return (predicted - truth).norm(dim=-1).mean(-1) / length
 
@@ -45,13 +42,7 @@ def nme(predicted: Tensor, truth: Tensor, length: Tensor) -> Tensor:
 def jitter(predicted: np.ndarray, truth: np.ndarray, length: np.ndarray) -> np.ndarray:
     """How much the error shakes: mean length of the change of the error vectors from one frame to the next.
 
-    Args:
-        predicted: ``(T, L, 2)``.
-        truth: ``(T, L, 2)``.
-        length: ``(T,)`` the normaliser.
-
-    Returns:
-        ``(T - 1,)``, over the later frame's normaliser.
+    ``(T, L, 2)`` twice and ``(T,)`` normalisers -> ``(T - 1,)``, divided by the later frame's normaliser.
     """
     change = np.diff(predicted - truth, axis=0)
     return np.asarray(np.linalg.norm(change, axis=-1).mean(-1) / length[1:])
@@ -82,7 +73,7 @@ def bootstrap_interval(
 ) -> tuple[float, float] | None:
     """Percentile interval of the mean of ``values`` ``(N,)``, resampling whole clusters (clips, people) ``(N,)``.
 
-    None for a single cluster: what is resampled does not vary.
+    None for a single cluster, which has no spread.
     """
     _, index = np.unique(clusters, return_inverse=True)
     sums, counts = np.bincount(index, values), np.bincount(index)

@@ -1,4 +1,4 @@
-"""Landmark schemes as data: every index that the package knows stands in this table.
+"""Landmark schemes as data: all landmark indices of the package are in this table.
 
 Indices are 0-based (``.pts`` files count from 1). "Right" is the subject's right, which is the left of the image.
 Sources: 68 points https://ibug.doc.ic.ac.uk/resources/300-W/; 29 points (COFW) Burgos-Artizzu et al., ICCV 2013; 98 points
@@ -21,6 +21,16 @@ def _span(first: int, last: int) -> tuple[int, ...]:
     return tuple(range(first, last + 1))
 
 
+def _pairs(*runs: tuple[int, int, int]) -> tuple[tuple[int, int], ...]:
+    """Runs (right, left, count) of mirror pairs: numbers go up on the right and down on the left."""
+    return tuple((right + i, left - i) for right, left, count in runs for i in range(count))
+
+
+def _contours(*spans: tuple[int, int], closed: tuple[tuple[int, int], ...]) -> tuple[tuple[int, ...], ...]:
+    """Polylines through spans (first, last) of landmarks; the closed ones go back to their first."""
+    return (*(_span(*span) for span in spans), *((*_span(*span), span[0]) for span in closed))
+
+
 @dataclass(frozen=True)
 class Scheme:
     """One way to place landmarks on a face.
@@ -33,8 +43,8 @@ class Scheme:
         adjacency: region -> the regions whose maps its components read (eq. 6).
         mirror_pairs: (right, left) landmarks that a horizontal flip swaps; all others lie on the midline.
         eye_corners: the two outer eye corners, whose distance is the inter-ocular normaliser.
-        pupils: the landmarks whose mean is the right pupil, and those of the left.
-        contours: polylines to draw, no landmark in two of them; a contour that ends where it begins is closed.
+        pupils: the landmarks whose mean is the right pupil, and the landmarks of the left pupil.
+        contours: polylines to draw; no landmark is in two of them. A contour that ends where it begins is closed.
         normaliser: what the errors of its benchmark are divided by.
     """
 
@@ -71,37 +81,15 @@ IBUG68 = Scheme(
         "eye": _span(36, 47),
         "mouth": _span(48, 67),
     },
-    neighbourhoods={
-        "ocular": ("brow", "eye"),
-        "snout": ("nose", "mouth"),
-        "cheek": ("right_cheek", "left_cheek"),
-    },
+    neighbourhoods={"ocular": ("brow", "eye"), "snout": ("nose", "mouth"), "cheek": ("right_cheek", "left_cheek")},
     adjacency=_ADJACENCY,
-    mirror_pairs=(
-        *((i, 16 - i) for i in range(8)),
-        *((17 + i, 26 - i) for i in range(5)),
-        *((31 + i, 35 - i) for i in range(2)),
-        *((36 + i, 45 - i) for i in range(4)),
-        *((40 + i, 47 - i) for i in range(2)),
-        *((48 + i, 54 - i) for i in range(3)),
-        *((58 + i, 56 - i) for i in range(2)),
-        *((60 + i, 64 - i) for i in range(2)),
-        (67, 65),
+    mirror_pairs=_pairs(
+        (0, 16, 8), (17, 26, 5), (31, 35, 2), (36, 45, 4), (40, 47, 2), (48, 54, 3), (58, 56, 2), (60, 64, 2), (67, 65, 1)
     ),
     eye_corners=(36, 45),
     pupils=(_span(36, 41), _span(42, 47)),
-    contours=(
-        _span(0, 16),
-        _span(17, 21),
-        _span(22, 26),
-        _span(27, 30),
-        _span(31, 35),
-        (*_span(36, 41), 36),
-        (*_span(42, 47), 42),
-        (*_span(48, 59), 48),
-        (*_span(60, 67), 60),
-    ),
-)
+    contours=_contours((0, 16), (17, 21), (22, 26), (27, 30), (31, 35), closed=((36, 41), (42, 47), (48, 59), (60, 67))),
+)  # fmt: skip
 
 COFW29 = Scheme(
     name="29",
@@ -115,22 +103,14 @@ COFW29 = Scheme(
     },
     neighbourhoods={"ocular": ("brow", "eye"), "snout": ("nose", "mouth"), "cheek": ("chin",)},
     adjacency=_ADJACENCY,
-    mirror_pairs=(
-        *((i, i + 1) for i in (0, 2, 8, 10, 16, 18, 22)),
-        *((i, i + 2) for i in (4, 5, 12, 13)),
-    ),
+    mirror_pairs=(*((i, i + 1) for i in (0, 2, 8, 10, 16, 18, 22)), *((i, i + 2) for i in (4, 5, 12, 13))),
     eye_corners=(8, 9),
     pupils=((16,), (17,)),
     contours=(
-        (0, 4, 2, 5, 0),
-        (1, 6, 3, 7, 1),
-        (8, 12, 10, 13, 8),
-        (9, 14, 11, 15, 9),
-        (18, 21, 19),
-        (22, 24, 23, 27, 22),
+        (0, 4, 2, 5, 0), (1, 6, 3, 7, 1), (8, 12, 10, 13, 8), (9, 14, 11, 15, 9), (18, 21, 19), (22, 24, 23, 27, 22)
     ),
     normaliser="inter-pupil",
-)
+)  # fmt: skip
 
 WFLW98 = Scheme(
     name="98",
@@ -145,32 +125,14 @@ WFLW98 = Scheme(
     },
     neighbourhoods=IBUG68.neighbourhoods,
     adjacency=_ADJACENCY,
-    mirror_pairs=(
-        *((i, 32 - i) for i in range(16)),
-        *((33 + i, 46 - i) for i in range(5)),
-        *((38 + i, 50 - i) for i in range(4)),
-        *((55 + i, 59 - i) for i in range(2)),
-        *((60 + i, 72 - i) for i in range(5)),
-        *((65 + i, 75 - i) for i in range(3)),
-        *((76 + i, 82 - i) for i in range(3)),
-        *((86 + i, 84 - i) for i in range(2)),
-        *((88 + i, 92 - i) for i in range(2)),
-        (95, 93),
-        (96, 97),
+    mirror_pairs=_pairs(
+        (0, 32, 16), (33, 46, 5), (38, 50, 4), (55, 59, 2), (60, 72, 5), (65, 75, 3), (76, 82, 3), (86, 84, 2), (88, 92, 2),
+        (95, 93, 1), (96, 97, 1),
     ),
     eye_corners=(60, 72),
     pupils=((96,), (97,)),
-    contours=(
-        _span(0, 32),
-        (*_span(33, 41), 33),
-        (*_span(42, 50), 42),
-        _span(51, 54),
-        _span(55, 59),
-        (*_span(60, 67), 60),
-        (*_span(68, 75), 68),
-        (*_span(76, 87), 76),
-        (*_span(88, 95), 88),
-    ),
-)
+    contours=_contours((0, 32), closed=((33, 41), (42, 50)))
+    + _contours((51, 54), (55, 59), closed=((60, 67), (68, 75), (76, 87), (88, 95))),
+)  # fmt: skip
 
 SCHEMES: Mapping[str, Scheme] = {scheme.name: scheme for scheme in (IBUG68, COFW29, WFLW98)}

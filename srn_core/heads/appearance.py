@@ -1,6 +1,6 @@
 """Random looks of one person: tones, hair style, clothes, and the paint of the face.
 
-Colours are linear-light RGB in 0..1, but for the hex strings, which are sRGB.
+Colours are linear-light RGB in 0..1; hex strings are sRGB.
 """
 
 from __future__ import annotations
@@ -113,9 +113,9 @@ def sample_appearance(rng: np.random.Generator, masculine: float, darkness: floa
 
     Args:
         rng: source of all randomness.
-        masculine: 0 feminine to 1 masculine; decides the odds of beards and hair styles.
+        masculine: 0 feminine to 1 masculine; sets the odds of beards and hair styles.
         darkness: 0 lightest to 1 darkest skin.
-        hair_tone: 0 black over brown and blond to 0.8, red and grey above.
+        hair_tone: from 0 black over brown to 0.8 blond; red and grey above.
     """
     skin = _between(SKIN_TONES, darkness) * rng.normal(1.0, 0.04, 3).astype(np.float32)
     hair = _sample_hair(rng, masculine, darkness, hair_tone)

@@ -78,15 +78,9 @@ KINDS = (_room, _lights, _texture, _outdoors, _gradient)
 
 
 def sample_backdrop(rng: np.random.Generator, size: int, kind: int) -> np.ndarray:
-    """A backdrop with a margin to drift in.
+    """A backdrop for frames of ``size`` px, with a margin to drift in: ``(S, S, 3)`` linear RGB, ``S = MARGIN * size``.
 
-    Args:
-        rng: source of all randomness.
-        size: side of the frame, pixels.
-        kind: any integer; consecutive values give different kinds.
-
-    Returns:
-        ``(S, S, 3)`` linear RGB with ``S = MARGIN * size``.
+    ``kind`` is any integer; consecutive values give different kinds.
     """
     image = KINDS[kind % len(KINDS)](rng, int(size * MARGIN))
     return linear(np.clip(image, 0.0, 1.0)).astype(np.float32)

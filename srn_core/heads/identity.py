@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from srn_core.heads.mesh import HeadMesh, load_mesh, target
+from srn_core.heads.mesh import load_mesh, target
 
 FACE_WIDTH = 1.40
 
@@ -21,19 +21,12 @@ def read_details() -> list[tuple[str, list[str], float]]:
 
 
 def sample_identity(rng: np.random.Generator, masculine: float) -> np.ndarray:
-    """A random neutral face.
+    """A random neutral face: ``(V, 3)`` vertices in dm; ``masculine`` is 0 feminine to 1 masculine.
 
-    Args:
-        rng: source of all randomness.
-        masculine: 0 feminine to 1 masculine.
-
-    Returns:
-        ``(V, 3)`` vertices in dm, scaled so that the jaw is :data:`FACE_WIDTH` wide and moved so that the mean of the
-        landmarks stays at its canonical place.
+    It is scaled so that the jaw is :data:`FACE_WIDTH` wide. The mean of the landmarks stays at its canonical place.
     """
     mesh = load_mesh()
-    folder = "mpfb2/targets/"
-    macro = folder + "macrodetails/"
+    folder, macro = "mpfb2/targets/", "mpfb2/targets/macrodetails/"
     shape = mesh.canonical.copy()
     ancestry = rng.dirichlet([0.5, 0.5, 0.5])
     old = float(np.clip(rng.beta(1.0, 1.8), 0.0, 0.85))
@@ -51,10 +44,6 @@ def sample_identity(rng: np.random.Generator, masculine: float) -> np.ndarray:
             shape += weight * rng.uniform(0.92, 1.08) * target(folder + name)
     # The mesh hides its upper teeth; people show them when they speak and smile.
     shape[mesh.upper_teeth, 1] -= 0.035
-    return _normalised(shape, mesh)
-
-
-def _normalised(shape: np.ndarray, mesh: HeadMesh) -> np.ndarray:
     points = mesh.landmarks(shape)
     width = np.linalg.norm(points[16] - points[0])
     return (shape - points.mean(0)) * (FACE_WIDTH / width) + mesh.landmarks(mesh.canonical).mean(0)

@@ -33,20 +33,16 @@ def slide_paths() -> tuple[np.ndarray, np.ndarray]:
     drawn = rasterise(view, 20.0 - canonical[:, 2], skin, _SIZE)
     fragment = np.full(_SIZE[0] * _SIZE[1], -1)
     fragment[drawn.pixel] = np.arange(len(drawn.pixel))
-    vertices = np.zeros((NUM_JAW, STEPS, 3), np.int64)
-    weights = np.zeros((NUM_JAW, STEPS, 3))
-    for landmark in range(NUM_JAW):
-        start = mesh.landmarks(canonical)[landmark, :2]
-        goal = [0.0, max(start[1], 6.65)]
-        steps = np.linspace(0.0, REACH, STEPS)[:, None]
-        pixel = np.rint(((1 - steps) * start + steps * goal - [_LEFT, _TOP]) * [_PIXELS_PER_DM, -_PIXELS_PER_DM])
-        rows = fragment[(pixel[:, 1] * _SIZE[0] + pixel[:, 0]).astype(int)]
-        vertices[landmark] = skin[drawn.triangle[rows]]
-        weights[landmark] = drawn.weights[rows]
-        # The frontal place is an exact vertex, and the front view may miss it where the surface turns away.
-        for step in np.flatnonzero((rows < 0) | (np.arange(STEPS) == 0)):
-            vertices[landmark, step] = mesh.picks[landmark, 0]
-            weights[landmark, step] = [1.0, 0.0, 0.0]
+    start = mesh.landmarks(canonical)[:NUM_JAW, None, :2]
+    goal = np.concatenate([np.zeros((NUM_JAW, 1, 1)), np.maximum(start[..., 1:], 6.65)], 2)
+    steps = np.linspace(0.0, REACH, STEPS)[:, None]
+    pixel = np.rint(((1 - steps) * start + steps * goal - [_LEFT, _TOP]) * [_PIXELS_PER_DM, -_PIXELS_PER_DM])
+    rows = fragment[(pixel[..., 1] * _SIZE[0] + pixel[..., 0]).astype(int)]
+    vertices, weights = skin[drawn.triangle[rows]], drawn.weights[rows].astype(np.float64)
+    # The frontal place is an exact vertex, and the front view may miss it where the surface turns away.
+    landmark, step = np.nonzero((rows < 0) | (np.arange(STEPS) == 0))
+    vertices[landmark, step] = mesh.picks[landmark, :1]
+    weights[landmark, step] = [1.0, 0.0, 0.0]
     return vertices, weights
 
 

@@ -172,15 +172,15 @@ def deform(neutral: np.ndarray, weights: Mapping[str, float]) -> np.ndarray:
         moved = mesh.landmarks(blink)
         gap = (points[list(upper)] - points[list(lower)])[:, 1].mean()
         closing = (moved[list(lower)] - moved[list(upper)])[:, 1].mean()
-        # A full blink shape overshoots on narrow eyes, and adds to the lid's own part in looking down and smiling.
+        # A full blink shape overshoots on narrow eyes. Looking down and smiling already close the lids in part.
         shape += min(weights.get(name, 0.0), (max(gap, 0.0) + 0.006) / closing) * blink
     return _seat_lids(shape)
 
 
 def _seat_lids(shape: np.ndarray) -> np.ndarray:
-    """Push eyelids that a half-done blink drew through the eyeball back onto it.
+    """Push eyelids out of the eyeball: blink shapes are linear, so in a half-done blink the lids cross the ball on a chord.
 
-    Blink shapes are linear, so lids cross the ball on a chord; each lid vertex is moved to at least 1.03 radii.
+    Each lid vertex is moved to at least 1.03 radii from the ball's centre.
     """
     mesh = load_mesh()
     shape = shape.copy()

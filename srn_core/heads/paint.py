@@ -94,15 +94,9 @@ def _beard_mask(rng: np.random.Generator, points: np.ndarray) -> np.ndarray:
 
 
 def paint_face(rng: np.random.Generator, skin: np.ndarray, lips: np.ndarray, hair: np.ndarray, masculine: float) -> np.ndarray:
-    """Paint cheeks, freckles, beard, lips, lash lines and brows, in this order.
+    """Paint cheeks, freckles, beard, lips, lash lines and brows: ``(H, W, 4)`` float32, linear RGB and opacity.
 
-    Args:
-        rng: source of all randomness.
-        skin, lips, hair: linear RGB.
-        masculine: 0 feminine to 1 masculine: thinner lash lines, thicker brows, odds of a beard.
-
-    Returns:
-        ``(H, W, 4)`` float32 atlas: linear RGB and its opacity.
+    ``masculine``, 0 to 1, means thinner lash lines, thicker brows and better odds of a beard.
     """
     mesh = load_mesh()
     points = to_atlas(mesh.landmarks(mesh.canonical))

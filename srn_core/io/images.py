@@ -16,7 +16,7 @@ TRAILER = 4096
 
 
 def decode_image(data: bytes, flags: int = cv2.IMREAD_COLOR_RGB) -> np.ndarray | None:
-    """The image in the bytes of a file, ``(H, W, 3)`` uint8 RGB or what OpenCV's ``flags`` ask for; None if it is none."""
+    """The image in the bytes of a file, ``(H, W, 3)`` uint8 RGB or as OpenCV's ``flags`` say; None if there is none."""
     if not data:
         return None
     try:

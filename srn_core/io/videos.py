@@ -14,14 +14,13 @@ CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: float, quality: int | None = None) -> None:
-    """Write RGB frames ``(H, W, 3)`` uint8 of one size as they come; the last one is read back.
+    """Write RGB frames ``(H, W, 3)`` uint8 of one size as they come; the last one is read back as a check.
 
     Args:
         path: ``.mp4`` or ``.avi``.
         frames: the video.
-        fps: frames a second.
-        quality: of each JPEG image of an ``.avi``, 0 to 100, on the scale of OpenCV's own encoder (60 keeps about 45 dB), which
-            is then taken, in place of FFmpeg.
+        fps: frames per second.
+        quality: of the JPEG images of an ``.avi``, 0 to 100 (60 keeps about 45 dB); OpenCV's own encoder then replaces FFmpeg.
 
     Raises:
         UserError: OpenCV cannot write such a file here, or the file is not whole, as on a full disk.

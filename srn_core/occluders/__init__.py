@@ -1,1 +1,1 @@
-"""What covers a face: keyed squares for the game, random shapes for training."""
+"""Occluders: keyed squares for the game, random shapes for training."""

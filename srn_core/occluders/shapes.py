@@ -1,7 +1,6 @@
 """Occluders of training batches: the paper's noise square, and shapes and fillings of many kinds.
 
-Those of the headline never have the shape of a medical mask: masked faces stay unseen (the paper's protocol).
-``masklike_occluders`` are the exception that says so.
+Only ``masklike_occluders`` have the shape of a medical mask: without them masked faces stay unseen (the paper's protocol).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from torch.nn import functional
 from srn_core.occluders.squares import square_corner
 
 SQUARE_SHARE = 48 / 224
-# Of the 68 points: the jaw line between which a mask is held, and the nose's bridge and tip, on which it ends.
+# Of the 68 points: the jaw line that holds a mask, and the bridge and tip of the nose, where a mask ends.
 JAW, NOSE = slice(1, 16), slice(27, 31)
 
 
@@ -41,11 +40,9 @@ def square_occluder(images: Tensor, points: Tensor, generator: torch.Generator, 
 def varied_occluders(images: Tensor, points: Tensor, generator: torch.Generator, on: Tensor | None = None) -> Tensor:
     """A quarter of the faces stay clean, the others get one or two ellipses or turned boxes.
 
-    Their sides' geometric mean is 20-80 % of the face's width.
-
-    Fillings: noise, a flat colour with grain and gradient, or a piece of another picture of the batch. An occluder keeps
-    its place on the face through a sequence, with a drift. Where ``on`` says what is covered, there is one occluder, centred
-    on that landmark. Arguments as :func:`square_occluder`.
+    The geometric mean of their sides is 20-80 % of the face's width. They show noise, a flat colour with grain and gradient, or
+    a piece of another picture of the batch. An occluder keeps its place on the face through a sequence, but for a drift. With
+    ``on`` there is one occluder, centred on that landmark. Arguments as for :func:`square_occluder`.
     """
     if on is not None:
         inside = _random_shapes(images, points, generator, on) & (on >= 0)[..., None, None, None]
@@ -60,8 +57,8 @@ def varied_occluders(images: Tensor, points: Tensor, generator: torch.Generator,
 def masklike_occluders(images: Tensor, points: Tensor, generator: torch.Generator) -> Tensor:
     """:func:`varied_occluders`, and on half of the faces a polygon from the jaw line to the nose, as masks and scarves lie.
 
-    Its corners are shaken and its filling is one of theirs, black, or a blur of what is below. Arguments as those of
-    :func:`square_occluder` but ``on``; of the 68 points.
+    Its corners are moved at random. Its filling is one of theirs, black, or a blur of the pixels below. For the 68 points;
+    arguments as for :func:`square_occluder`.
     """
     images = varied_occluders(images, points, generator)
     inside = _lower_faces(points, images.shape[-1], generator)[:, :, None] & _chance(images, 0.5, generator)
@@ -116,7 +113,7 @@ def _random_landmarks(points: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _places(points: Tensor, on: Tensor) -> Tensor:
-    """Where landmarks ``(T, B)`` lie: ``(T, B, 2)``; of -1 that of landmark 0."""
+    """Where landmarks ``(T, B)`` lie: ``(T, B, 2)``; -1 counts as landmark 0."""
     return points.take_along_dim(on.clamp(min=0)[..., None, None], 2)[:, :, 0]
 
 
@@ -147,7 +144,7 @@ def _random_shapes(images: Tensor, points: Tensor, generator: torch.Generator, o
 
 
 def _random_fillings(images: Tensor, generator: torch.Generator) -> Tensor:
-    """What the occluders show, alike in all frames of a sequence but for grain: ``(T, B, 3, S, S)``."""
+    """The pixels of the occluders, alike in all frames of a sequence but for grain: ``(T, B, 3, S, S)``."""
     frames, batch, _, side, _ = images.shape
 
     def rand(*shape: int) -> Tensor:

@@ -41,7 +41,7 @@ def noise_keys(noise_seed: int, clip_keys: Tensor, frames: Tensor) -> Tensor:
 
 
 def uniform_noise(keys: Tensor, size: int) -> Tensor:
-    """Uniform noise, every pixel and channel on its own: ``(B,)`` keys -> ``(B, 3, size, size)`` uint8."""
+    """Uniform noise, independent per pixel and channel: ``(B,)`` keys -> ``(B, 3, size, size)`` uint8."""
     # Eight bytes come out of each mixed counter.
     words = -(-3 * size * size // 8)
     mixed = mix(keys[:, None] ^ mix(torch.arange(words, device=keys.device)))
@@ -50,7 +50,7 @@ def uniform_noise(keys: Tensor, size: int) -> Tensor:
 
 
 def square_corner(centres: Tensor, size: int, image_size: int) -> Tensor:
-    """Top left pixel ``(x, y)`` of a square centred on a landmark and kept inside the image: ``(B, 2)`` -> int64."""
+    """Top left pixel ``(x, y)`` of a square that is centred on a landmark and moved inside the image: ``(B, 2)`` -> int64."""
     return (torch.floor(centres + 0.5).long() - size // 2).clamp(0, image_size - size)
 
 
@@ -76,14 +76,14 @@ def black(images: Tensor, corners: Tensor, keys: Tensor, size: int) -> Tensor:
 
 
 def blur(images: Tensor, corners: Tensor, keys: Tensor, size: int) -> Tensor:
-    """What is under the square, after two box filters of about half its side; the image's border goes on outside of it."""
+    """The pixels under the square, after two box filters of half its side; the image's border continues outside the image."""
     side = size // 2 | 1
     offsets = torch.arange(-(side - 1), size + side - 1, device=images.device)
     rows, columns = ((corners[:, axis, None] + offsets).clamp(0, images.shape[-1] - 1) for axis in (1, 0))
     batch = torch.arange(len(images), device=images.device)[:, None, None]
     pixels = images[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
     for _ in range(2):
-        # Sums of whole numbers are exact in float64, in whatever order a device adds them.
+        # Sums of whole numbers are exact in float64, in whichever order a device adds them.
         total = avg_pool2d(pixels.double(), side, stride=1, divisor_override=1)
         pixels = total.long() // side**2
     return pixels.to(torch.uint8)
@@ -113,13 +113,9 @@ def mask(images: Tensor, corners: Tensor, keys: Tensor, size: int) -> Tensor:
 
 Occluder = Literal["noise", "black", "blur", "texture", "mask"]
 KINDS: Mapping[Occluder, Callable[[Tensor, Tensor, Tensor, int], Tensor]] = {
-    "noise": noise,
-    "black": black,
-    "blur": blur,
-    "texture": texture,
-    "mask": mask,
-}
-"""What a square shows, all of one signature: images ``(B, 3, S, S)`` uint8, the squares' corners ``(B, 2)``, keys ``(B,)`` and
+    "noise": noise, "black": black, "blur": blur, "texture": texture, "mask": mask
+}  # fmt: skip
+"""The look of a square. All functions take images ``(B, 3, S, S)`` uint8, the squares' corners ``(B, 2)``, keys ``(B,)`` and
 the side n -> ``(B, 3, n, n)`` uint8."""
 
 

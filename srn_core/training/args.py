@@ -26,7 +26,7 @@ LIMITS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainArgs:
     """Train an SRN detector and tracker on clips."""
 
@@ -35,31 +35,31 @@ class TrainArgs:
     out: Path
     """Folder of the run: model, card, resumable state, TensorBoard logs."""
     val: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec to validate on; repeat for several. The weights with the lowest mean NME over them are kept."""
+    """Data spec for model selection; repeat for several. The weights with the lowest mean NME over them are kept."""
     preset: Literal["small", "paper"] = "small"
     """Architecture: small (112 px, 5.2 M parameters) or paper (224 px, 20.8 M)."""
     config_override: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """KEY=VALUE in place of the architecture's (a field of SRNConfig): relation=off, maps=off ...; repeat for several."""
+    """KEY=VALUE changes a field of the architecture (SRNConfig): relation=off, maps=off ...; repeat for several."""
     init: str | None = None
-    """Checkpoint (name or folder) to start from; its architecture is used instead of the preset."""
+    """Checkpoint (name or folder) to start from; its architecture replaces the preset's."""
     steps: int = 10000
     """Optimiser steps."""
     batch: int = 64
-    """Faces a step; a sequence of T frames counts T."""
+    """Faces per step; a sequence of T frames counts as T faces."""
     sequence: int = 4
     """Frames of a training sequence (eq. 13)."""
     sequence_every: int = 3
-    """Every n-th step trains on sequences, the others on single faces; 0: never."""
+    """Every n-th step trains on sequences, the others on single faces; 0: never on sequences."""
     start: Start = "mean"
-    """Where the cascade starts on a sequence. mean: on each frame at the model's own initial shape; previous: from the second
-    frame on near the landmarks found before, for a tracker that is used with --start previous; that shakes no less on video
-    and errs more (benchmarks/results)."""
+    """Where the cascade starts on a sequence. mean: the model's own initial shape, on each frame. previous: from the second
+    frame on, near the landmarks of the frame before; for a tracker that runs with --start previous. On video it shakes no
+    less and errs more (benchmarks/results)."""
     lr: float = 1e-3
-    """Peak learning rate of Adam; linear warm-up, then a cosine to zero. The paper has 5e-4, times 0.95 every
-    1,000 of 100,000 steps, and averages with 0.9999."""
+    """Peak learning rate of Adam: linear warm-up, then a cosine to zero. The paper has 5e-4, times 0.95 every 1,000 of
+    100,000 steps, and averages with 0.9999."""
     muon_lr: float = 0.0
-    """Peak learning rate of Muon, which trains the large weight matrices; 0: Adam trains all. 1e-2, with --lr 2e-3, is
-    better in trainings of some hundred steps."""
+    """Peak learning rate of Muon, which trains the large weight matrices; 0: Adam trains all. For trainings of some hundred
+    steps, 1e-2 with --lr 2e-3 is better than Adam alone."""
     warmup: int = 300
     """Steps of warm-up."""
     ema: float = 0.999
@@ -68,12 +68,11 @@ class TrainArgs:
     """What is minimised: l2 (eq. 8), or a function of each coordinate's error in units of the normaliser. In trainings of
     some hundred steps none of the three others was better, bare or masked (benchmarks/results)."""
     occlusion: Occlusion = "varied"
-    """Occluders drawn on training faces: none, the paper's noise square, varied shapes and fillings, or these and masklike
-    polygons over mouth and nose, after which a test on masked faces is no test of the unseen. Against the square, varied
-    ones took a fifth of the error under masks in trainings of 200 steps, for 1 to 9 % more on bare faces
-    (benchmarks/results)."""
+    """Occluders on training faces: none, the paper's noise square, varied shapes and fillings, or masklike: varied, and
+    polygons over mouth and nose. After masklike, masked faces are no longer unseen. Against the square, varied ones took a
+    fifth of the error under masks in trainings of 200 steps, for 1 to 9 % more on bare faces (benchmarks/results)."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of the network; bfloat16 is about 2.5 times faster on CPUs with AMX and on GPUs, and 5 times slower on CPUs
+    """Arithmetic of the network. bfloat16 is about 2.5 times faster on CPUs with AMX and on GPUs, and 5 times slower on CPUs
     without AVX-512."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
@@ -82,13 +81,13 @@ class TrainArgs:
     val_every: int = 500
     """Steps between validations, which also write the resumable state."""
     resume: bool = False
-    """Go on from the state in --out."""
+    """Continue from the state in --out."""
     allow_masked: bool = False
-    """Take specs with masked=1: masks are for evaluation, and a tracker that trained on them cannot show robustness."""
+    """Accept specs with masked=1. Masks are for evaluation: a tracker that trained on them cannot show robustness."""
 
 
 def refuse_masked(specs: Iterable[str], remedy: str = "leave masked=1 out") -> None:
-    """Masked faces are for evaluation: a tracker that has seen them cannot show robustness to what it never saw.
+    """Masked faces are for evaluation: a tracker that has seen them cannot show robustness to unseen occlusion.
 
     Raises:
         UserError: one of the data specs has masked=1.
@@ -99,23 +98,23 @@ def refuse_masked(specs: Iterable[str], remedy: str = "leave masked=1 out") -> N
 
 
 def check_batch(batch: int, sequence: int) -> None:
-    """Raise a :class:`UserError` where sequences do not fill a batch."""
+    """Raise a :class:`UserError` if sequences do not fill a batch."""
     if batch % sequence:
         raise UserError(f"--batch {batch}: expected a multiple of the {sequence} frames of a sequence")
 
 
 def check_train_args(args: TrainArgs) -> None:
-    """Raise a :class:`UserError` where the arguments cannot be trained with, before anything is read."""
+    """Raise a :class:`UserError` if a training with these arguments cannot run, before any data are read."""
     if not args.data:
         raise UserError("no --data; expected at least one data spec, KIND:PATH?key=value")
     if args.resume and not (args.out / STATE).is_file():
-        raise UserError(f"{args.out / STATE}: nothing to resume; expected the folder of a run that was stopped")
+        raise UserError(f"{args.out / STATE}: nothing to resume; expected the folder of an interrupted run")
     if args.out.is_file():
         raise UserError(f"--out {args.out}: is a file; expected the name of a folder")
     if not args.resume and (args.out / STATE).is_file():
-        raise UserError(f"{args.out}: holds a run already; add --resume to go on with it, or give another --out")
+        raise UserError(f"{args.out}: already holds a run; add --resume to continue it, or give another --out")
     if not args.resume and (args.out / CARD).is_file():
-        raise UserError(f"{args.out}: holds a checkpoint already; give another --out")
+        raise UserError(f"{args.out}: already holds a checkpoint; give another --out")
     check_numbers(args, LIMITS)
     if args.sequence_every:
         check_batch(args.batch, args.sequence)

@@ -1,4 +1,4 @@
-"""Augmentation, batched on the training device: geometry, colour, occluders (METHOD 1.8 and what was learnt since)."""
+"""Augmentation, batched on the training device: geometry, colour, occluders (METHOD 1.8 with changes)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from srn_core.occluders.shapes import masklike_occluders, square_occluder, varie
 from srn_core.training.pool import FacePool
 
 Occlusion = Literal["none", "square", "varied", "masklike"]
-# Half of the faces turn, by a normal angle of this deviation. METHOD 1.8 has 10; the 2 more were never compared with it.
+# Half of the faces turn, by a normal angle of this deviation. METHOD 1.8 has 10; the two were never compared.
 ROTATION_DEGREES = 12.0
 # The detector's own spread (a PCA of real boxes, METHOD 1.8) is narrow on easy photos; faces in the wild are boxed worse.
 BOX_SPREAD = 1.3
@@ -33,7 +33,7 @@ class TrainingBatch(NamedTuple):
         boxes: ``(T, B, 4)`` crop pixels.
         truth: ``(T, B, L, 2)`` crop pixels.
         length: ``(T, B)`` the scheme's normaliser, crop pixels.
-        motion: ``(T, B, 1, 2)`` crop pixels, how far a head may have moved since the frame before.
+        motion: ``(T, B, 1, 2)`` crop pixels, a random motion of the head since the frame before.
     """
 
     images: Tensor
@@ -44,10 +44,10 @@ class TrainingBatch(NamedTuple):
 
 
 class PlacedOccluders(NamedTuple):
-    """Where occluders lie that are not placed at random.
+    """The places of occluders that are not placed at random.
 
     Attributes:
-        targets: ``(N,)`` int64 the landmark that is covered on each face of the pool, -1 for none.
+        targets: ``(N,)`` int64 the covered landmark of each face of the pool, -1 for none.
         share: of the sequences that are covered; the others stay clean.
     """
 
@@ -66,7 +66,7 @@ def draw_batch(
 ) -> TrainingBatch:
     """The training batch of a step: a pure function of ``seed`` = (run's seed, step), so that a resumed run repeats it.
 
-    ``occlusion`` says what the occluders look like, ``placed`` where they lie; None: at random.
+    ``occlusion`` is the look of the occluders, ``placed`` are their places; None: at random.
     """
     rng = np.random.default_rng(seed)
     device = pool.device
@@ -77,18 +77,15 @@ def draw_batch(
     images = _resample(faces, to_wide, config.image_size)
     images = jitter_colours(images.unflatten(0, (frames, batch)), generator)
     points = torch.from_numpy(truth).to(device)
-    on = None
-    if placed is not None:
-        on = torch.from_numpy(_covered(placed, index, mirrored, config, rng)).to(device)
+    on = None if placed is None else torch.from_numpy(_covered(placed, index, mirrored, config, rng)).to(device)
     if occlusion == "square":
         images = square_occluder(images, points, generator, on)
     elif occlusion == "varied":
         images = varied_occluders(images, points, generator, on)
     elif occlusion == "masklike":
         images = masklike_occluders(images, points, generator)
-    images = images + torch.randn(images.shape, generator=generator, device=device) * _uniform(
-        (1, batch, 1, 1, 1), 0, 0.03, generator
-    )
+    noise = torch.randn(images.shape, generator=generator, device=device)
+    images = images + noise * _uniform((1, batch, 1, 1, 1), 0, 0.03, generator)
     length = torch.from_numpy(normaliser_length(truth, config.landmarks)).float().to(device)
     motion = torch.randn((*length.shape, 1, 2), generator=generator, device=device) * MOTION * length[..., None, None]
     return TrainingBatch(images.clamp(0, 1) - 0.5, torch.from_numpy(boxes).to(device), points, length, motion)
@@ -107,13 +104,13 @@ def _covered(
 def _geometry(
     points: np.ndarray, config: SRNConfig, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Turn, mirror and box anew.
+    """Turn and mirror faces and draw new boxes.
 
-    ``(T, B, L, 2)`` wide-crop points -> crop points, crop boxes, crop-to-wide ``(T*B, 2, 3)``, who was mirrored ``(B,)``.
+    ``(T, B, L, 2)`` wide-crop points -> crop points, crop boxes, crop-to-wide ``(T*B, 2, 3)``, mirrored ``(B,)`` bool.
     """
     frames, batch = points.shape[:2]
     angle = np.where(rng.random(batch) < 0.5, np.deg2rad(ROTATION_DEGREES) * rng.standard_normal(batch), 0)
-    # A still that stands for a sequence would not move but for this: a steady turn, shared with real sequences.
+    # A still that stands for a sequence moves by this alone: a steady turn, which real sequences get too.
     angle = angle + np.deg2rad(2) * rng.standard_normal(batch) * np.arange(frames)[:, None]
     flip = np.where(rng.random(batch) < 0.5, -1.0, 1.0)
     cos, sin = np.cos(angle), np.sin(angle)
@@ -149,11 +146,8 @@ def _uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.G
 def jitter_colours(images: Tensor, generator: torch.Generator) -> Tensor:
     """Brightness, contrast, saturation, colour cast and lost resolution, alike in all frames of a sequence.
 
-    The cast, a gain for each channel, stands in for METHOD 1.8's hue, and looks more like the light of a room.
-
-    Args:
-        images: ``(T, B, 3, S, S)`` in [0, 1].
-        generator: on the images' device.
+    The cast, a gain per channel, replaces METHOD 1.8's hue: it looks more like the light of a room. ``images`` are
+    ``(T, B, 3, S, S)`` in [0, 1]; ``generator`` is on their device.
     """
 
     def normal(deviation: float, channels: int = 1) -> Tensor:

@@ -1,7 +1,7 @@
-"""What training minimises, as functions of the errors in units of the normaliser.
+"""The losses of training, as functions of the errors in units of the normaliser.
 
 ``l2`` is the paper's (eq. 8). The others act on each coordinate. Their sources give lengths in pixels of faces whose eyes are
-about 100 px apart: a pixel there is 1 % of the normaliser here.
+about 100 px apart, so one of those pixels is 1 % of the normaliser.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ ADAPTIVE_EXPONENT = 2.1 - 1
 def cascade_loss(model: SRN, batch: TrainingBatch, loss: Loss = "l2", start: Start = "mean") -> Tensor:
     """Eq. 8 over a batch of sequences: the loss of every cascade step, summed over steps, mean over faces and frames.
 
-    An initial shape that is learnt (SRN+HG) is one term more of the sum, on the frames that start from it. With ``start``
-    ``previous`` only a sequence's first does; the others start with the error that the frame before ended with, on a face
-    that has moved. Each frame has a box and so a crop of its own, in which the landmarks of the frame before do not lie.
+    A learnt initial shape (SRN+HG) is one more term of the sum, on the frames that start from it. With ``start`` ``previous``
+    only the first frame of a sequence does. The others start with the error at the end of the frame before, on a face that
+    has moved: each frame has a box and crop of its own, so the landmarks of the frame before do not fit it.
     """
     memory, error = model.start(batch.images.shape[1]), None
     losses = []
@@ -49,16 +49,9 @@ def cascade_loss(model: SRN, batch: TrainingBatch, loss: Loss = "l2", start: Sta
 
 
 def landmark_loss(predicted: Tensor, truth: Tensor, length: Tensor, loss: Loss = "l2") -> Tensor:
-    """The loss of each face: mean over its landmarks; of ``l2`` the NME, of the others the sum over x and y.
+    """The loss ``(...)`` of each face, the mean over its landmarks: for ``l2`` the NME, else the sum over x and y.
 
-    Args:
-        predicted: ``(..., L, 2)``.
-        truth: ``(..., L, 2)``, the same pixels.
-        length: ``(...)`` the normaliser in those pixels.
-        loss: which.
-
-    Returns:
-        ``(...)``.
+    ``predicted`` and ``truth`` are ``(..., L, 2)``, ``length`` ``(...)`` is the normaliser, all in the same pixels.
     """
     if loss == "l2":
         return nme(predicted, truth, length)
@@ -85,10 +78,10 @@ def adaptive_wing(
     theta: float = WING_WIDTH,
     exponent: float = ADAPTIVE_EXPONENT,
 ) -> Tensor:
-    """``omega ln(1 + |x / eps|^p)`` for ``|x| < theta``, else the line that goes on from there (Wang et al. 2019).
+    """``omega ln(1 + |x / eps|^p)`` for ``|x| < theta``, else the line that continues it (Wang et al. 2019).
 
-    Made for heat maps, whose ``omega``, ``eps`` and ``theta`` mean nothing for coordinates: these are the wing's. What is
-    left of the idea is the exponent: the slope falls to zero where the error does.
+    The source's ``omega``, ``eps`` and ``theta`` are for heat maps; those of the wing loss replace them. The exponent is the
+    source's: the slope falls to zero with the error.
     """
     size = errors.abs()
     knee = (theta / epsilon) ** exponent

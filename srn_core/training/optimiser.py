@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Muon, Optimizer
 
-from srn_core.training.precision import emulates_bfloat16
+from srn_core.devices import emulates_bfloat16
 
 # Adam trains narrower matrices (the outputs of a component, the non-local block), and all convolutions and biases.
 NARROWEST_MATRIX = 64

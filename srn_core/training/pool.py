@@ -1,4 +1,4 @@
-"""All training faces as wide crops, in memory or on disk, and the drawing of still faces and sequences from them."""
+"""All training faces as wide crops, in memory or on disk; batches of stills and sequences are drawn from them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from srn_core.errors import UserError
 from srn_core.face.geometry import CropSpec, crop_map, to_box_units, wide_crop
 from srn_core.model import SRNConfig
 
-# More than this lies in a temporary file, of which the system keeps in memory what fits, and not on a GPU.
+# A larger pool lies in a temporary file and not on a GPU. The system keeps in memory what fits.
 MEMORY_BYTES = 8 << 30
 
 
 def check_scheme(clips: Sequence[Clip], config: SRNConfig) -> None:
-    """Raise a :class:`UserError` where a clip has other landmarks than the model."""
+    """Raise a :class:`UserError` if a clip has other landmarks than the model."""
     for clip in clips:
         if clip.scheme.name != config.scheme:
             raise UserError(f"clip {clip.name} has the {clip.scheme.name}-point scheme; expected {config.scheme}")
@@ -57,7 +57,7 @@ class FacePool:
         return len(self.landmarks)
 
     def draw(self, rng: np.random.Generator, batch: int, frames: int) -> np.ndarray:
-        """Indices ``(frames, batch)`` of faces that follow each other; a still (or a run too short) is repeated."""
+        """Indices ``(frames, batch)`` of faces that follow each other; a still (or too short a run) is repeated."""
         first = np.searchsorted(self._cumulative, rng.random(batch)).clip(max=len(self) - 1)
         longest_stride = (self.run[first] - 1) // max(frames - 1, 1)
         stride = np.minimum(rng.integers(1, 4, size=batch), longest_stride)
@@ -68,7 +68,7 @@ def _read_crops(clips: Sequence[Clip], spec: CropSpec, device: torch.device) -> 
     shape = (sum(map(len, clips)), spec.size, spec.size, 3)
     large = math.prod(shape) > MEMORY_BYTES
     if large:
-        # The file has no name; its map stays when it is closed, and it is gone with that.
+        # The file has no name. Its map stays when it is closed, and the file is gone when the map is.
         with tempfile.TemporaryFile() as file:
             _reserve(file.fileno(), math.prod(shape))
             crops: np.ndarray = np.memmap(file, np.uint8, "w+", shape=shape)
@@ -82,7 +82,7 @@ def _read_crops(clips: Sequence[Clip], spec: CropSpec, device: torch.device) -> 
 
 
 def _reserve(file: int, size: int) -> None:
-    # A hole in a file that the disk has no room for ends the process when it is written to.
+    # On a full disk, writing to a hole in a file kills the process: reserve the room first.
     if not hasattr(os, "posix_fallocate"):
         return
     try:

@@ -11,19 +11,14 @@ from srn_core.model import SRN, SRNConfig
 
 
 def starting_model(preset: str, init: str | None, overrides: Sequence[str], scheme: str = SRNConfig.scheme) -> SRN:
-    """An untrained model of a preset or, where ``init`` names a checkpoint, that one.
+    """The model of the checkpoint ``init`` (a name or folder); without one, an untrained model of a preset.
 
-    An hourglass that the checkpoint lacks starts untrained, where its shape is the checkpoint's mean shape; with relation=off
-    the checkpoint's non-local block is left out.
-
-    Args:
-        preset: see :meth:`SRNConfig.preset`.
-        init: a checkpoint's name or folder.
-        overrides: see :meth:`SRNConfig.override`.
-        scheme: the landmark scheme of an untrained model, where no override names one.
+    An hourglass that the checkpoint lacks starts untrained: its shape is then the checkpoint's mean shape. With relation=off
+    the checkpoint's non-local block is left out. ``scheme`` is the untrained model's, unless one of ``overrides`` (see
+    :meth:`SRNConfig.override`) names another.
 
     Raises:
-        UserError: no such checkpoint or field, a value that the field does not take, or weights that do not fit.
+        UserError: no such checkpoint or field, a wrong value of a field, or weights that do not fit.
     """
     if not init:
         return SRN(dataclasses.replace(SRNConfig.preset(preset), scheme=scheme).override(overrides))
@@ -39,7 +34,7 @@ def starting_model(preset: str, init: str | None, overrides: Sequence[str], sche
     except RuntimeError:
         raise UserError(
             f"config override {' '.join(overrides)}: the weights of {init} do not fit that architecture; leave --init out, or "
-            "override only what changes no weights (steps, memory, crop_factor, image_size, relation by another form), leaves "
-            "the non-local block out (relation=off) or adds an hourglass"
+            "override only fields without weights (steps, memory, crop_factor, image_size, another relation, relation=off) or "
+            "add an hourglass"
         ) from None
     return model

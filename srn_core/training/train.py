@@ -1,17 +1,15 @@
-"""Training an SRN: ``srn train --preset small --data demo --out runs/srn``.
+"""Train an SRN: ``srn train --preset small --data demo --out runs/srn``.
 
 srn train --preset small --data "ytf68:DIR?split=train" --data "300w:DIR?split=train" --val "ytf68:DIR?split=val" --out DIR
-srn train ... --resume            # goes on where it was stopped, bit for bit on the CPU
+srn train ... --resume            # continues an interrupted run, bit for bit on the CPU
 srn train ... --config-override relation=off --config-override maps=off     # an ablation (Tables 7 and 8)
 srn train ... --config-override initial_shape=hourglass     # SRN+HG: S_0 from an hourglass network
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +21,7 @@ from tqdm import tqdm
 from srn_core.checkpoints import save_pretrained
 from srn_core.data import load_clips, spec_labels
 from srn_core.data.clip import Clip
-from srn_core.devices import pick_device
+from srn_core.devices import emulates_bfloat16, pick_device
 from srn_core.errors import UserError
 from srn_core.io.files import plain
 from srn_core.model import SRN
@@ -33,7 +31,6 @@ from srn_core.training.augment import TrainingBatch, draw_batch
 from srn_core.training.losses import cascade_loss
 from srn_core.training.optimiser import make_optimisers, set_rate_share, step_all
 from srn_core.training.pool import FacePool, check_scheme
-from srn_core.training.precision import emulates_bfloat16
 from srn_core.training.start import starting_model
 from srn_core.training.state import AveragedModel, load_state, save_state
 from srn_core.training.validation import detection_nme, read_faces
@@ -42,12 +39,12 @@ CLIP_NORM = 1.0
 
 
 def train(args: TrainArgs) -> None:
-    """Run a training to its end; see the module's text."""
+    """Run a training to its end."""
     run_to_end(TrainingRun(args))
 
 
 def run_to_end(run: TrainingRun) -> None:
-    """The loop of a training, from the step where ``run`` stands."""
+    """The loop of a training, from the step that ``run`` has reached."""
     args = run.args
     progress = tqdm(range(run.step, args.steps), initial=run.step, total=args.steps, desc="training", unit="step")
     for step in progress:
@@ -56,9 +53,7 @@ def run_to_end(run: TrainingRun) -> None:
         if step % 20 == 0 or saved:
             value = float(loss)
             if not math.isfinite(value):
-                raise UserError(
-                    f"step {step}: the loss is {value}; expected a number; try a lower --lr, or --precision float32"
-                )
+                raise UserError(f"step {step}: the loss is {value}; try a lower --lr, or --precision float32")
             run.writer.add_scalar("train/loss", value, step + 1)
             best = {"val": f"{run.best:.2f}%"} if math.isfinite(run.best) else {}
             progress.set_postfix(loss=f"{value:.3f}", **best)
@@ -75,7 +70,7 @@ class TrainingRun:
         self.args = args
         self.device = pick_device(args.device)
         if args.precision == "bfloat16" and emulates_bfloat16(self.device):
-            print("note: --precision bfloat16: this CPU only emulates it, several times slower than --precision float32")
+            print("note: --precision bfloat16: this CPU only emulates it; --precision float32 is several times faster")
         torch.manual_seed(args.seed)
         self.clips = [clip for spec in args.data for clip in _load(spec)]
         self.validation = {spec: _load(spec) for spec in args.val}
@@ -84,7 +79,7 @@ class TrainingRun:
         self.config = self.model.config
         check_scheme([clip for clips in self.validation.values() for clip in clips], self.config)
         if args.occlusion == "masklike" and self.config.scheme != "68":
-            raise UserError(f"--occlusion masklike: knows the 68 points; the clips have the scheme '{self.config.scheme}'")
+            raise UserError(f"--occlusion masklike: needs 68 points; the clips have {self.config.scheme}; use varied")
         self.pool = FacePool(self.clips, self.config, self.device)
         if not args.init:
             self.model.mean_shape.copy_(torch.from_numpy(self.pool.mean_shape))
@@ -92,16 +87,16 @@ class TrainingRun:
         self.average = AveragedModel(self.model, args.ema)
         self.step, self.best, self.started = 0, math.inf, time.time()
         self.metadata: dict[str, Any] = {}
-        # Read now, so that a broken picture ends the run here and not after its first steps.
+        # Read now, so that a broken picture ends the run here, not after its first steps.
         self.faces = {spec: read_faces(clips, self.config) for spec, clips in self.validation.items()}
         if args.resume:
             self.metadata = load_state(args.out, self.model, self.average, self.optimisers, self.settings)
             self.step, self.best = self.metadata["step"], self.metadata["best"] or math.inf
-            self.started -= self.metadata.get("seconds", 0)
+            self.started -= self.metadata["seconds"]
         self.writer = SummaryWriter(str(args.out), purge_step=self.step + 1)
 
     def update(self, step: int) -> Tensor:
-        """One optimiser step; returns the loss ``()``. Read it seldom: reading waits for a GPU."""
+        """One optimiser step; returns the loss ``()``. Reading it waits for the GPU."""
         args = self.args
         batch = self.draw(step)
         set_rate_share(self.optimisers, learning_rate_share(step, args.warmup, args.steps))
@@ -112,7 +107,7 @@ class TrainingRun:
         return loss.detach()
 
     def draw(self, step: int) -> TrainingBatch:
-        """The batch of a step."""
+        """The batch of a step: of sequences at every n-th step, else of single faces."""
         args = self.args
         frames = args.sequence if args.sequence_every and step % args.sequence_every == args.sequence_every - 1 else 1
         return draw_batch(self.pool, self.config, (args.seed, step), args.batch // frames, frames, args.occlusion)
@@ -138,7 +133,7 @@ class TrainingRun:
 
     @property
     def settings(self) -> Any:
-        """The command's arguments, from which all that the run does follows: those of a resumed run must be the same."""
+        """The command's arguments. They determine the run, so a resumed run must have the same."""
         return self.args
 
     def averaged(self) -> SRN:
@@ -148,12 +143,10 @@ class TrainingRun:
         return averaged
 
     def card(self, step: int, errors: dict[str, float]) -> dict[str, Any]:
-        arguments = {
-            key: str(value) if isinstance(value, Path) else value for key, value in dataclasses.asdict(self.args).items()
-        }
+        """What is saved beside the weights."""
         return {
             "step": step,
-            "arguments": arguments,
+            "arguments": plain(self.args),
             "training_frames": len(self.pool),
             "val_nme_percent": errors,
             "seconds": round(time.time() - self.started),
@@ -168,7 +161,7 @@ def learning_rate_share(step: int, warmup: int, steps: int) -> float:
 
 
 def _load(spec: str) -> tuple[Clip, ...]:
-    """The clips of a spec; what is absent is listed."""
+    """The clips of a spec; prints what is absent."""
     clip_set = load_clips(spec)
     for note in clip_set.notes:
         tqdm.write(note)

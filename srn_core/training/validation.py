@@ -1,4 +1,4 @@
-"""The error that chooses weights: every face of the validation clips on its own."""
+"""The error for model selection: every face of the validation clips on its own."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ Source: Burgos-Artizzu et al., ICCV 2013, http://www.vision.caltech.edu/xpburgos
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,29 +33,6 @@ PARTS = {"train": ("COFW_train_color.mat", "Tr"), "test": ("COFW_test_color.mat"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class CellPicture:
-    """The picture in one cell of a MATLAB 7.3 file.
-
-    Attributes:
-        path: the file.
-        variable: the cell array.
-        number: of the cell, from 0.
-    """
-
-    path: Path
-    variable: str
-    number: int
-
-    def __call__(self, t: int) -> np.ndarray:
-        picture = _look_into(self.path, lambda file: np.asarray(file[file[self.variable][()].ravel()[self.number]]))
-        if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or picture.shape[:-2] not in ((), (3,)):
-            given = f"{picture.dtype}, {' x '.join(map(str, picture.shape[::-1]))}"
-            expected = "uint8, height x width or height x width x 3; restore the file"
-            raise UserError(f"{self.path}: picture {self.number + 1} of '{self.variable}' is {given}; expected {expected}")
-        return np.ascontiguousarray(np.broadcast_to(picture, (3, *picture.shape[-2:])).T)
-
-
 def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
     """The faces of the split in the order of the files; an absent file becomes a note."""
     part = "train" if spec.split == "val" else spec.split
@@ -75,9 +52,19 @@ def _clips(part: str, path: Path) -> list[Clip]:
     corners = np.concatenate([rectangles[:, :2], rectangles[:, :2] + rectangles[:, 2:]], 1)[:, None] - 1
     clips = []
     for i, (shape, box) in enumerate(zip(landmarks, corners.astype(np.float32), strict=True)):
-        source = CellPicture(path, pictures, i)
+        source = partial(_picture, path, pictures, i)
         clips.append(Clip(f"{part}/{i + 1:04d}", shape, box, source, continuous(1), COFW29, hidden[i : i + 1] == 0))
     return clips
+
+
+def _picture(path: Path, variable: str, number: int, t: int) -> np.ndarray:
+    """The picture in cell ``number`` of a cell array, the only frame of its clip."""
+    picture = _look_into(path, lambda file: np.asarray(file[file[variable][()].ravel()[number]]))
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or picture.shape[:-2] not in ((), (3,)):
+        given = f"{picture.dtype}, {' x '.join(map(str, picture.shape[::-1]))}"
+        expected = "uint8, height x width or height x width x 3; restore the file"
+        raise UserError(f"{path}: picture {number + 1} of '{variable}' is {given}; expected {expected}")
+    return np.ascontiguousarray(np.broadcast_to(picture, (3, *picture.shape[-2:])).T)
 
 
 def _look_into(path: Path, look: Callable[[Any], T]) -> T:

@@ -77,7 +77,7 @@ def _clip(folder: Path) -> Clip:
 
 
 def _kept(path: Path, count: int) -> list[int]:
-    """The frames, from 0 on, of a clip of ``count`` that the list of excluded ones leaves; all where there is no list."""
+    """The frames, counted from 0, that the list of excluded frames leaves; all ``count`` frames if there is no list."""
     words = path.read_text(encoding="utf-8", errors="replace").split() if path.is_file() else []
     for word in words:
         if not word.isdecimal() or not 1 <= int(word) <= count:

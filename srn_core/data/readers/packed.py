@@ -6,7 +6,7 @@ the clips of those with that kind and that split are read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,17 +22,6 @@ from srn_core.face.schemes import SCHEMES
 SPLITS = tuple(dict.fromkeys((*ibug_300vw.SPLITS, *ibug_300w.SPLITS, *wflw.SPLITS)))
 OPTIONS = ("kind",)
 PATH = "file"
-
-
-@dataclass(frozen=True)
-class PackedFrames:
-    """The frames of a clip, which begin at ``first`` in the pack."""
-
-    pack: Pack = field(repr=False)
-    first: int
-
-    def __call__(self, t: int) -> np.ndarray:
-        return self.pack.image(self.first + t)
 
 
 def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
@@ -63,8 +52,14 @@ def _clips(pack: Pack, index: dict[str, Any], spec: DataSpec) -> tuple[list[Clip
             cuts = np.zeros(length, bool)
             cuts[entry["cuts"]] = True
             seen = visible[here] if visible is not None and entry["visible"] else None
-            clips.append(Clip(entry["name"], landmarks[here], boxes[here], PackedFrames(pack, first), cuts, scheme, seen))
+            source = partial(_frame, pack, first)
+            clips.append(Clip(entry["name"], landmarks[here], boxes[here], source, cuts, scheme, seen))
         first += length
     sets = [s for s, wanted in zip(index["sets"], chosen, strict=True) if wanted]
     sources = dict.fromkeys(s["box_source"] for s in sets)
     return clips, ", ".join(sources), [note for s in sets for note in s["notes"]]
+
+
+def _frame(pack: Pack, first: int, t: int) -> np.ndarray:
+    """Frame ``t`` of a clip that begins at ``first`` in the pack."""
+    return pack.image(first + t)

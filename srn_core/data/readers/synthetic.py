@@ -6,8 +6,7 @@ after them. ``frames`` is the length of a performance: another length is another
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -23,17 +22,6 @@ PATH = None
 FIRST_SEED, DEFAULT_CLIPS, DEFAULT_FRAMES = 16, 16, 48
 
 
-@dataclass(frozen=True)
-class RenderedFrames:
-    """Frames of a rendered clip; another process renders them again from the seed."""
-
-    seed: int
-    num_frames: int
-
-    def __call__(self, t: int) -> np.ndarray:
-        return _render(self.seed, self.num_frames).frames[t]
-
-
 def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
     """``limit`` clips (default 16), rendered at once: about 10 s per clip."""
     first = FIRST_SEED if spec.seed is None else spec.seed
@@ -46,7 +34,12 @@ def _clip(seed: int, frames: int) -> Clip:
     points = _render(seed, frames).landmarks
     name = f"synthetic{seed:05d}"
     boxes = annotation_boxes(points, [f"{name}/{t}" for t in range(frames)])
-    return Clip(name, points, boxes, RenderedFrames(seed, frames), continuous(frames), IBUG68)
+    return Clip(name, points, boxes, partial(_frame, seed, frames), continuous(frames), IBUG68)
+
+
+def _frame(seed: int, frames: int, t: int) -> np.ndarray:
+    """Frame ``t`` of a clip; another process renders the clip again."""
+    return _render(seed, frames).frames[t]
 
 
 # A render depends on these two numbers alone, and takes 10 s.

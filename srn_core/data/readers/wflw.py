@@ -4,8 +4,8 @@ A row of a list is x0 y0 ... x97 y97, the face box x0 y0 x1 y1, six attributes 0
 0. Each face is a clip of one frame, named by its image and its number there. ``split=occlusion`` (or another attribute) keeps
 the test faces that have it. ``val`` is cut from the training part by photo.
 
-The list's boxes are 1.2 times the tight landmark box, but for a face low in a tall picture: there the box ends at row 768,
-above the chin (seen on one face of four). A box that does not hold its landmarks is replaced by 1.2 times the landmark box.
+The list's boxes are 1.2 times the tight landmark box, except for a face low in a tall picture: that box ends at row 768, above
+the chin (seen on one face of four). A box that does not hold its landmarks is replaced by 1.2 times the landmark box.
 Source: https://wywu.github.io/projects/LAB/WFLW.html.
 """
 

@@ -7,8 +7,7 @@ Source: https://www.kaggle.com/datasets/selfishgene/youtube-faces-with-facial-ke
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -26,22 +25,6 @@ SPLITS = ("train", "val")
 OPTIONS = ()
 PATH = "folder"
 VAL_FRACTION = 0.15
-
-
-@dataclass(frozen=True)
-class ArchivedFrames:
-    """The ``count`` frames of a file."""
-
-    path: Path
-    count: int
-
-    def __call__(self, t: int) -> np.ndarray:
-        images = _images(self.path, self.path.stat().st_mtime_ns if self.path.is_file() else 0)
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[2:] != (3, self.count):
-            given = f"{images.dtype}, {' x '.join(map(str, images.shape))}"
-            expected = f"uint8, H x W x 3 x {self.count}; restore the file"
-            raise UserError(f"{self.path}: 'colorImages' is {given}; expected {expected}")
-        return np.ascontiguousarray(images[..., t])
 
 
 def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
@@ -62,7 +45,16 @@ def _clip(path: Path, name: str) -> Clip:
     check_array(path, "landmarks2D", points, (IBUG68.num_landmarks, 2, frames))
     check_array(path, "boundingBox", corners, (4, 2, frames))
     points, corners = np.moveaxis(points, -1, 0).astype(np.float32), np.moveaxis(corners, -1, 0)
-    return Clip(name, points, landmark_box(corners), ArchivedFrames(path, frames), continuous(frames), IBUG68)
+    return Clip(name, points, landmark_box(corners), partial(_frame, path, frames), continuous(frames), IBUG68)
+
+
+def _frame(path: Path, count: int, t: int) -> np.ndarray:
+    """Frame ``t`` of a file of ``count`` frames."""
+    images = _images(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[2:] != (3, count):
+        given = f"{images.dtype}, {' x '.join(map(str, images.shape))}"
+        raise UserError(f"{path}: 'colorImages' is {given}; expected uint8, H x W x 3 x {count}; restore the file")
+    return np.ascontiguousarray(images[..., t])
 
 
 # An array of a compressed file has to be read whole for any of its frames: about 9 MB. The time of the file's last change is a
