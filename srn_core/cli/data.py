@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import cv2
-import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
@@ -49,7 +48,9 @@ def show_data(args: DataArgs) -> None:
         for note in clip_set.notes:
             console.print(f"note: {note}")
     if args.sheet:
-        _write_image(args.sheet, contact_sheet([clip for clip_set in clip_sets for clip in clip_set.clips]))
+        image = contact_sheet([clip for clip_set in clip_sets for clip in clip_set.clips])
+        data = cv2.imencode(args.sheet.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
+        write_atomically(args.sheet, lambda temporary: temporary.write_bytes(data))
         console.print(f"wrote {args.sheet}")
     if args.pack:
         write_pack(args.pack, clip_sets, args.most, args.quality, progress=True)
@@ -63,11 +64,3 @@ def _check(args: DataArgs) -> None:
         raise UserError(f"--sheet {args.sheet}: unknown ending; expected one of {', '.join(IMAGE_ENDINGS)}")
     check_outputs((args.sheet, args.pack), (parse_spec(spec).path for spec in args.spec))
     check_numbers(args, {"most": COUNT, "quality": (1, 100)})
-
-
-def _write_image(path: Path, image: np.ndarray) -> None:
-    def write(temporary: Path) -> None:
-        if not cv2.imwrite(str(temporary), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
-            raise UserError(f"{path}: cannot be written; check that the disk has space and that you may write there")
-
-    write_atomically(path, write)

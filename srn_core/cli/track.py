@@ -76,12 +76,8 @@ def track_video(args: TrackArgs) -> None:
     Console(markup=False, highlight=False).print(f"{found} of {len(records)} frames tracked; wrote {args.out}")
 
 
-def parse_box(text: str) -> np.ndarray:
-    """``X,Y,W,H`` -> ``(4,)`` float32 ``x0, y0, x1, y1``.
-
-    >>> parse_box("10,20,30,40").tolist()
-    [10.0, 20.0, 40.0, 60.0]
-    """
+def _parse_box(text: str) -> np.ndarray:
+    """``X,Y,W,H`` -> ``(4,)`` float32 ``x0, y0, x1, y1``."""
     try:
         x, y, width, height = (float(word) for word in text.split(","))
     except ValueError:
@@ -97,7 +93,7 @@ def _face_finder(args: TrackArgs) -> Detector:
         raise UserError(f"{given}; give one: --box X,Y,W,H of the face in frame 0, or --detector yunet:PATH or dlib")
     if args.detector is not None:
         return load_detector(args.detector)
-    box = parse_box(args.box or "")
+    box = _parse_box(args.box or "")
 
     def face(image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]

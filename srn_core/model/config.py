@@ -93,9 +93,8 @@ class SRNConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SRNConfig:
         """The config that ``dataclasses.asdict`` and JSON have stored; fields that are absent have their default."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise UserError(f"SRN config: unknown field '{unknown[0]}'; this version knows {', '.join(sorted(known))}")
+        if unknown := sorted(set(values) - set(_hints())):
+            raise UserError(f"SRN config: unknown field '{unknown[0]}'; this version knows {', '.join(_hints())}")
         try:
             trunk = {"trunk": tuple(tuple(layer) for layer in values["trunk"])} if "trunk" in values else {}
             return cls(**{**values, **trunk})
