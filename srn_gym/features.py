@@ -71,11 +71,6 @@ class FrozenFeatures:
         points = self.scene.landmarks[self.scene.row(clip, frame)]
         return extract_patches(self.scene.occlude(clip, frame, target), points, self.model.config.patch_size)
 
-    def plain(self, observation: Tensor) -> Tensor:
-        """The same from observations ``(B, 3, L, 3, P, P)`` uint8, with nothing shared: ``(B, 3, F)``."""
-        x = self.model.patch_features(observation.flatten(0, 1))
-        return self.encode(self.model, x).unflatten(0, (-1, observation.shape[1]))
-
     def _trunk_features(self, clip: Tensor, frame: Tensor) -> Tensor:
         """Patch features of the clean frames: ``(B, L, C * S * S)``."""
         return self._trunk.lookup(clip, frame, torch.zeros_like(clip), self._compute_trunk)

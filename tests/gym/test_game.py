@@ -157,19 +157,6 @@ def test_crops_are_the_same_within_a_small_budget(clip_spec):
         Crops(clips, spec, torch.device("cpu"), 5 * 3 * 32**2)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"mode": "guess"}, "mode 'guess'.*detect, track"),
-        ({"occluder_size": 0}, "occluder_size 0"),
-        ({"occluder_size": 300}, "occluder_size 300"),
-    ],
-)
-def test_bad_rules_are_named(clip_spec, tiny_checkpoint, options, message):
-    with pytest.raises(UserError, match=message):
-        new_game(clip_spec, tiny_checkpoint, **options)
-
-
 def test_large_batches_are_split(clip_spec, tiny_checkpoint, game, monkeypatch):
     monkeypatch.setattr(srn_gym.cache.memo, "batch_size", lambda device: 2)
     split = new_game(clip_spec, tiny_checkpoint)

@@ -28,7 +28,7 @@ def test_keys_move_the_occluder_and_every_picture_is_shown(env):
     assert all(not np.array_equal(*pair) for pair in zip(pictures, pictures[1:], strict=False))
 
 
-def test_an_episode_ends_with_its_mean_error_and_any_key_begins_another(env):
+def test_an_episode_ends_with_its_mean_error_and_any_key_starts_another(env):
     keys = ["previous", "same", "next", "next", "same", "same", "same"]
     errors = list(play_with_keys(env, keys, lambda picture: None, seed=3))
     env.reset(seed=3)

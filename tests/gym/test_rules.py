@@ -191,6 +191,8 @@ def test_features_need_an_srn(arguments):
         ({"reward_cap": "0.3"}, "reward_cap '0.3': expected a fraction"),
         ({"occluder_size": 48.5}, "occluder_size 48.5: expected a whole number of pixels"),
         ({"occluder_size": None}, "occluder_size None"),
+        ({"occluder_size": 0}, "occluder_size 0"),
+        ({"occluder_size": 300}, "occluder_size 300"),
         ({"noise_per_frame": "no"}, "noise_per_frame 'no': expected true or false"),
         ({"noise_seed": "a"}, "noise_seed 'a': expected a whole number"),
         ({"noise_seed": 2**63}, "noise_seed 9223372036854775808: expected a whole number from 0"),
