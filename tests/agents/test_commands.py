@@ -30,7 +30,7 @@ def test_train_then_evaluate_then_compare(clip_spec, tiny_checkpoint, tmp_path):
     assert {row["policy"] for row in json.loads((tmp_path / "run/evaluation.json").read_text())["policies"]} >= {run, "optimal"}
     assert list((tmp_path / "run").glob("events.out.tfevents.*"))
 
-    out, video = tmp_path / "figures.json", tmp_path / "episode.mp4"
+    out, video = tmp_path / "evaluation.json", tmp_path / "episode.mp4"
     shared = ["--clips", clip_spec, "--tracker", tiny_checkpoint, "--episodes", "5"]
     evaluated = call("agents/evaluate.py", "--policy", run, *shared, "--optimal", "--json", str(out), "--video", str(video))
     assert evaluated.returncode == 0, evaluated.stderr
@@ -48,7 +48,7 @@ def test_train_then_evaluate_then_compare(clip_spec, tiny_checkpoint, tmp_path):
     assert "greedy" in compared.stdout
     assert (tmp_path / "policies.png").stat().st_size > 10_000
     assert (tmp_path / "places.png").stat().st_size > 10_000
-    rows = json.loads((tmp_path / "policies.json").read_text())["policies"]
+    rows = json.loads((tmp_path / "figures.json").read_text())["policies"]
     assert [row["policy"] for row in rows] == ["random-walk", "static", "greedy", run]
     assert all(row["episodes"] == 10 for row in rows)
 
@@ -92,6 +92,6 @@ def test_no_share_of_the_optimum_where_the_occluder_changes_nothing(clip_spec, t
 def test_the_demo_does_not_delete_a_folder_that_it_did_not_make(tmp_path):
     (tmp_path / "dqn").mkdir()
     (tmp_path / "dqn" / "mine").write_text("")
-    with pytest.raises(UserError, match="is not of a demo"):
-        demo(DemoArgs(tmp_path))
+    with pytest.raises(UserError, match="is not a demo's"):
+        demo(DemoArgs(out=tmp_path))
     assert (tmp_path / "dqn" / "mine").is_file()

@@ -278,7 +278,7 @@ def test_commands_train_evaluate_and_compare(small_args, clip_spec, tiny_checkpo
     arguments = ["compare_policies.py", "--policies", run, "--seeds", "0", "--episodes", "5", "--out", str(tmp_path), *shared]
     monkeypatch.setattr(sys, "argv", arguments)
     benchmarks.compare_policies.main()
-    assert [row["policy"] for row in json.loads((tmp_path / "policies.json").read_text())["policies"]] == ["random-walk", run]
+    assert [row["policy"] for row in json.loads((tmp_path / "figures.json").read_text())["policies"]] == ["random-walk", run]
 
     for again in (lambda: train_sb3(small_args("ppo")), lambda: start_run_dir(Path(run), resume=False)):
         with pytest.raises(UserError, match="another --run-dir"):
