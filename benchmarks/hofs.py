@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import tyro
 from tqdm import tqdm
@@ -126,7 +126,7 @@ def hofs(args: HofsArgs) -> list[ResultRow]:
     title = f"fine-tuned {args.steps} steps from {Path(base).name}, occluder {args.occluder}"
     for figures, _ in parts:
         print_arms(figures, title)
-    record = {
+    record: dict[str, Any] = {
         "title": title,
         "commands": command_lines(args, rows),
         "settings": plain(args),

@@ -16,6 +16,7 @@ from benchmarks.accuracy import accuracy_page
 from benchmarks.common.results import FIGURES, read_figures, read_rows, write_results
 from benchmarks.comparison.report import comparison_page, summarise_learners
 from benchmarks.synthesis.report import arms_page, comparable, summarise_arms
+from benchmarks.tune import tuning_page
 from benchmarks.variants.report import summarise_variants, variants_page
 from srn_core.cli.options import read_options
 from srn_core.errors import command
@@ -46,6 +47,8 @@ def remake(folder: Path) -> tuple[dict[str, Any], list[str]]:
         if "learners" in record:
             record["learners"] = summarise_learners(read_rows(folder, "rows"), record["learners"][0]["policy"])
         return record, comparison_page(record)
+    if "draws" in record["settings"]:
+        return record, tuning_page(record)
     return record, accuracy_page(record, folder.name)
 
 

@@ -1,10 +1,10 @@
-"""Hyper-parameters of the learners, chosen with the same budget for each: random draws from one space, a few seeds a draw.
+"""Hyper-parameters of the learners, chosen with the same budget for each: random draws from one space, a few seeds per draw.
 
-python benchmarks/tune.py                                     # on the clips that ship; pip install --editable '.[sb3]'
+python benchmarks/tune.py                                     # on the clips that ship; needs the extra sb3
 python benchmarks/tune.py --learners dqn sb3-dqn --draws 16 --clips "300vw:DIR?split=val" --out runs/tune-video
-python benchmarks/tune.py ... # again: what is finished is not done again
+python benchmarks/tune.py ... # the same command again: finished trainings are not repeated
 
-Tune on other clips than those of the comparison, and compare with other seeds.
+Tune on other clips than those of the comparison, and compare with other seeds: else the comparison is a data leak.
 """
 
 from __future__ import annotations
@@ -12,66 +12,53 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from agents.baselines.args import SB3Args
 from agents.baselines.hyper_parameters import SHIPPED, read_hparams, shipped_with
-from agents.playing.args import EvaluateArgs
-from agents.playing.evaluation import sibling_split
 from agents.playing.summary import CEILING, REFERENCE
-from benchmarks.common.commands import option_words
+from benchmarks.common.commands import benchmark_command
 from benchmarks.common.jobs import run_jobs
-from benchmarks.common.settings import check_settings
-from benchmarks.comparison.jobs import job_settings, make_jobs, run_job
+from benchmarks.common.results import ResultRow, ResultRows, write_results
+from benchmarks.common.tables import command_block, markdown_table, show_table
+from benchmarks.comparison.args import ComparedGame
+from benchmarks.comparison.jobs import check_jobs, make_jobs, named_rows, run_job
 from benchmarks.comparison.learners import ARGUMENTS, SB3_PREFIX, read_learner
-from benchmarks.comparison.measure import HELD_OUT, Measurement
+from benchmarks.comparison.measure import HELD_OUT, measurement_of
 from benchmarks.comparison.report import Results
 from srn_core.cli.options import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
-from srn_core.io.files import plain, read_json, write_json
-from srn_core.victims.registry import load_victim
-from srn_gym.rules import GameRules, rules_of
+from srn_core.io.files import plain, read_json
 
 SPACE = Path(__file__).with_name("tuning.json")
+HEADINGS = ("learner", "share", "seeds", "hyper-parameters")
+READING = "Share of the optimum on held-out clips, mean over seeds; then that of each seed."
 
 
-@dataclass(frozen=True)
-class TuneArgs(GameRules):
+@dataclass(frozen=True, kw_only=True)
+class TuneArgs(ComparedGame):
     """Train every learner with several draws of its hyper-parameters, and name the best of each."""
 
     learners: tuple[str, ...] = ("dqn", "sb3-dqn", "sb3-ppo")
     """Names in the space."""
     space: Path = SPACE
-    """JSON: for each learner, its hyper-parameters' values to draw from. Those of sb3-* are keys of
+    """JSON file: for each learner, the values of its hyper-parameters to draw from. Those of sb3-* are keys of
     agents/baselines/hparams/*.yml."""
     draws: int = 8
-    """Draws a learner, the shipped hyper-parameters included: the budget, the same for all."""
+    """Draws per learner, including the shipped hyper-parameters: the same budget for all."""
     train_seeds: tuple[int, ...] = (101, 102)
-    """Trainings of each draw."""
+    """Each draw is trained once per seed."""
     total_steps: int = 60_000
     """Env steps of each training."""
-    clips: str = "demo?split=val"
-    """Data spec of the clips to play."""
-    train_clips: str | None = None
-    """Data spec of the training clips; the spec with split=train where not given."""
-    tracker: str = "srn-small"
-    """The tracker to attack: a checkpoint's name or folder."""
-    episodes: int = 48
-    """Episodes of each evaluation; clips take turns, each with a random first landmark."""
     seed: int = 0
-    """Seed of the draws, and of the evaluation's first landmarks."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N."""
+    """Seed of the draws, and of the first landmarks of the evaluation."""
     out: Path = Path("runs/tune")
-    """Folder for tuning.json, the runs and the YAML files of the draws. What is finished there is not done again."""
+    """Folder for figures.json, README.md, the runs and the YAML files of the draws. Finished trainings are not repeated."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -81,29 +68,25 @@ class TuneArgs(GameRules):
         check_numbers(self, counts | {"seed": NOT_NEGATIVE, "train_seeds": NOT_NEGATIVE})
 
 
-def tune(args: TuneArgs) -> list[dict[str, Any]]:
-    """Train, measure, print and write; returns a row a learner and draw: ``share`` of the optimum, ``shares`` of its seeds."""
-    options = EvaluateArgs(
-        policy="", clips=args.clips, train_clips=args.train_clips or sibling_split(args.clips, "train"),
-        tracker=args.tracker, episodes=args.episodes, device=args.device, **rules_of(args),
-    )  # fmt: skip
+def tune(args: TuneArgs) -> list[ResultRow]:
+    """Train, measure, print and write; returns one figure per learner and draw, with the share of the optimum of its seeds."""
     drawn = {name: list(draws(name, read_space(args.space, name), args.draws, args.seed)) for name in args.learners}
     texts = {(name, i): _text(args.out, name, i, values) for name, found in drawn.items() for i, values in enumerate(found)}
     learners = [read_learner(text) for text in texts.values()]
-    how = Measurement(options, (args.seed,), load_victim(args.tracker, args.device).key)
-    jobs = make_jobs(learners, (REFERENCE, CEILING), args.train_seeds, args.total_steps, how, args.out, cold=False)
-    for job in jobs:
-        check_settings(job.folder, job_settings(job))
-    results = Results([row for found in run_jobs(run_job, jobs) for row in found], HELD_OUT)
-    rows = []
+    how, ends = measurement_of(args, (args.seed,)), (REFERENCE, CEILING)
+    jobs = make_jobs(learners, args.train_seeds, args.total_steps, how, args.out, cold=False)
+    check_jobs(jobs, ends, how, args.out)
+    rows = named_rows(ends, how, args.out) + [row for found in run_jobs(run_job, jobs) for row in found]
+    share = Results(rows, HELD_OUT).share
+    figures: list[ResultRow] = []
     for (name, i), text in texts.items():
-        shares = results.share[text]
-        values = {"share": float(shares.mean()), "shares": shares.tolist()}
-        rows.append({"learner": name, "draw": i, "hyper_parameters": drawn[name][i], **values, "text": text})
-    words = shlex.join(["python", "benchmarks/tune.py", *option_words(args, ("device",))])
-    write_json(args.out / "tuning.json", {"command": words, "settings": plain(args), "rows": rows})
-    print_rows(rows, f"{args.clips}, {len(args.train_seeds)} seeds a draw, {args.total_steps} steps each")
-    return rows
+        values = {"share": float(share[text].mean()), "shares": share[text].tolist()}
+        figures.append({"learner": name, "draw": i, "hyper_parameters": drawn[name][i], **values, "text": text})
+    record = {"command": benchmark_command("tune", args), "settings": plain(args), "figures": figures}
+    write_results(args.out, record, tuning_page(record), rows=rows)
+    title = f"{args.clips}, {len(args.train_seeds)} seeds per draw, {args.total_steps} steps each"
+    show_table(title, HEADINGS, _lines(figures), READING, left=HEADINGS[-1:], width=150)
+    return figures
 
 
 def read_space(path: Path, learner: str) -> dict[str, list[Any]]:
@@ -157,19 +140,23 @@ def _text(out: Path, name: str, draw: int, values: Mapping[str, Any]) -> str:
     return f"{name}:hparams={file}"
 
 
-def print_rows(rows: list[dict[str, Any]], title: str) -> None:
-    """The draws of each learner, the best first."""
-    table = Table(title=title, caption="share of the optimum, on held-out clips, mean over seeds")
-    for heading in ("learner", "share", "seeds", "hyper-parameters"):
-        table.add_column(heading, justify="left" if heading in ("learner", "hyper-parameters") else "right")
-    for name in dict.fromkeys(row["learner"] for row in rows):
-        chosen = sorted((row for row in rows if row["learner"] == name), key=lambda row: -row["share"])
-        for row in chosen:
-            values = ", ".join(f"{key} {value}" for key, value in row["hyper_parameters"].items())
-            shares = " ".join(f"{share:.2f}" for share in row["shares"])
-            ships = " (as shipped)" if row["draw"] == 0 else ""
-            table.add_row(name, f"{row['share']:.3f}", shares, values + ships, end_section=row is chosen[-1])
-    Console(width=150).print(table)
+def tuning_page(record: Mapping[str, Any]) -> list[str]:
+    """The draws of each learner in Markdown, the best first."""
+    settings = record["settings"]
+    title = (
+        f"# Tuning on {settings['clips']}: {len(settings['train_seeds'])} seeds per draw, {settings['total_steps']} steps each"
+    )
+    table = markdown_table(HEADINGS, filter(None, _lines(record["figures"])))
+    return [title, "", READING, "", *table, "", *command_block([record["command"]]), "", "Every figure: `figures.json`."]
+
+
+def _lines(figures: ResultRows) -> Iterator[list[str]]:
+    for name in dict.fromkeys(figure["learner"] for figure in figures):
+        for figure in sorted((figure for figure in figures if figure["learner"] == name), key=lambda row: -row["share"]):
+            values = ", ".join(f"{key} {value}" for key, value in figure["hyper_parameters"].items())
+            shares = " ".join(f"{share:.2f}" for share in figure["shares"])
+            yield [name, f"{figure['share']:.3f}", shares, values + " (as shipped)" * (figure["draw"] == 0)]
+        yield []
 
 
 @command

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common.commands import option_words as option_words
 from benchmarks.common.results import ResultRow
 from srn_core.errors import UserError
 from srn_core.io.files import plain, read_json, write_json
@@ -19,7 +18,7 @@ def fixed_settings(args: Any, free: Collection[str]) -> dict[str, Any]:
     return {name: value for name, value in plain(args).items() if name not in free}
 
 
-def check_settings(folder: Path, settings: Mapping[str, Any], defaults: object = None) -> None:
+def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     """Write ``settings.json`` into a benchmark's folder, so that rows of other settings cannot get into its table.
 
     Args:

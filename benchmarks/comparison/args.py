@@ -1,10 +1,27 @@
-"""The arguments of the comparison's regression."""
+"""Arguments that comparisons share, and those of the regression."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, check_numbers
+from srn_gym.rules import GameRules
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedGame(GameRules):
+    """What policies are compared on."""
+
+    clips: str = "demo?split=val"
+    """Data spec of the held-out clips to play."""
+    train_clips: str | None = None
+    """Data spec of the training clips, for prior and the learners. Default: --clips with split=train."""
+    tracker: str = "srn-small"
+    """The tracker to attack: a checkpoint's name or folder."""
+    episodes: int = 48
+    """Episodes per seed. Clips take turns; each episode has a random first landmark."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
 
 
 @dataclass(frozen=True, kw_only=True)

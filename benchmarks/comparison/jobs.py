@@ -1,10 +1,11 @@
-"""Jobs of the comparison: a learner trained with one seed, or a named policy, and measured on both splits."""
+"""The jobs of a comparison: a learner trained with one seed and measured; and the rows of named policies beside them."""
 
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,40 +13,46 @@ import agents.sb3
 from agents.baselines.args import SB3Args
 from agents.deepq.args import DQNArgs
 from agents.deepq.training import trained_dqn
-from agents.policies.named import named_policy
 from agents.policies.protocol import Policy
 from agents.policies.trained import load_policy
 from agents.run_folder import is_sb3_run
+from benchmarks.common.results import ResultRow
+from benchmarks.common.settings import ROWS, check_settings, finished_rows
 from benchmarks.comparison.args import RegressionArgs
 from benchmarks.comparison.learners import LearnerSpec, Training
-from benchmarks.comparison.measure import HELD_OUT, TRAIN, Measurement, Row, measure
+from benchmarks.comparison.measure import (
+    HELD_OUT,
+    TRAIN,
+    Measurement,
+    Played,
+    measure_policies,
+    play_on_split,
+    rollout_rows,
+)
 from benchmarks.comparison.regression import RewardModel
-from srn_core.io.files import plain, read_json, write_json
+from srn_core.io.files import plain
 from srn_gym.games import SHARED
 from srn_gym.rules import rules_of
 from srn_gym.store import Store
 
-ROWS = "rows.json"
 # Settings that say where something is done, not what.
 PLACES = ("run_dir", "resume", "device", "json", "video")
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """Plain data: it travels to other processes.
 
     Attributes:
-        label: the learner's, or a policy's name.
-        seed: of the training; None for a named policy.
-        training: the arguments of the training; None for a named policy.
+        label: the learner's.
+        training: the arguments of the training.
         measurement: how it is measured.
         folder: of the run, its settings and its rows.
         cold: train with a store of its own, so that no earlier job makes the training faster.
     """
 
     label: str
-    seed: int | None
-    training: Training | None
+    training: Training
     measurement: Measurement
     folder: Path
     cold: bool
@@ -53,68 +60,81 @@ class Job:
 
 def make_jobs(
     learners: Sequence[LearnerSpec],
-    policies: Iterable[str],
     train_seeds: Sequence[int],
     total_steps: int,
     how: Measurement,
     out: Path,
     cold: bool,
-) -> list[Job]:
-    """In the order to run them: trainings seed by seed, so that a comparison that is cut short has some of each learner.
-
-    Args:
-        learners: what is trained, on the ``train_clips`` of the measurement.
-        policies: named policies to measure beside them.
-        train_seeds: of the trainings.
-        total_steps: env steps of each training.
-        how: the measurement.
-        out: the comparison's folder.
-        cold: see :class:`Job`.
-    """
+) -> list[TrainingJob]:
+    """The jobs in the order to run them: seed by seed, so that an interrupted comparison has some runs of each learner."""
     options = how.options
     common = {"clips": options.train_clips, "tracker": options.tracker, "device": options.device, **rules_of(options)}
-    common |= {"total_steps": total_steps}
-    trainings = []
+    jobs = []
     for place, seed in enumerate(dict.fromkeys(train_seeds)):
         for learner in learners:
             if learner.runs is None or place < learner.runs:
-                folder = _folder(out, learner.label) / f"seed-{seed}"
-                training = learner.arguments({**common, "seed": seed, "run_dir": folder})
-                trainings.append(Job(learner.label, seed, training, how, folder, cold))
+                folder = run_folder(out, learner.label) / f"seed-{seed}"
+                given = {**common, "total_steps": total_steps, "seed": seed, "run_dir": folder}
+                jobs.append(TrainingJob(learner.label, learner.arguments(given), how, folder, cold))
     # A regression computes the whole table of rewards, which a training that does not start cold then finds.
-    trainings.sort(key=lambda job: not isinstance(job.training, RegressionArgs))
-    return [Job(name, None, None, how, _folder(out, name), cold) for name in policies] + trainings
+    return sorted(jobs, key=lambda job: not isinstance(job.training, RegressionArgs))
 
 
-def job_settings(job: Job) -> dict[str, Any]:
-    """All that the rows depend on, as JSON gives it back, on one level."""
-    how = job.measurement
-    settings: dict[str, Any] = {"label": job.label, "tracker_key": how.tracker_key, "eval_seeds": list(how.seeds)}
-    if job.training is not None:
-        settings |= plain(job.training)
-    if isinstance(job.training, SB3Args):
-        settings["hparams"] = plain(agents.sb3.chosen_hparams(job.training))
+def run_folder(out: Path, label: str) -> Path:
+    """The folder of a learner or a named policy under that of the comparison."""
+    # A colon is no part of a file's name on every system; an option's value may hold a slash.
+    return out / "runs" / urllib.parse.quote(label.replace(":", "-", 1), safe="=,")
+
+
+def check_jobs(jobs: Sequence[TrainingJob], names: Sequence[str], how: Measurement, out: Path) -> None:
+    """Refuse folders with rows of other settings, before anything in them is replaced."""
+    for name in names:
+        check_settings(run_folder(out, name), _settings(name, how))
+    for job in jobs:
+        hparams = {"hparams": plain(agents.sb3.chosen_hparams(job.training))} if isinstance(job.training, SB3Args) else {}
+        check_settings(job.folder, _settings(job.label, job.measurement, plain(job.training) | hparams))
+
+
+def _settings(label: str, how: Measurement, training: dict[str, Any] | None = None) -> dict[str, Any]:
+    """All that the rows depend on, on one level."""
+    settings = {"label": label, "tracker_key": how.tracker_key, "eval_seeds": list(how.seeds), **(training or {})}
     settings |= {f"eval_{name}": value for name, value in plain(how.options).items() if name not in PLACES}
     return {name: value for name, value in settings.items() if name not in PLACES}
 
 
-def run_job(job: Job) -> list[Row]:
-    """The job's rows, from its file or made now; see :func:`benchmarks.comparison.measure.measure`."""
-    file = job.folder / ROWS
-    if not file.is_file():
-        write_json(file, [{"policy": row["policy"], "seed": job.seed, **row} for row in _rows(job)])
-    return list(read_json(file))
+def named_rows(names: Sequence[str], how: Measurement, out: Path, held_out: Played | None = None) -> list[ResultRow]:
+    """The rows of named policies on both splits, from their folders or played now.
+
+    Args:
+        names: of the policies.
+        how: the measurement.
+        out: the comparison's folder.
+        held_out: what the policies have already played on the held-out clips.
+    """
+    missing = [name for name in names if not (run_folder(out, name) / ROWS).is_file()]
+    splits: dict[str, Played] = {}
+    if missing:
+        splits = {HELD_OUT: held_out or play_on_split(how, HELD_OUT, missing), TRAIN: play_on_split(how, TRAIN, missing)}
+
+    def played(name: str) -> Iterator[ResultRow]:
+        for split, (game, rollouts) in splits.items():
+            for row in rollout_rows(name, split, game, rollouts[name]):
+                yield {"policy": name, "seed": None, **row}
+
+    return [row for name in names for row in finished_rows(run_folder(out, name), partial(played, name))]
 
 
-def _rows(job: Job) -> Iterator[Row]:
-    if job.training is None:
-        games = dict(job.measurement.games())
-        policy = named_policy(job.label, games[HELD_OUT], lambda: games[TRAIN])
-        return measure({job.label: policy}, job.measurement)
+def run_job(job: TrainingJob) -> list[ResultRow]:
+    """The job's rows, from its folder or made now: the training is started, or resumed, and measured."""
+    seed = job.training.seed
+    return finished_rows(job.folder, lambda: ({"policy": row["policy"], "seed": seed, **row} for row in _rows(job)))
+
+
+def _rows(job: TrainingJob) -> Iterator[ResultRow]:
     if isinstance(job.training, RegressionArgs):
         return _regression_rows(job, job.training)
     store = Store() if job.cold else SHARED
-    return measure({job.label: _trained(job.training, store)}, job.measurement, store)
+    return measure_policies({job.label: _trained(job.training, store)}, job.measurement, store)
 
 
 def _trained(training: DQNArgs | SB3Args, store: Store) -> Policy:
@@ -130,7 +150,7 @@ def _trained(training: DQNArgs | SB3Args, store: Store) -> Policy:
     return load_policy(training.run_dir)
 
 
-def _regression_rows(job: Job, training: RegressionArgs) -> Iterator[Row]:
+def _regression_rows(job: TrainingJob, training: RegressionArgs) -> Iterator[ResultRow]:
     games = dict(job.measurement.games())
     model = RewardModel(training, games[TRAIN])
     shares = {
@@ -138,10 +158,5 @@ def _regression_rows(job: Job, training: RegressionArgs) -> Iterator[Row]:
         for split, game in games.items()
         for i, clip in enumerate(game.clips)
     }
-    for row in measure(model.policies(job.label), job.measurement):
+    for row in measure_policies(model.policies(job.label), job.measurement):
         yield {**row, "r2": shares[row["split"], row["clip"]]}
-
-
-def _folder(out: Path, label: str) -> Path:
-    # A colon is no part of a file's name on every system; an option's value may hold a slash.
-    return out / "runs" / urllib.parse.quote(label.replace(":", "-", 1), safe="=,")

@@ -5,20 +5,25 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from agents.playing.args import EvaluateArgs
+from agents.playing.evaluation import play_policies, sibling_split
 from agents.playing.rollout import Rollout, play
 from agents.policies.protocol import Policy
+from benchmarks.common.results import ResultRow
+from benchmarks.comparison.args import ComparedGame
+from srn_core.victims.registry import load_victim
 from srn_gym.game import OcclusionGame
-from srn_gym.games import SHARED, load_game
+from srn_gym.games import SHARED, NamedGame, load_game
 from srn_gym.rules import rules_of
 from srn_gym.store import Store
 
 HELD_OUT, TRAIN = "held-out", "train"
-Row = dict[str, Any]
+Played = tuple[NamedGame, dict[str, Rollout]]
+"""A game, and the rollouts of each policy on it."""
 
 
 @dataclass(frozen=True)
@@ -35,27 +40,42 @@ class Measurement:
     seeds: tuple[int, ...]
     tracker_key: str
 
+    @property
+    def clips(self) -> dict[str, str]:
+        """Each split's data spec."""
+        assert self.options.train_clips is not None
+        return {HELD_OUT: self.options.clips, TRAIN: self.options.train_clips}
+
     def games(self, store: Store = SHARED) -> Iterator[tuple[str, OcclusionGame]]:
         """Each split's name and game."""
-        options = self.options
-        assert options.train_clips is not None
-        for split, clips in ((HELD_OUT, options.clips), (TRAIN, options.train_clips)):
-            yield split, load_game(clips, options.tracker, options.device, store, **rules_of(options))
+        for split, clips in self.clips.items():
+            yield split, load_game(clips, self.options.tracker, self.options.device, store, **rules_of(self.options))
 
 
-def measure(policies: Mapping[str, Policy], how: Measurement, store: Store = SHARED) -> Iterator[Row]:
-    """Rows ``policy``, ``split``, ``clip``, ``frames``, ``episodes``, ``return`` and ``nme_percent``, means over episodes.
+def measurement_of(args: ComparedGame, seeds: tuple[int, ...]) -> Measurement:
+    """The measurement that a command asks for."""
+    options = EvaluateArgs(
+        policy="", clips=args.clips, train_clips=args.train_clips or sibling_split(args.clips, "train"),
+        tracker=args.tracker, episodes=args.episodes, device=args.device, **rules_of(args),
+    )  # fmt: skip
+    return Measurement(options, seeds, load_victim(args.tracker, args.device).key)
 
-    Args:
-        policies: who plays, by name.
-        how: on what; the same for all that are compared.
-        store: what the games share with others.
-    """
+
+def measure_policies(policies: Mapping[str, Policy], how: Measurement, store: Store = SHARED) -> Iterator[ResultRow]:
+    """The rows of trained policies on both splits, see :func:`rollout_rows`; ``store`` is what the games share with others."""
     for split, game in how.games(store):
         for name, policy in policies.items():
-            rollout = joined([play(game, policy, how.options.episodes, seed) for seed in how.seeds])
-            for row in clip_rows(game, rollout):
-                yield {"policy": name, "split": split, **row}
+            yield from rollout_rows(name, split, game, joined([play(game, policy, how.options.episodes, s) for s in how.seeds]))
+
+
+def play_on_split(how: Measurement, split: str, names: Sequence[str]) -> Played:
+    """Play the episodes of all seeds on the clips of a split, with named policies and those of runs."""
+    played = []
+    for seed in tqdm(how.seeds, desc=f"seeds, {split} clips"):
+        options = dataclasses.replace(how.options, clips=how.clips[split], seed=seed)
+        game, rollouts = play_policies(options, list(names))
+        played.append(rollouts)
+    return game, {name: joined([rollouts[name] for rollouts in played]) for name in names}
 
 
 def joined(rollouts: Sequence[Rollout]) -> Rollout:
@@ -64,11 +84,13 @@ def joined(rollouts: Sequence[Rollout]) -> Rollout:
     return Rollout(*map(np.concatenate, parts))
 
 
-def clip_rows(game: OcclusionGame, rollout: Rollout) -> Iterator[Row]:
-    """One row per clip that was played."""
+def rollout_rows(policy: str, split: str, game: OcclusionGame, rollout: Rollout) -> Iterator[ResultRow]:
+    """One row per clip that was played; ``return`` and ``nme_percent`` are means over its episodes."""
     for clip in np.unique(rollout.clip):
         chosen = rollout.clip == clip
         yield {
+            "policy": policy,
+            "split": split,
             "clip": game.clips[clip].name,
             "frames": len(game.clips[clip]),
             "episodes": int(chosen.sum()),

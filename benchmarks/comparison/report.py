@@ -30,7 +30,7 @@ THRESHOLDS = np.linspace(-0.5, 1, 61)
 POLICY_HEADINGS = ("policy", "clips", "episodes", "return", "NME, %", "gain", "share")
 POLICY_READING = (
     "All policies play the same clips, first landmarks and noise. NME: the tracker's normalised mean error. Gain: the NME "
-    "above that of the random walk, in points, paired [95 % over clips]. Share: (return - random walk) / (optimal - random walk)."
+    "above the random walk's, in points, paired [95 % over clips]. Share: (return - random walk) / (optimal - random walk)."
 )
 LEARNER_HEADINGS = ("policy", "runs", "NME, %", "against the first", "share", "P", "share on train", "r2")
 LEARNER_READING = (

@@ -107,6 +107,3 @@ def peak_memory_mib() -> float:
     """The peak memory of this process so far."""
     # Linux counts in KiB, macOS in bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (MIB if platform.system() == "Darwin" else 1024)
-
-
-Row, measure = SpeedRow, time_calls

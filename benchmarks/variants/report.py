@@ -27,7 +27,7 @@ REFERENCE = "full"
 COLUMNS = 4
 TestSet = tuple[str, str]
 """Data spec, and ``clean``, ``masked`` or ``jitter``."""
-Value = TypeVar("Value")
+Item = TypeVar("Item")
 READING = (
     "Values are in % of the inter-ocular distance: the normalised mean error (NME), or for `jitter` the mean change of the "
     "error from one video frame to the next. The first line shows the full network. Every other line shows the difference "
@@ -163,6 +163,6 @@ def _test_set(row: Mapping[str, Any]) -> TestSet:
     return row["data"], row["set"]
 
 
-def _distinct(values: Iterable[Value]) -> list[Value]:
+def _distinct(values: Iterable[Item]) -> list[Item]:
     """Each value once, in the order of its first appearance."""
     return list(dict.fromkeys(values))

@@ -21,8 +21,10 @@ import agents.dqn
 from agents.deepq.network import QNet
 from agents.policies.planning import best_path
 from agents.run_folder import STATE
+from benchmarks.common.commands import benchmark_command
 from benchmarks.common.jobs import run_jobs
-from benchmarks.compare_policies import CompareArgs, command_line, compare
+from benchmarks.common.results import read_figures, read_rows
+from benchmarks.compare_policies import CompareArgs, compare
 from benchmarks.comparison import jobs as learners_module
 from benchmarks.comparison.args import RegressionArgs
 from benchmarks.comparison.curves import EACH_EPISODE, Curve, on_one_axis, read_curve
@@ -46,7 +48,8 @@ def tiny_args(clip_spec: str, tracker: str, out: Path, *learners: str, **changes
 
 
 def record(out: Path) -> dict:
-    return json.loads((out / "learners.json").read_text())
+    """Everything that a comparison of learners wrote."""
+    return {**read_figures(out), "rows": read_rows(out, "rows"), "episodes": read_rows(out, "episodes")}
 
 
 def test_learners_are_trained_once_compared_and_reported(clip_spec, tiny_checkpoint, tmp_path, capsys, monkeypatch):
@@ -55,16 +58,16 @@ def test_learners_are_trained_once_compared_and_reported(clip_spec, tiny_checkpo
     compare(args)
     first = record(tmp_path)
     assert "share on train" in capsys.readouterr().out
-    runs = {row["policy"]: row["runs"] for row in first["figures"]}
+    runs = {row["policy"]: row["runs"] for row in first["learners"]}
     named = {"random-walk": 1, "optimal": 1, "prior": 1}
     assert runs == {DQN: 2, FIFO: 1, CEILING: 1, f"{CEILING}-planned": 1} | named
     keys = {(row["policy"], row["seed"], row["split"], row["clip"]) for row in first["rows"]}
     assert len(keys) == len(first["rows"]) == sum(runs.values()) * (2 + 3)
     for file in ("profiles.png", "improvement.png", "curves.png", "policies.png"):
         assert (tmp_path / file).stat().st_size > 5_000, file
-    figures = {row["policy"]: row for row in first["figures"]}
+    figures = {row["policy"]: row for row in first["learners"]}
     assert (figures["random-walk"]["share_iqm"], figures["optimal"]["train_share_iqm"]) == pytest.approx((0, 1))
-    assert all(row["share_iqm"] <= 1 for row in first["figures"])
+    assert all(row["share_iqm"] <= 1 for row in first["learners"])
     assert figures[FIFO]["improvement"]["over"] == DQN
     assert tyro.cli(CompareArgs, args=shlex.split(first["command"])[2:]) == args
 
@@ -124,7 +127,7 @@ def test_sb3_learners_are_compared_too(clip_spec, tiny_checkpoint, tmp_path):
     pytest.importorskip("stable_baselines3")
     learner = "sb3-ppo:num_envs=4,window=3"
     compare(tiny_args(clip_spec, tiny_checkpoint, tmp_path, learner, train_seeds=(0,), total_steps=64))
-    assert record(tmp_path)["figures"][0]["policy"] == learner
+    assert record(tmp_path)["learners"][0]["policy"] == learner
     (settings,) = (tmp_path / "runs").glob("sb3-ppo*/seed-0/settings.json")
     assert json.loads(settings.read_text())["hparams"]["n_timesteps"] == 64
 
@@ -167,8 +170,8 @@ def test_a_network_that_sees_the_rewards_plans_the_optimum():
     rng = np.random.default_rng(0)
     tables = [rng.integers(0, 4, (length, 9)).astype(float) for length in (30, 20)]
     seen = torch.nn.utils.rnn.pad_sequence([torch.tensor(table) for table in tables], batch_first=True).float()
-    game = SimpleNamespace(num_landmarks=9, clips=tables, device=torch.device("cpu"))
-    features = SeesRewards(game, seen)
+    scene = SimpleNamespace(scheme=SimpleNamespace(num_landmarks=9), clips=tables, device=torch.device("cpu"))
+    features = SeesRewards(scene, seen)
     torch.manual_seed(0)
     network = QNet(features)
     fit(network, features, tables, RegressionArgs(steps=1500, batch_size=128, lr=1e-2))
@@ -186,8 +189,8 @@ class SeesRewards:
 
     size = 1
 
-    def __init__(self, game, seen) -> None:
-        self.game, self.seen = game, seen
+    def __init__(self, scene, seen) -> None:
+        self.scene, self.seen = scene, seen
 
     def __call__(self, clip, frame, covered):
         return self.seen[clip, frame, covered][:, None]
@@ -269,7 +272,7 @@ def test_runs_meet_on_the_axis_that_all_reached():
 
 def test_defaults_train_nothing():
     assert CompareArgs().learners == ()
-    assert command_line(CompareArgs(seeds=(4,))) == "python benchmarks/compare_policies.py --seeds 4"
+    assert benchmark_command("compare_policies", CompareArgs(seeds=(4,))) == "python benchmarks/compare_policies.py --seeds 4"
 
 
 def test_jobs_without_ray_say_which_extra(monkeypatch):
@@ -304,7 +307,7 @@ def test_jobs_on_a_cluster_equal_those_of_one_process(clip_spec, tiny_checkpoint
         figures = []
         for name, address in (("here", None), ("cluster", "local")):
             compare(tiny_args(clip_spec, tiny_checkpoint, tmp_path / name, DQN, total_steps=80, ray=address))
-            figures.append(record(tmp_path / name)["figures"])
+            figures.append(record(tmp_path / name)["learners"])
         for here, cluster in zip(*figures, strict=True):
             assert (here["policy"], here["runs"]) == (cluster["policy"], cluster["runs"])
             assert here["nme_mean"] == pytest.approx(cluster["nme_mean"], rel=1e-4)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tyro
 
-from agents.hardening import setup as setup_module
+from agents.hardening import setup as hardening_setup
 from benchmarks import hofs as hofs_module
 from benchmarks.common.results import read_figures, read_rows
 from benchmarks.hofs import HofsArgs, base_tracker, hofs
@@ -117,8 +117,8 @@ def test_the_arm_without_occluders_is_the_same_for_both_tables(clip_spec, tiny_c
 def test_rounds_take_turns_within_the_steps_of_the_others(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
     """Two halves of the steps, each with a DQN trained against the tracker as it is then."""
     victims = []
-    once = setup_module.trained_dqn
-    monkeypatch.setattr(setup_module, "trained_dqn", lambda dqn: victims.append(dqn.tracker) or once(dqn))
+    once = hardening_setup.trained_dqn
+    monkeypatch.setattr(hardening_setup, "trained_dqn", lambda dqn, store: victims.append(dqn.tracker) or once(dqn, store))
     hofs(tiny_args(clip_spec, tiny_checkpoint, tmp_path, arms=("none", "rounds"), steps=4))
     folder = tmp_path / "square/seed-0/rounds"
     assert victims == [tiny_checkpoint, str(folder / "round-1")]

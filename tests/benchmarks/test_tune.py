@@ -9,6 +9,7 @@ import pytest
 
 from agents.baselines.extra import ALGORITHMS
 from agents.baselines.hyper_parameters import SHIPPED, read_hparams
+from benchmarks.common.results import read_figures
 from benchmarks.comparison.learners import read_learner
 from benchmarks.tune import SPACE, TuneArgs, draws, read_space, shipped, tune
 from srn_core.errors import UserError
@@ -31,7 +32,7 @@ def test_each_learner_gets_the_same_number_of_draws_and_finished_ones_stay(
     rows = tune(args)
     assert [(row["learner"], row["draw"]) for row in rows] == [(name, i) for name in args.learners for i in range(3)]
     assert all(len(row["shares"]) == 2 for row in rows)
-    assert json.loads((args.out / "tuning.json").read_text())["rows"] == rows
+    assert read_figures(args.out)["figures"] == rows
     ppo = rows[-1]
     ships, drawn = (read_hparams(path, "features") for path in (SHIPPED / "ppo.yml", args.out / "hparams/sb3-ppo-2.yml"))
     assert drawn.algorithm == ships.algorithm | ppo["hyper_parameters"] and drawn != ships
