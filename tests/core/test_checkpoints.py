@@ -67,7 +67,7 @@ def test_a_card_lists_the_stages_of_the_checkpoint_it_started_from(tmp_path: Pat
 
 @contextmanager
 def room_for(count: int) -> Iterator[None]:
-    """Files can grow to ``count`` bytes, as on a disk that is about to be full."""
+    """Limits files to ``count`` bytes, like a disk that is almost full."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (count, before[1]))
     try:

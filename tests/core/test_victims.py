@@ -79,14 +79,14 @@ def sampler(tmp_path):
 
 
 def faces() -> tuple[torch.Tensor, torch.Tensor]:
-    """Two crops whose red value is x and whose green value is y, and boxes in them."""
+    """Two crops with red = x and green = y, and a face box in each."""
     y, x = torch.meshgrid(torch.arange(112), torch.arange(112), indexing="ij")
     frames = torch.stack([x, y, torch.full_like(x, 200)]).to(torch.uint8).expand(2, -1, -1, -1)
     return frames, torch.tensor([[16.0, 20, 96, 100], [30.0, 10, 70, 90]])
 
 
 def pixels_of_crop(box: torch.Tensor, factor: float) -> np.ndarray:
-    """Where the first 68 pixels of the network's input lie in the game's crop: ``(68, 2)``."""
+    """The places of the network's first 68 pixels in the game's crop: ``(68, 2)``."""
     x0, y0, x1, y1 = box.tolist()
     side = factor * np.hypot(x1 - x0, y1 - y0) / np.sqrt(2)
     place = (np.arange(SIDE) - (SIDE - 1) / 2) * side / SIDE
@@ -95,7 +95,7 @@ def pixels_of_crop(box: torch.Tensor, factor: float) -> np.ndarray:
 
 
 def test_network_pixels_map_back_to_the_games_crop(sampler):
-    """A pixel's colour is its place in the game's crop, so a place found in the network's crop is mapped twice."""
+    """The colour of a pixel is its place in the game's crop, and the network answers with colours."""
     frames, boxes = faces()
     victim = load_victim(f"onnx:{sampler}?size={SIDE}&scale=1&output=pixel&crop=0.9", "cpu")
     points, state = victim.step(frames, boxes, victim.start(2))

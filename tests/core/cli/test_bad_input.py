@@ -25,7 +25,7 @@ Complaint = Callable[..., str]
 
 @pytest.fixture
 def complaint(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Complaint:
-    """Run ``srn``, check that it stops as it should, and return its one line."""
+    """Run ``srn``, check that it fails with exit status 2 and one line on stderr, and return that line."""
 
     def run(*arguments: object) -> str:
         monkeypatch.setattr(sys, "argv", ["srn", *map(str, arguments)])
@@ -41,7 +41,7 @@ def complaint(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 
 @pytest.fixture
 def evaluate(complaint: Complaint, tiny_checkpoint: str, tmp_path: Path) -> Callable[[str], str]:
-    """Evaluate a spec that cannot be evaluated."""
+    """Evaluate a bad spec; returns the error line."""
 
     def run(spec: str) -> str:
         line = complaint("evaluate", "--checkpoint", tiny_checkpoint, "--data", spec, "--json", tmp_path / "e.json")
@@ -53,14 +53,14 @@ def evaluate(complaint: Complaint, tiny_checkpoint: str, tmp_path: Path) -> Call
 
 @pytest.fixture
 def video_set(clip_folder: Path, tmp_path: Path) -> Path:
-    """A copy of one clip, to be broken."""
+    """A copy of one clip, which the test damages."""
     shutil.copytree(clip_folder / "001", tmp_path / "set" / "001")
     return tmp_path / "set"
 
 
 @pytest.fixture
 def photo_set(tmp_path: Path) -> Path:
-    """One photo in the layout of 300-W, to be broken."""
+    """One photo in the layout of 300-W, which the test damages."""
     folder = tmp_path / "photos" / "afw"
     folder.mkdir(parents=True)
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)

@@ -132,7 +132,7 @@ def test_a_lost_face_is_found_again_and_a_tracked_face_is_kept(tiny_checkpoint: 
 
 @pytest.mark.parametrize("scheme", ["68", "29", "98"])
 def test_a_box_that_follows_the_landmarks_keeps_its_size(scheme: str) -> None:
-    """With landmarks that never move, the mean box of training stays where it is, in every scheme."""
+    """If the landmarks are always the mean shape, the box must not shrink or grow, in any scheme."""
     model = SRN(dataclasses.replace(TINY, scheme=scheme))
     with torch.no_grad():
         model.mean_shape.copy_(torch.from_numpy(np.array(MEAN_SHAPES[scheme], np.float32)))

@@ -30,7 +30,7 @@ Train = Callable[..., None]
 
 @pytest.fixture
 def train(monkeypatch: pytest.MonkeyPatch, clip_spec: str) -> Train:
-    """One step of ``srn train`` on a tiny network with some settings more."""
+    """One step of ``srn train`` on a tiny network with further settings."""
 
     def run(out: Path, *settings: str, options: tuple[str, ...] = ()) -> None:
         words = [f"--config-override={setting}" for setting in (*TINY_SETTINGS, *settings)]
@@ -42,7 +42,7 @@ def train(monkeypatch: pytest.MonkeyPatch, clip_spec: str) -> Train:
 
 
 def update_by_hand(model: SRN, z: Tensor, memory: Tensor) -> Tensor:
-    """Eq. 6 and 7, a level at a time; a level that is off passes on what it reads."""
+    """Eq. 6 and 7, level by level; a level that is off passes on what it reads."""
     hsrm, config, scheme = model.hsrm, model.config, model.config.landmarks
     seen, groups, numbers = {}, {}, torch.zeros(len(z), scheme.num_landmarks, 1 if config.global_shape == "on" else 2)
     for region, components in scheme.neighbourhoods.items():

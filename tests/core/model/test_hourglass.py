@@ -146,7 +146,7 @@ def tiny_args(spec: str, out: Path, **changes: object) -> TrainArgs:
 
 
 def test_training_improves_the_initial_shape(tmp_path: Path) -> None:
-    """On a rendered head: the made-up clips have no features to find."""
+    """On a rendered head, because the made-up clips have no features to find."""
     changes = {"steps": 100, "sequence_every": 0, "occlusion": "none", "ema": 0.9, "lr": 3e-3, "val_every": 100}
     args = tiny_args("demo?split=train&limit=1", tmp_path, **changes)
 

@@ -26,7 +26,7 @@ def test_parameter_count(preset: str, millions: float) -> None:
 
 
 def test_patches_in_parts_give_the_features_and_gradients_of_one_pass() -> None:
-    """Features, and the gradients of patches and weights, of a whole part and an odd rest."""
+    """One full part and a smaller rest."""
     torch.manual_seed(0)
     trunk = PatchTrunk(((3, 4), (3, 5)), 12)
     patches = torch.rand(CPU_PART + 7, 3, 12, 12, requires_grad=True)

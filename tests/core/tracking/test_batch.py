@@ -39,7 +39,7 @@ def clips(clip_spec: str) -> ClipSet:
 
 
 def by_hand(tracker: Tracker, clip: Clip, start: str, steps: int) -> np.ndarray:
-    """One clip, frame by frame, in the words of eq. 1, 2 and 13."""
+    """One clip, frame by frame, as eq. 1, 2 and 13 say."""
     model, found = tracker.model, []
     memory = model.start(1)
     for t in range(len(clip)):
@@ -123,7 +123,7 @@ def test_mirror_averaging_equals_detecting_the_flipped_picture(tracker: Tracker,
     flipped = tracker.detect([image[:, ::-1].copy() for image in images], flipped_boxes)[:, IBUG68.mirror]
     flipped[..., 0] = side - 1 - flipped[..., 0]
     averaged = tracker.detect(images, boxes, mirror=True)
-    # Resampling the flipped picture rounds other pixels than flipping the resampled one.
+    # Cropping a flipped picture rounds differently than flipping a crop.
     np.testing.assert_allclose(averaged, (plain + flipped) / 2, atol=0.3)
     assert np.abs(averaged - plain).max() > 1
     np.testing.assert_allclose(evaluate(tracker, clips, mirror=True).predictions[:3], averaged, atol=0.01)
