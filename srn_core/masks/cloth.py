@@ -76,7 +76,8 @@ def cloth_texture(style: MaskStyle, level: int) -> np.ndarray:
     """The cloth under white light: ``(HEIGHT >> level, WIDTH >> level, 3)`` uint8 RGB; read-only."""
     u, v = np.linspace(-1, 1, WIDTH)[None], np.linspace(0, 1, HEIGHT)[:, None]
     shade = (1 - 0.17 * np.abs(u) ** 3) * _folds(style, u, v) * _creases(style)
-    sewn = style.trim * max(style.colour) / 255 * _trims(u, v)[..., None]
+    bands = ((v < 0.1) | (v > 0.94) | (np.abs(u) > 0.94)).astype(np.float64)
+    sewn = style.trim * max(style.colour) / 255 * bands[..., None]
     colour = (1 - sewn) * np.array(style.colour) + sewn * 245
     texture = np.clip(colour * (shade * _stitches(u, v))[..., None] + 0.5, 0, 255).astype(np.uint8)
     texture = cv2.resize(texture, (WIDTH >> level, HEIGHT >> level), interpolation=cv2.INTER_AREA)
@@ -103,11 +104,6 @@ def _creases(style: MaskStyle) -> np.ndarray:
     creases = cv2.resize(rng.normal(0, 0.035, (9, 6)), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
     grain = cv2.GaussianBlur(rng.normal(0, 0.045, (HEIGHT, WIDTH)), (0, 0), 0.7)
     return np.asarray(1 + creases + grain)
-
-
-def _trims(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """1 on the sewn bands along the edges, 0 on the cloth between."""
-    return ((v < 0.1) | (v > 0.94) | (np.abs(u) > 0.94)).astype(np.float64)
 
 
 def _stitches(u: np.ndarray, v: np.ndarray) -> np.ndarray:

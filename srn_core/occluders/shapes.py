@@ -47,8 +47,8 @@ def varied_occluders(images: Tensor, points: Tensor, generator: torch.Generator,
     if on is not None:
         inside = _random_shapes(images, points, generator, on) & (on >= 0)[..., None, None, None]
         return torch.where(inside, _random_fillings(images, generator), images)
-    covered = _chance(images, 0.75, generator)
-    for again in (_chance(images, 1.0, generator), _chance(images, 0.4, generator)):
+    covered = chance(images, 0.75, generator)
+    for again in (chance(images, 1.0, generator), chance(images, 0.4, generator)):
         inside = _random_shapes(images, points, generator) & (covered & again)
         images = torch.where(inside, _random_fillings(images, generator), images)
     return images
@@ -61,10 +61,10 @@ def masklike_occluders(images: Tensor, points: Tensor, generator: torch.Generato
     arguments as for :func:`square_occluder`.
     """
     images = varied_occluders(images, points, generator)
-    inside = _lower_faces(points, images.shape[-1], generator)[:, :, None] & _chance(images, 0.5, generator)
+    inside = _lower_faces(points, images.shape[-1], generator)[:, :, None] & chance(images, 0.5, generator)
     blurred = functional.avg_pool2d(images.flatten(0, 1), 15, 1, 7, count_include_pad=False).unflatten(0, images.shape[:2])
-    plain = torch.where(_chance(images, 0.5, generator), blurred, 0.0)
-    filling = torch.where(_chance(images, 0.2, generator), plain, _random_fillings(images, generator))
+    plain = torch.where(chance(images, 0.5, generator), blurred, 0.0)
+    filling = torch.where(chance(images, 0.2, generator), plain, _random_fillings(images, generator))
     return torch.where(inside, filling, images)
 
 
@@ -97,7 +97,8 @@ def _lower_faces(points: Tensor, side: int, generator: torch.Generator) -> Tenso
     return inside
 
 
-def _chance(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+def chance(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+    """True for a random share of the sequences of images ``(T, B, C, H, W)``: bool ``(1, B, 1, 1, 1)``."""
     return torch.rand((1, images.shape[1], 1, 1, 1), generator=generator, device=images.device) < probability
 
 

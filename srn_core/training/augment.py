@@ -13,7 +13,7 @@ from srn_core.face.boxes import draw_detector_boxes
 from srn_core.face.geometry import boxes_in_crop, crop_map
 from srn_core.face.metrics import normaliser_length
 from srn_core.model import SRNConfig
-from srn_core.occluders.shapes import masklike_occluders, square_occluder, varied_occluders
+from srn_core.occluders.shapes import chance, masklike_occluders, square_occluder, varied_occluders
 from srn_core.training.pool import FacePool
 
 Occlusion = Literal["none", "square", "varied", "masklike"]
@@ -154,16 +154,12 @@ def jitter_colours(images: Tensor, generator: torch.Generator) -> Tensor:
         shape = (1, images.shape[1], channels, 1, 1)
         return torch.randn(shape, generator=generator, device=images.device) * deviation
 
-    def chance(probability: float) -> Tensor:
-        return torch.rand((1, images.shape[1], 1, 1, 1), generator=generator, device=images.device) < probability
-
-    blurred = functional.interpolate(
-        images.flatten(0, 1), scale_factor=float(_uniform((1,), 0.3, 0.8, generator)), mode="bilinear", antialias=True
-    )
+    scale = float(_uniform((1,), 0.3, 0.8, generator))
+    blurred = functional.interpolate(images.flatten(0, 1), scale_factor=scale, mode="bilinear", antialias=True)
     blurred = functional.interpolate(blurred, images.shape[-2:], mode="bilinear").unflatten(0, images.shape[:2])
-    images = torch.where(chance(0.25), blurred, images)
+    images = torch.where(chance(images, 0.25, generator), blurred, images)
     grey = images.mean(2, keepdim=True)
-    images = grey + (images - grey) * torch.where(chance(0.1), 0.0, normal(0.25).exp())
+    images = grey + (images - grey) * torch.where(chance(images, 0.1, generator), 0.0, normal(0.25).exp())
     middle = images.mean((2, 3, 4), keepdim=True)
     images = middle + (images - middle) * normal(0.2).exp()
     return images * normal(0.06, 3).exp() + normal(0.1)

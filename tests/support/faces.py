@@ -1,4 +1,4 @@
-"""Faces, clips and checkpoints that are made on the spot: the tests need no download and no training."""
+"""Faces, clips and checkpoints that the tests make themselves, without download or training."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ TINY = dataclasses.replace(
 
 
 DATA = Path(os.environ.get("SRN_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
-"""The real faces and clips; tests that need some of them are skipped, by the name of what is absent."""
+"""The folder of the real faces and clips. Tests that need some of them are marked with :func:`real`."""
 
 
 def real(name: str) -> pytest.MarkDecorator:
-    """Skip a test where the file or folder ``name`` of the real data is absent."""
+    """Skip a test if the file or folder ``name`` of the real data is absent."""
     return pytest.mark.skipif(not (DATA / name).exists(), reason=f"{DATA / name} is absent (set SRN_DATA to its folder)")
 
 
 @contextmanager
 def stopped_at_its_first_save(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A training of a tracker that is begun here is interrupted right after it has first written its state."""
+    """A training of a tracker in this block is interrupted right after it first writes its state."""
     save = TrainingRun.validate_and_save
 
     def save_and_stop(run: TrainingRun, step: int) -> None:
