@@ -50,7 +50,7 @@ def sample_light(rng: np.random.Generator, exposure: float) -> Light:
 
 @dataclass(frozen=True)
 class Samples:
-    """Surface samples to be coloured, N of them.
+    """N surface samples to be coloured.
 
     Attributes:
         canonical: ``(N, 3)`` places on the neutral mesh.
@@ -77,7 +77,7 @@ def _noise(lattice: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _look_up(atlas: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Bilinear samples ``(N, C)`` of an image at ``places (N, 2)``; nothing (0) outside."""
+    """Bilinear samples ``(N, C)`` of an image at ``places (N, 2)``; 0 outside."""
     # OpenCV limits the sides of a map to 32767, so the list is folded into rows.
     folded = np.full((-(-len(places) // 4096) * 4096, 2), -9.0, np.float32)
     folded[: len(places)] = places

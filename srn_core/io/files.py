@@ -23,7 +23,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         if error.filename not in (None, str(temporary)):
             raise
-        raise UserError(f"{path}: {error.strerror or error}; expected a place with room that can be written to") from error
+        raise UserError(f"{path}: {error.strerror or error}; choose a folder with free space that can be written to") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -38,7 +38,7 @@ def check_writable(path: Path) -> None:
     if path.exists() and not path.is_file():
         raise UserError(f"{path}: is a {'folder' if path.is_dir() else 'device'}; expected the name of a file to write")
     if not os.access(path.parent, os.W_OK):
-        raise UserError(f"{path}: its folder cannot be written to; expected a place with room that can be written to")
+        raise UserError(f"{path}: its folder cannot be written to; choose a folder with free space that can be written to")
 
 
 def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None] = ()) -> None:

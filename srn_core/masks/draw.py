@@ -1,8 +1,5 @@
 """A medical mask drawn on a face from its 68 landmarks: a pure function of image, landmarks and style.
 
->>> style = MaskStyle.draw(np.random.default_rng(0))
->>> masked = draw_mask(image, points, style)  # doctest: +SKIP
-
 The outline follows the jaw line below and crosses the bridge of the nose above. The cloth (:mod:`srn_core.masks.cloth`) is
 pinned on it by a thin-plate map and lit as the skin below is lit. Straps go to the ears. A masked face keeps its landmarks.
 """
@@ -18,7 +15,7 @@ from srn_core.masks.cloth import HEIGHT, WIDTH, MaskStyle, cloth_texture
 from srn_core.masks.fit import SAMPLES, FaceAxes, ThinPlate, face_axes, right_share, smooth_curve
 from srn_core.masks.light import Window, fill, lay_on, sample, shrink_level, stroke, window_of
 
-# The sides end on these landmarks of the jaw line (0-16); BRIDGE are the two between which the upper edge lies.
+# The sides end on these landmarks of the jaw line (0-16). The upper edge lies between the two of BRIDGE.
 RIGHT, LEFT = 2, 14
 BRIDGE = (28, 29)
 NOSE_TIP, NOSE_BASE, UPPER_LIP, LOWER_LIP = 30, 33, 51, 57
@@ -26,7 +23,7 @@ EYES = (slice(36, 42), slice(42, 48))
 # The shares of `inset` and `drop` that apply to jaw points 2 to 14: the sides are drawn in, the chin hangs low.
 INSET_SHARES = np.array([1, 0.9, 0.6, 0.2, 0, 0, 0, 0, 0, 0.2, 0.6, 0.9, 1])[:, None]
 DROP_SHARES = np.array([0.1, 0.1, 0.15, 0.3, 0.6, 0.9, 1, 0.9, 0.6, 0.3, 0.15, 0.1, 0.1])[:, None]
-# In face units: the gap below the eyelids, how far the cloth stands off nose and mouth, and the straps.
+# In face units: the gap below the eyelids, the distance of the cloth from nose and mouth, and the straps.
 EYE_GAP, STAND_OFF, STRAP_WIDTH, STRAP_REACH = 0.07, 0.03, 0.015, 0.05
 STRAP_COLOUR = np.array([205, 207, 210], np.float32)
 # A side that is a smaller share of the face than this hides its ear.

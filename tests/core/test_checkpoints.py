@@ -79,7 +79,7 @@ def room_for(count: int) -> Iterator[None]:
 def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     write_text(file, "old")
-    with room_for(1000), pytest.raises(UserError, match=r"a\.txt: File too large; expected a place with room"):
+    with room_for(1000), pytest.raises(UserError, match=r"a\.txt: File too large; choose a folder with free space"):
         write_text(file, "new" * 1000)
     assert file.read_text() == "old" and list(tmp_path.iterdir()) == [file]
 
