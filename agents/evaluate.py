@@ -9,7 +9,7 @@ from __future__ import annotations
 from agents.playing.args import EvaluateArgs
 from agents.playing.evaluation import all_episode_rows, evaluation_settings, play_policies
 from agents.playing.summary import CEILING, REFERENCE, print_summary, summarise
-from agents.playing.video import check_ending, write_episode
+from agents.playing.video import write_episode
 from srn_core.cli.options import read_options
 from srn_core.errors import command
 from srn_core.io.files import check_outputs, write_json
@@ -19,8 +19,6 @@ from srn_core.io.files import check_outputs, write_json
 def main() -> None:
     args = read_options(EvaluateArgs, __doc__)
     check_outputs((args.json, args.video))
-    if args.video:
-        check_ending(args.video)
     policies = [args.policy, *(name for name in (REFERENCE, CEILING) if args.optimal and name != args.policy)]
     game, rollouts = play_policies(args, policies)
     rows = summarise(rollouts)

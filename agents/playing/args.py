@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from srn_core.errors import COUNT, NOT_NEGATIVE, check_numbers
+from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers
 from srn_gym.rules import GameRules
 
 
@@ -37,3 +37,5 @@ class EvaluateArgs(GameRules):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_numbers(self, {"episodes": COUNT, "seed": NOT_NEGATIVE})
+        if self.video is not None and self.video.suffix != ".mp4":
+            raise UserError(f"--video {self.video}: expected a file name that ends in .mp4")

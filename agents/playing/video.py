@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from agents.playing.rollout import Rollout
-from srn_core.errors import UserError
 from srn_core.io.files import write_atomically
 from srn_core.io.videos import write_video
 from srn_gym.episodes import Episodes
@@ -30,14 +29,7 @@ def episode_pictures(game: OcclusionGame, rollout: Rollout, episode: int) -> Ite
         yield draw_env(episodes, 0)
 
 
-def check_ending(path: Path) -> None:
-    """Raise a :class:`UserError` unless the file name ends in ``.mp4``."""
-    if path.suffix != ".mp4":
-        raise UserError(f"--video {path}: expected a file name that ends in .mp4")
-
-
 def write_episode(game: OcclusionGame, rollout: Rollout, episode: int, path: Path) -> None:
     """Write an episode as ``.mp4``, atomically."""
-    check_ending(path)
     pictures = episode_pictures(game, rollout, episode)
     write_atomically(path, lambda temporary: write_video(temporary, pictures, FPS))
