@@ -6,9 +6,9 @@ srn evaluate --predictions Results/CFSS_CFOW68.txt --data cofw68:DIR --points vi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -20,13 +20,12 @@ from srn_core.evaluation.evaluate import Evaluation, Points, evaluate, evaluate_
 from srn_core.evaluation.report import PLOT_ENDINGS, plot_ced, print_report, write_json_lines
 from srn_core.face.metrics import Normaliser
 from srn_core.io.files import check_outputs, write_json
-from srn_core.tracking.batch import Boxes, Mode, RunOptions
-from srn_core.tracking.step import Start
+from srn_core.tracking.batch import RunOptions
 from srn_core.tracking.tracker import Tracker
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateFacesArgs:
+class EvaluateFacesArgs(RunOptions):
     """Measure a checkpoint or published predictions: normalised mean error (NME), failure rates and AUC, in percent."""
 
     data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
@@ -36,17 +35,6 @@ class EvaluateFacesArgs:
     predictions: Path | None = None
     """Published predictions to measure instead of a checkpoint: a file in the format of the COFW68 benchmark. Needs
     --data cofw68:PATH."""
-    mode: Mode = "detect"
-    """detect: each frame alone. track: the memory runs through each clip."""
-    boxes: Boxes = "annotation"
-    """Face boxes: from the annotation, or tracked: around the landmarks of the previous frame (needs --mode track)."""
-    start: Start = "mean"
-    """Start shape of the cascade. mean: the model's own (mean shape in the box, or its hourglass's). previous: the landmarks
-    of the previous frame (needs --mode track; not with --boxes tracked, because such a tracker drifts off the face)."""
-    steps: int | None = None
-    """Cascade steps per frame (K). Default: the checkpoint's."""
-    mirror: bool = False
-    """Average with the mirror image: more accurate, twice the time (needs --mode detect)."""
     normaliser: Normaliser | None = None
     """The length that errors are divided by. Default: inter-ocular for 68 and 98 points, inter-pupil for 29 points and for
     --predictions."""
@@ -88,13 +76,12 @@ def _evaluations(args: EvaluateFacesArgs) -> list[Evaluation]:
         normaliser = args.normaliser or "inter-pupil"
         return [evaluate_predictions(args.predictions, clip_set, normaliser, args.points) for clip_set in clip_sets]
     assert tracker is not None
-    return [
-        evaluate(
-            tracker, clip_set, args.mode, args.boxes, args.normaliser, args.batch_size, progress=True,
-            start=args.start, steps=args.steps, mirror=args.mirror, points=args.points,
-        )
-        for clip_set in clip_sets
-    ]  # fmt: skip
+    how = {"normaliser": args.normaliser, "batch_size": args.batch_size, "points": args.points, **_run(args)}
+    return [evaluate(tracker, clip_set, progress=True, **how) for clip_set in clip_sets]
+
+
+def _run(args: EvaluateFacesArgs) -> dict[str, Any]:
+    return {field.name: getattr(args, field.name) for field in fields(RunOptions)}
 
 
 def _check(args: EvaluateFacesArgs) -> None:
@@ -103,8 +90,7 @@ def _check(args: EvaluateFacesArgs) -> None:
     if (args.checkpoint is None) == (args.predictions is None):
         given = "neither" if args.checkpoint is None else "both"
         raise UserError(f"--checkpoint, --predictions: {given} given; expected one of the two")
-    run = RunOptions(args.mode, args.boxes, args.start, args.steps, args.mirror)
-    if args.predictions and run != RunOptions():
+    if args.predictions and RunOptions(**_run(args)) != RunOptions():
         raise UserError(
             f"--predictions {args.predictions}: no tracker runs; leave out --mode, --boxes, --start, --steps, --mirror"
         )

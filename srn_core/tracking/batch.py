@@ -22,24 +22,20 @@ Boxes = Literal["annotation", "tracked"]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a tracker runs over clips.
-
-    Attributes:
-        mode: ``detect``: each frame alone. ``track``: the memory runs on, and starts again at each cut.
-        boxes: face boxes: ``annotation``, or ``tracked``: around the landmarks of the previous frame (at a cut: the
-            annotation's).
-        start: start shape of the cascade, see :data:`srn_core.tracking.step.Start`. Do not combine ``previous`` with tracked
-            boxes: such boxes always fit the landmarks, so nothing holds the tracker on the face. In 60 frames of unseen video,
-            srn-small then had an error of 16.7 % instead of 2.7 %.
-        steps: K, cascade steps; None: the model's own.
-        mirror: average with the mirror image (``detect`` only).
-    """
+    """How a tracker runs over clips; these are also options of ``srn evaluate``."""
 
     mode: Mode = "detect"
+    """detect: each frame alone. track: the memory runs through each clip and starts again at each cut."""
     boxes: Boxes = "annotation"
+    """Face boxes: from the annotation, or tracked: around the landmarks of the previous frame (needs --mode track)."""
     start: Start = "mean"
+    """Start shape of the cascade. mean: the model's own (mean shape in the box, or its hourglass's). previous: the landmarks
+    of the previous frame if they fit the face box (needs --mode track). Not with tracked boxes: they always fit, so nothing
+    holds the tracker on the face. In 60 frames of unseen video, srn-small then had 16.7 % error instead of 2.7 %."""
     steps: int | None = None
+    """Cascade steps per frame (K). Default: the checkpoint's."""
     mirror: bool = False
+    """Average with the mirror image: more accurate, twice the time (needs --mode detect)."""
 
     def __post_init__(self) -> None:
         """Raise a :class:`UserError` if options contradict each other."""
