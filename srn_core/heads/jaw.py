@@ -27,8 +27,7 @@ def slide_paths() -> tuple[np.ndarray, np.ndarray]:
     landmark's height; around the chin it runs towards the mouth.
     """
     mesh = load_mesh()
-    skin = mesh.triangles[mesh.material == SKIN]
-    canonical = mesh.canonical
+    skin, canonical = mesh.triangles[mesh.material == SKIN], mesh.canonical
     view = (canonical[:, :2] - [_LEFT, _TOP]) * [_PIXELS_PER_DM, -_PIXELS_PER_DM]
     drawn = rasterise(view, 20.0 - canonical[:, 2], skin, _SIZE)
     fragment = np.full(_SIZE[0] * _SIZE[1], -1)

@@ -154,7 +154,7 @@ def target(name: str) -> np.ndarray:
 
 
 def expression(weights: Mapping[str, float]) -> np.ndarray:
-    """Displacements ``(V, 3)`` of a blend of ARKit shapes, e.g. ``{"jawOpen": 0.4}``."""
+    """Displacements ``(V, 3)`` of a blend of ARKit shapes, such as ``{"jawOpen": 0.4}``."""
     total = np.zeros_like(load_mesh().canonical)
     for name, weight in weights.items():
         if abs(weight) > 1e-4:

@@ -51,10 +51,8 @@ def ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
 def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Area-weighted unit normals ``(V, 3)``."""
     a, b, c = (vertices[triangles[:, i]] for i in range(3))
-    face = np.cross(b - a, c - a)
-    normals = np.empty_like(vertices)
-    for axis in range(3):
-        normals[:, axis] = np.bincount(triangles.ravel(), np.repeat(face[:, axis], 3), len(vertices))
+    face = np.repeat(np.cross(b - a, c - a), 3, axis=0)
+    normals = np.stack([np.bincount(triangles.ravel(), face[:, axis], len(vertices)) for axis in range(3)], 1)
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
@@ -77,8 +75,7 @@ def above_hairline(points: np.ndarray, hair: HairStyle) -> np.ndarray:
 
 def _hair_volume(canonical: np.ndarray, hair: HairStyle, ear: np.ndarray) -> np.ndarray:
     """Thickness ``(V,)`` of the hair over every vertex, dm."""
-    crown = ramp(canonical[:, 1], 7.6, 8.1)
-    full = hair.sides + (hair.top - hair.sides) * crown
+    full = hair.sides + (hair.top - hair.sides) * ramp(canonical[:, 1], 7.6, 8.1)
     return full * ramp(above_hairline(canonical, hair), -0.02, 0.06 + 0.9 * hair.top) * (1.0 - ear)
 
 
@@ -87,7 +84,7 @@ def _curtain(hair: HairStyle, first: int) -> tuple[np.ndarray, np.ndarray]:
     if hair.length is None:
         return np.zeros((0, 3)), np.zeros((0, 3), np.int64)
     columns, rows = 41, 16
-    azimuth = np.linspace(np.radians(64.0), np.radians(296.0), columns)[None, :]
+    azimuth = np.linspace(np.radians(64.0), np.radians(296.0), columns)[None]
     ragged = 0.06 * np.sin(azimuth * 9.0) * np.linspace(0, 1, rows)[:, None]
     y = np.linspace(7.75, hair.length, rows)[:, None] + ragged
     wide = 0.71 + hair.sides * np.minimum(1.0, (7.75 - y) * 2.0 + 0.4) + 0.1 * ramp(7.3 - y, 0.0, 1.2)
