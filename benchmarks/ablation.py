@@ -24,7 +24,8 @@ from benchmarks.common.clip_nme import check_measurable, clean_and_masked
 from benchmarks.common.commands import benchmark_command, training_command
 from benchmarks.common.results import ResultRow, write_results
 from benchmarks.common.settings import check_settings, finished_rows, fixed_settings
-from benchmarks.variants.report import plot_variants, print_variants, summarise_variants, variants_page
+from benchmarks.common.tables import show_page
+from benchmarks.variants.report import plot_variants, summarise_variants, variants_page
 from srn_core.checkpoints import load_pretrained
 from srn_core.cli.options import read_options
 from srn_core.errors import UserError, command
@@ -107,8 +108,8 @@ def ablation(args: AblationArgs) -> list[ResultRow]:
         "trainings": {v: training_command(variant_training(args, v, args.seeds[0])) for v in args.variants},
         "figures": figures,
     }
-    print_variants(figures, title)
-    write_results(args.out, record, variants_page(record), rows=rows)
+    show_page(page := variants_page(record))
+    write_results(args.out, record, page, rows=rows)
     plot_variants(figures, rows, title, args.out / "variants.png")
     return figures
 

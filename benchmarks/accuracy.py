@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.console import Console
-
 from benchmarks.common.commands import benchmark_command
 from benchmarks.common.results import ResultRow, write_results
-from benchmarks.common.tables import command_block, markdown_table
+from benchmarks.common.tables import command_block, markdown_table, show_page
 from srn_core.checkpoints import load_pretrained
 from srn_core.cli.options import read_options
 from srn_core.data import load_clips
@@ -106,7 +104,7 @@ def accuracy(args: AccuracyArgs) -> list[ResultRow]:
     page = accuracy_page(record, folder.name)
     write_results(folder, record, page, rows=rows)
     plot_ced(folder / "error-curves.png", curves, "inter-ocular")
-    Console().print("\n".join(page), soft_wrap=True, markup=False)
+    show_page(page)
     return figures
 
 

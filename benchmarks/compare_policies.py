@@ -26,6 +26,7 @@ from agents.policies.named import NAMES
 from benchmarks.common.commands import benchmark_command
 from benchmarks.common.jobs import require_ray, run_jobs
 from benchmarks.common.results import ResultRow, ResultRows, write_results
+from benchmarks.common.tables import show_page
 from benchmarks.comparison.args import ComparedGame
 from benchmarks.comparison.curves import read_curve
 from benchmarks.comparison.jobs import TrainingJob, check_jobs, make_jobs, named_rows, run_job
@@ -36,7 +37,7 @@ from benchmarks.comparison.report import (
     THRESHOLDS,
     Results,
     comparison_page,
-    print_learners,
+    learners_part,
     profiles,
     summarise_learners,
 )
@@ -109,27 +110,24 @@ def compare(args: CompareArgs) -> list[ResultRow]:
         found = list(zip(jobs, trained, strict=True))
         rows = [row for learner in learners for job, part in found if job.label == learner.label for row in part]
         rows += named_rows(named, how, args.out, (game, rollouts))
-        record["learners"] = _report_learners(args, learners, jobs, rows)
+        record["learners"] = summarise_learners(rows, learners[0].label)
+        show_page(learners_part(record))
         write_results(args.out, record, comparison_page(record), rows=rows, **tables)
+        _plot_learners(args, learners, jobs, record["learners"], rows)
     return figures
 
 
-def _report_learners(
-    args: CompareArgs, learners: Sequence[LearnerSpec], jobs: Sequence[TrainingJob], rows: ResultRows
-) -> list[ResultRow]:
-    """Print and plot the figures of learners and named policies; returns them."""
-    first = learners[0].label
-    figures = summarise_learners(rows, first)
+def _plot_learners(
+    args: CompareArgs, learners: Sequence[LearnerSpec], jobs: Sequence[TrainingJob], figures: ResultRows, rows: ResultRows
+) -> None:
     trained = f"trained {args.total_steps} steps on {spec_label(jobs[0].measurement.clips[TRAIN])}"
     title = f"{spec_label(args.clips)}, {trained}, tracker {args.tracker}, mode {args.mode}"
-    print_learners(figures, first, title)
     plot_profiles(profiles(Results(rows, HELD_OUT)), THRESHOLDS, title, args.out / "profiles.png")
     plot_improvement(figures, title, args.out / "improvement.png")
     runs = {learner.label: [read_curve(job.folder) for job in jobs if job.label == learner.label] for learner in learners}
     curves = {label: found for label, read in runs.items() if (found := [curve for curve in read if curve is not None])}
     if curves:
         plot_curves(curves, title, args.out / "curves.png", clock=args.start == "cold")
-    return figures
 
 
 def _checked_learners(args: CompareArgs) -> list[LearnerSpec]:

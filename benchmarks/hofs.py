@@ -27,8 +27,9 @@ from benchmarks.common.clip_nme import check_measurable
 from benchmarks.common.commands import benchmark_command, option_words, training_command
 from benchmarks.common.results import ResultRow, ResultRows, write_results
 from benchmarks.common.settings import ROWS, check_settings, compare_settings, finished_rows, fixed_settings
+from benchmarks.common.tables import show_page
 from benchmarks.synthesis.measure import measure_tracker
-from benchmarks.synthesis.report import arms_page, comparable, plot_arms, print_arms, summarise_arms
+from benchmarks.synthesis.report import arms_page, comparable, plot_arms, summarise_arms
 from srn_core.checkpoints import load_card, load_pretrained
 from srn_core.cli.options import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
@@ -124,8 +125,6 @@ def hofs(args: HofsArgs) -> list[ResultRow]:
     rows = all_rows(args)
     parts = [(summarise_arms(part), part) for part in comparable(rows)]
     title = f"fine-tuned {args.steps} steps from {Path(base).name}, occluder {args.occluder}"
-    for figures, _ in parts:
-        print_arms(figures, title)
     record: dict[str, Any] = {
         "title": title,
         "commands": command_lines(args, rows),
@@ -134,7 +133,8 @@ def hofs(args: HofsArgs) -> list[ResultRow]:
         "figures": [figure for figures, _ in parts for figure in figures],
     }
     folder = args.out / args.occluder
-    write_results(folder, record, arms_page(record), rows=rows)
+    show_page(page := arms_page(record))
+    write_results(folder, record, page, rows=rows)
     plot_arms(*parts[0], title, folder / "arms.png")
     return list(record["figures"])
 

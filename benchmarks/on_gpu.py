@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from benchmarks.common.clip_nme import check_measurable, masked_spec
 from benchmarks.common.commands import benchmark_command, training_command
-from benchmarks.common.results import FIGURES, ResultRow, read_figures, write_figures
-from benchmarks.common.tables import number_text, show_table
-from benchmarks.speed.timing import describe_machine
-from benchmarks.speed.tracker import Preset, training_step
+from benchmarks.common.results import FIGURES, ResultRow, read_figures, write_figures, write_results
+from benchmarks.common.tables import command_block, markdown_table, number_text, show_page
+from benchmarks.speed.timing import Preset, describe_machine
+from benchmarks.speed.tracker import training_step
 from benchmarks.throughput import GROUPS, Group, ThroughputArgs, throughput
 from srn_core.checkpoints import WEIGHTS, load_card, load_pretrained, resolve_checkpoint, save_pretrained
 from srn_core.cli.options import read_options
@@ -162,18 +163,22 @@ def _evaluate(args: OnGpuArgs, part: GpuPart) -> None:
                 for mode in ("detect", "track") if any(len(clip) > 1 for clip in clip_set.clips) else ("detect",):
                     found = evaluate(tracker, clip_set, mode, batch_size=128, progress=True)
                     figures.append({"checkpoint": name, **found.summary()})
-        write_figures(
-            args.out / part, {"command": benchmark_command("on_gpu", args), "settings": plain(args), "figures": figures}
-        )
+        record = {"command": benchmark_command("on_gpu", args), "settings": plain(args), "figures": figures}
+        write_results(args.out / part, record, page := _page(record))
+    show_page(page)
+
+
+def _page(record: Mapping[str, Any]) -> list[str]:
+    headings = ("checkpoint", "data", "mode", "faces", "mean [95 %]", "failures above 10 %")
     lines = [
         (
             figure["checkpoint"], figure["data"], figure["mode"], str(figure["n_faces"]),
             number_text(figure["nme_mean"], figure["nme_ci95"], ".2f"), f"{figure['fr_10']:.1f}",
         )
-        for figure in figures
+        for figure in record["figures"]
     ]  # fmt: skip
-    headings = ("checkpoint", "data", "mode", "faces", "mean [95 %]", "failures above 10 %")
-    show_table("NME, % of the inter-ocular distance", headings, lines, left=headings[:3])
+    table = markdown_table(headings, lines)
+    return ["# Trackers", "", "NME, % of the inter-ocular distance.", "", *table, "", *command_block([record["command"]])]
 
 
 def _trained(args: OnGpuArgs) -> tuple[str, ...]:

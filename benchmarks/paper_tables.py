@@ -13,9 +13,10 @@ from pathlib import Path
 
 from benchmarks.common.commands import benchmark_command
 from benchmarks.common.results import write_results
+from benchmarks.common.tables import show_page
 from benchmarks.paper.measure import MEASURES
 from benchmarks.paper.numbers import TABLES
-from benchmarks.paper.report import Found, paper_page, paper_record, print_table
+from benchmarks.paper.report import Found, paper_page, paper_record
 from benchmarks.paper.runs import ablation_rows, hofs_rows
 from benchmarks.paper.setup import Setup, count_parameters
 from srn_core.checkpoints import load_pretrained
@@ -85,9 +86,9 @@ def _show(args: PaperTablesArgs, setup: Setup, number: int, found: Found) -> Non
         for name, tracker in setup.trackers.items()
         if number in MEASURES
     ]
-    print_table(number, TABLES[number], found)
     record = paper_record(number, TABLES[number], found, made_by, checkpoints)
-    write_results(args.out / f"table-{number}", record, paper_page(number, TABLES[number], found, made_by))
+    show_page(page := paper_page(number, TABLES[number], found, made_by))
+    write_results(args.out / f"table-{number}", record, page)
 
 
 def _has_rows(number: int, found: Found) -> bool:

@@ -15,12 +15,12 @@ from typing import Any, Literal
 import torch
 
 from benchmarks.common.commands import benchmark_command
-from benchmarks.common.results import write_figures
-from benchmarks.common.tables import show_table
-from benchmarks.speed.game import GameLoad, dqn_rows, env_rows, replay_rows
+from benchmarks.common.results import write_results
+from benchmarks.common.tables import command_block, markdown_table, show_page
+from benchmarks.speed.game import dqn_rows, env_rows, replay_rows
 from benchmarks.speed.parity import game_parity, landmark_parity
-from benchmarks.speed.timing import SpeedRow, describe_machine, peak_memory_mib
-from benchmarks.speed.tracker import Preset, TrackerLoad, detect_rows, draw_rows, track_rows, train_rows, untrained
+from benchmarks.speed.timing import Load, Preset, SpeedRow, describe_machine, peak_memory_mib
+from benchmarks.speed.tracker import detect_rows, draw_rows, track_rows, train_rows, untrained
 from srn_core.checkpoints import load_pretrained
 from srn_core.cli.options import read_options
 from srn_core.data import load_clips
@@ -30,17 +30,16 @@ from srn_core.io.files import plain
 
 Group = Literal["detect", "track", "draw", "train", "env", "dqn", "replay", "parity"]
 GROUPS: tuple[Group, ...] = ("detect", "track", "draw", "train", "env", "dqn", "replay", "parity")
-OF_TRACKER: Mapping[str, Callable[[TrackerLoad, torch.device], Iterator[SpeedRow]]] = {
+MEASURES: Mapping[Group, Callable[[Load, torch.device], Iterator[SpeedRow]]] = {
     "detect": detect_rows,
     "track": track_rows,
     "draw": draw_rows,
     "train": train_rows,
-}
-OF_GAME: Mapping[str, Callable[[GameLoad, torch.device], Iterator[SpeedRow]]] = {
     "env": env_rows,
     "dqn": dqn_rows,
     "replay": replay_rows,
 }
+LABELS = ("what", "on", "precision")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +63,7 @@ class ThroughputArgs:
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/throughput")
-    """Folder for figures.json, written after each group of rows."""
+    """Folder for figures.json and README.md, written after each group of rows."""
 
 
 def throughput(args: ThroughputArgs) -> dict[str, Any]:
@@ -74,30 +73,16 @@ def throughput(args: ThroughputArgs) -> dict[str, Any]:
     device = pick_device(args.device)
     record: dict[str, Any] = {"command": benchmark_command("throughput", args, ()), "settings": plain(args)}
     record |= {"machine": describe_machine(device), "figures": [], "parity": []}
-    tracker_load, game_load = _loads(args)
+    load = Load(clips=args.clips, tracker=args.tracker, presets=args.presets, quick=args.quick, seconds=args.seconds)
     for group in args.rows:
-        if group in OF_TRACKER:
-            rows = list(OF_TRACKER[group](tracker_load, device))
-        elif group in OF_GAME:
-            rows = list(OF_GAME[group](game_load, device))
-        else:
-            rows = []
+        if group == "parity":
             record["parity"] = list(_parity(args, device)) if device.type == "cuda" else []
-        record["figures"] += [{**dataclasses.asdict(row), "gain": row.gain} for row in rows]
+        else:
+            record["figures"] += [{**dataclasses.asdict(row), "gain": row.gain} for row in MEASURES[group](load, device)]
         record["machine"]["peak_memory_mib"] = peak_memory_mib()
-        write_figures(args.out, record)
-    print_record(record)
+        write_results(args.out, record, page := throughput_page(record))
+    show_page(page)
     return record
-
-
-def _loads(args: ThroughputArgs) -> tuple[TrackerLoad, GameLoad]:
-    budget = 0.0 if args.quick else args.seconds
-    batches, clips, envs = ((1, 4), (1, 4), (1, 4)) if args.quick else ((1, 16, 64, 256), (1, 16), (1, 8, 64))
-    train_batch, batch = (8, 32) if args.quick else (64, 256)
-    return (
-        TrackerLoad(args.clips, args.presets, batches, clips, 4 if args.quick else 16, train_batch, budget),
-        GameLoad(args.clips, args.tracker, envs, not args.quick, batch, budget),
-    )
 
 
 def _parity(args: ThroughputArgs, device: torch.device) -> Iterator[dict[str, Any]]:
@@ -108,28 +93,29 @@ def _parity(args: ThroughputArgs, device: torch.device) -> Iterator[dict[str, An
     yield from game_parity(args.clips, args.tracker, device, 4 if args.quick else 16, frames)
 
 
-def print_record(record: Mapping[str, Any]) -> None:
-    """Print the figures as tables."""
+def throughput_page(record: Mapping[str, Any]) -> list[str]:
+    """The figures in Markdown."""
     machine = record["machine"]
-    title = f"{machine['name']}, {machine['threads']} threads, peak memory of the process {machine['peak_memory_mib']:.0f} MiB"
-    left = ("group", "on", "arithmetic")
+    lines = [f"# Speed on {machine['name']}, {machine['threads']} threads", ""]
+    lines += [f"Peak memory of the process: {machine['peak_memory_mib']:.0f} MiB.", ""]
     if record["figures"]:
-        lines = []
+        cells = []
         for row in record["figures"]:
             plain_text = "" if row["plain"] is None else f"{row['plain']:.4g}, {row['plain_way']}"
             ms, *others = (_number(row[name]) for name in ("ms", "gain", "memory_mib"))
             value = f"{row['value']:.4g} {row['unit']}"
-            lines.append([row["group"], row["what"], row["precision"], value, ms, plain_text, *others])
-        show_table(title, [*left, "ours", "ms", "plain way", "gain", "device MiB"], lines, left=left)
+            cells.append([row["group"], row["what"], row["precision"], value, ms, plain_text, *others])
+        headings = ("group", "on", "arithmetic", "ours", "ms", "plain way", "gain", "device MiB")
+        lines += [*markdown_table(headings, cells), ""]
     if record["parity"]:
-        differences = "difference from the CPU"
-        lines = []
+        cells = []
         for row in record["parity"]:
-            figures = [f"{name} {value:.3g}" for name, value in row.items() if name not in ("what", "on", "precision")]
-            lines.append([row["what"], row["on"], row["precision"], ", ".join(figures)])
-        show_table(title, [*left, differences], lines, left=(*left, differences))
+            differences = ", ".join(f"{name} {value:.3g}" for name, value in row.items() if name not in LABELS)
+            cells.append([*(row[name] for name in LABELS), differences])
+        lines += [*markdown_table(("group", "on", "arithmetic", "difference from the CPU"), cells), ""]
     elif "parity" in record["settings"]["rows"]:
-        print("parity: no GPU to compare with the CPU")
+        lines += ["Parity: there is no GPU to compare with the CPU.", ""]
+    return [*lines, *command_block([record["command"]])]
 
 
 def _number(value: float | None) -> str:

@@ -24,8 +24,8 @@ from agents.baselines.hyper_parameters import SHIPPED, read_hparams, shipped_wit
 from agents.playing.summary import CEILING, REFERENCE
 from benchmarks.common.commands import benchmark_command
 from benchmarks.common.jobs import run_jobs
-from benchmarks.common.results import ResultRow, ResultRows, write_results
-from benchmarks.common.tables import command_block, markdown_table, show_table
+from benchmarks.common.results import ResultRow, write_results
+from benchmarks.common.tables import command_block, markdown_table, show_page
 from benchmarks.comparison.args import ComparedGame
 from benchmarks.comparison.jobs import check_jobs, make_jobs, named_rows, run_job
 from benchmarks.comparison.learners import ARGUMENTS, SB3_PREFIX, read_learner
@@ -36,8 +36,6 @@ from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, comma
 from srn_core.io.files import plain, read_json
 
 SPACE = Path(__file__).with_name("tuning.json")
-HEADINGS = ("learner", "share", "seeds", "hyper-parameters")
-READING = "Share of the optimum on held-out clips, mean over seeds; then that of each seed."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +81,8 @@ def tune(args: TuneArgs) -> list[ResultRow]:
         values = {"share": float(share[text].mean()), "shares": share[text].tolist()}
         figures.append({"learner": name, "draw": i, "hyper_parameters": drawn[name][i], **values, "text": text})
     record = {"command": benchmark_command("tune", args), "settings": plain(args), "figures": figures}
-    write_results(args.out, record, tuning_page(record), rows=rows)
-    title = f"{args.clips}, {len(args.train_seeds)} seeds per draw, {args.total_steps} steps each"
-    show_table(title, HEADINGS, _lines(figures), READING, left=HEADINGS[-1:], width=150)
+    show_page(page := tuning_page(record))
+    write_results(args.out, record, page, rows=rows)
     return figures
 
 
@@ -142,21 +139,18 @@ def _text(out: Path, name: str, draw: int, values: Mapping[str, Any]) -> str:
 
 def tuning_page(record: Mapping[str, Any]) -> list[str]:
     """The draws of each learner in Markdown, the best first."""
-    settings = record["settings"]
-    title = (
-        f"# Tuning on {settings['clips']}: {len(settings['train_seeds'])} seeds per draw, {settings['total_steps']} steps each"
-    )
-    table = markdown_table(HEADINGS, filter(None, _lines(record["figures"])))
-    return [title, "", READING, "", *table, "", *command_block([record["command"]]), "", "Every figure: `figures.json`."]
-
-
-def _lines(figures: ResultRows) -> Iterator[list[str]]:
-    for name in dict.fromkeys(figure["learner"] for figure in figures):
-        for figure in sorted((figure for figure in figures if figure["learner"] == name), key=lambda row: -row["share"]):
-            values = ", ".join(f"{key} {value}" for key, value in figure["hyper_parameters"].items())
-            shares = " ".join(f"{share:.2f}" for share in figure["shares"])
-            yield [name, f"{figure['share']:.3f}", shares, values + " (as shipped)" * (figure["draw"] == 0)]
-        yield []
+    settings, lines = record["settings"], []
+    for figure in sorted(record["figures"], key=lambda row: (settings["learners"].index(row["learner"]), -row["share"])):
+        values = ", ".join(f"{key} {value}" for key, value in figure["hyper_parameters"].items())
+        shares = " ".join(f"{share:.2f}" for share in figure["shares"])
+        lines.append((figure["learner"], f"{figure['share']:.3f}", shares, values + " (as shipped)" * (figure["draw"] == 0)))
+    budget = f"{len(settings['train_seeds'])} seeds per draw, {settings['total_steps']} steps each"
+    return [
+        f"# Tuning on {settings['clips']}: {budget}", "",
+        "Share of the optimum on held-out clips, mean over seeds; then that of each seed.", "",
+        *markdown_table(("learner", "share", "seeds", "hyper-parameters"), lines), "",
+        *command_block([record["command"]]), "", "Every figure: `figures.json`.",
+    ]  # fmt: skip
 
 
 @command

@@ -1,4 +1,4 @@
-"""Where jobs run: one after the other in this process, or as tasks of a Ray cluster (extra ``ray``)."""
+"""Run jobs one after the other in this process, or as tasks of a Ray cluster (extra ``ray``)."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from tqdm import tqdm
 
 from srn_core.errors import UserError
 
-Job = TypeVar("Job")
-Result = TypeVar("Result")
+Job, Result = TypeVar("Job"), TypeVar("Result")
 
 
 def run_jobs(run: Callable[[Job], Result], jobs: Sequence[Job], address: str | None = None, gpus: float = 0) -> list[Result]:
-    """``run`` of every job, in their order.
+    """The results of ``run`` for every job, in their order.
 
     Args:
-        run: a function of a module; what it writes must lie where all machines see it.
+        run: a function of a module. It must write to places that all machines see.
         jobs: plain data.
-        address: None for this process; else what ``ray.init`` takes: ``local`` starts a cluster of this machine's cores,
-            ``auto`` finds the one that runs here, ``ray://HOST:10001`` another.
-        gpus: GPUs a task, may be a fraction. Every task has one core.
+        address: None for this process; else an argument of ``ray.init``: ``local`` starts a cluster on this machine, ``auto``
+            finds the one that runs here, ``ray://HOST:10001`` is another.
+        gpus: GPUs per task, may be a fraction. Every task has one core.
 
     Raises:
-        UserError: Ray is not installed, there is no such cluster, or a job raised one.
+        UserError: Ray is not installed, there is no such cluster, or a job raised a UserError.
     """
     if address is None:
         return [run(job) for job in tqdm(jobs, desc="jobs")]
@@ -37,7 +36,7 @@ def run_jobs(run: Callable[[Job], Result], jobs: Sequence[Job], address: str | N
     if owned:
         _connect(ray, address)
     try:
-        # A process a task, as a job's wall-clock time must not profit from what an earlier one has left in memory.
+        # One process per task, so that no job is faster because of what an earlier one left in memory.
         task = ray.remote(num_cpus=1, num_gpus=gpus, max_calls=1)(_run_in)
         places = {task.remote(run, Path.cwd(), job): place for place, job in enumerate(jobs)}
         results, waiting = {}, list(places)
@@ -57,7 +56,7 @@ def run_jobs(run: Callable[[Job], Result], jobs: Sequence[Job], address: str | N
 
 
 def require_ray() -> ModuleType:
-    """Ray, or one line that says how to get it."""
+    """Import Ray, or say in one line how to install it."""
     try:
         return importlib.import_module("ray")
     except ImportError as error:
@@ -74,6 +73,6 @@ def _connect(ray: ModuleType, address: str) -> None:
 
 
 def _run_in(run: Callable[[Job], Result], folder: Path, job: Job) -> Result:
-    """Relative paths in a job are those of the command's folder."""
+    """Run a job in the command's folder, so that its relative paths hold."""
     os.chdir(folder)
     return run(job)

@@ -2,8 +2,8 @@
 
 Letters: **S** training runs (seeds) of one learner, **C** clips, **D** bootstrap draws. Scores are ``(..., S, C)``.
 
-The tasks of the paper are trained one by one, and there are many of them. Here one run plays all clips, and these are few: a
-run has one score over all of them, no clip is trimmed away, and whole runs are resampled.
+In that paper there are many tasks, each with its own trainings. Here one run plays all clips, and there are few clips. So a run
+has one score over all clips, no clip is trimmed away, and whole runs are resampled.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 
 DRAWS = 2000
 BOOTSTRAP_SEED = 0
-# With fewer runs a nominal 95 % interval covers 80 % or less: none is given.
+# With fewer runs a nominal 95 % interval covers 80 % or less, so none is given.
 MIN_RUNS = 5
 
 
 def score_table(rows: Sequence[Mapping[str, Any]], key: str = "value") -> np.ndarray:
-    """``(S, C)`` values of rows with ``seed``, ``clip`` and ``key``, in an order that their own does not change."""
+    """``(S, C)`` values of rows with ``seed``, ``clip`` and ``key``; the order of the rows does not matter."""
     values = {(row["seed"], row["clip"]): row[key] for row in rows}
     seeds, clips = (sorted({pair[i] for pair in values}, key=str) for i in range(2))
     return np.array([[values[seed, clip] for clip in clips] for seed in seeds])
@@ -29,7 +29,7 @@ def score_table(rows: Sequence[Mapping[str, Any]], key: str = "value") -> np.nda
 def iqm(scores: np.ndarray) -> np.ndarray:
     """Interquartile mean over runs: ``(..., S)`` -> ``(...)``.
 
-    A quarter of the values, rounded down, is left out at either end.
+    A quarter of the values, rounded down, is left out at each end.
 
     >>> float(iqm(np.array([0.0, 1.0, 2.0, 99.0])))
     1.5
@@ -40,12 +40,12 @@ def iqm(scores: np.ndarray) -> np.ndarray:
 
 
 def resample_runs(scores: np.ndarray, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
-    """Bootstrap: runs drawn with replacement, every clip kept; ``(S, ...)`` -> ``(D, S, ...)``."""
+    """Bootstrap: draw runs with replacement and keep every clip; ``(S, ...)`` -> ``(D, S, ...)``."""
     return scores[rng.integers(len(scores), size=(draws, len(scores)))]
 
 
 def resample_both(scores: np.ndarray, rng: np.random.Generator, clips: np.ndarray) -> np.ndarray:
-    """Two-way bootstrap of ``(S, C)``: runs drawn here, clips as given so that learners stay paired: ``(D, S, C)``."""
+    """Two-way bootstrap of ``(S, C)``: runs are drawn here; clips are given, so that learners stay paired: ``(D, S, C)``."""
     runs = rng.integers(len(scores), size=(len(clips), len(scores)))
     return scores[runs[:, :, None], clips[:, None, :]]
 
@@ -61,7 +61,7 @@ def performance_profile(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarra
 
 
 def probability_of_improvement(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """How probably a run beats one of another learner on a clip: Mann-Whitney's U over its maximum, averaged over clips.
+    """Probability that a run beats one of another learner on a clip: Mann-Whitney's U over its maximum, mean over clips.
 
     ``mean_c mean_ij ([x_ic > y_jc] + [x_ic = y_jc] / 2)``: ``(..., S, C)`` and ``(..., R, C)`` -> ``(...)``.
     """
@@ -74,12 +74,12 @@ def mean_difference(
 ) -> tuple[float, np.ndarray]:
     """Difference of the means of two learners on the same clips, and its interval over runs and clips.
 
-    Clips are drawn for both at once; runs for each on their own, because the seeds of two learners have nothing in common.
+    Clips are drawn for both together. Runs are drawn separately, because the seeds of two learners are unrelated.
 
     Args:
         values: ``(S, C)``.
-        others: ``(R, C)``, what is subtracted.
-        rng: what it draws from.
+        others: ``(R, C)``, subtracted.
+        rng: random generator.
         draws: D.
 
     Returns:
@@ -94,8 +94,8 @@ def paired_difference(values: np.ndarray, reference: np.ndarray) -> dict[str, An
     """Mean of ``values - reference``, both ``(S, C)``, paired by seed and clip.
 
     Returns:
-        ``mean``; ``ci95``, seeds and clips both resampled, None for fewer than :data:`MIN_RUNS` seeds or for a single clip;
-        ``relative``: percent of the reference's mean.
+        ``mean``; ``ci95`` over seeds and clips, None below :data:`MIN_RUNS` seeds and for a single clip; ``relative``, the mean
+        in percent of the reference's mean.
     """
     paired, ci95 = values - reference, None
     if len(paired) >= MIN_RUNS and paired.shape[1] > 1:

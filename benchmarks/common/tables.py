@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.markdown import Markdown
 
 
-def show_table(
-    title: str,
-    headings: Sequence[str],
-    lines: Iterable[Sequence[str]],
-    note: str = "",
-    left: Collection[str] = (),
-    width: int = 140,
-) -> None:
-    """Print a table.
-
-    Args:
-        title: above it.
-        headings: of the columns.
-        lines: their cells, as texts. An empty line starts a new section.
-        note: below it.
-        left: headings of the columns that are aligned left besides the first.
-        width: of the screen, in characters.
-    """
-    table = Table(title=escape(title), caption=escape(note))
-    for heading in headings:
-        words = heading == headings[0] or heading in left
-        table.add_column(escape(heading), justify="left" if words else "right", overflow="fold")
-    for line in lines:
-        if line:
-            table.add_row(*map(escape, line))
-        else:
-            table.add_section()
-    Console(width=width, highlight=False).print(table)
+def show_page(page: Sequence[str], width: int = 160) -> None:
+    """Print a page in Markdown on a screen of ``width`` characters."""
+    Console(width=width).print(Markdown("\n".join(page)))
 
 
 def markdown_table(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:

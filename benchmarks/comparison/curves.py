@@ -1,4 +1,4 @@
-"""Learning curves of runs, from what they log to TensorBoard."""
+"""Learning curves of runs, from their TensorBoard logs."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import NamedTuple
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
 
-# agents/dqn.py logs every episode's return; SB3 the mean of the last 100 episodes, now and then.
+# agents/dqn.py logs the return of every episode. SB3 logs the mean of the last 100 episodes at intervals.
 EACH_EPISODE, MEAN_OF_LAST = "play/episodic_return", "rollout/ep_rew_mean"
 LAST = 100
 GRID = 100
 
 
 class Curve(NamedTuple):
-    """Mean return of the last 100 episodes, under the behaviour policy, as training goes on.
+    """Mean return of the last 100 episodes under the behaviour policy during training.
 
     Attributes:
         steps: ``(N,)`` env steps, rising.
-        seconds: ``(N,)`` time that the training ran so far; breaks between sessions are left out.
+        seconds: ``(N,)`` training time so far, without breaks between sessions.
         returns: ``(N,)``.
     """
 
@@ -30,10 +30,10 @@ class Curve(NamedTuple):
 
 
 def read_curve(run: Path) -> Curve | None:
-    """The curve of a run's folder; None where no episode was logged."""
+    """The curve of a run's folder; None if no episode was logged."""
     steps, seconds, returns = np.zeros(0), np.zeros(0), np.zeros(0)
     tag = None
-    # A file a session: what an earlier session logged behind the checkpoint that a later one went on from was played again.
+    # One file per session. A later session resumed from a checkpoint and played again what was logged after it.
     sessions = [EventAccumulator(str(file), {SCALARS: 0}).Reload() for file in run.glob("events.out.tfevents.*")]
     for events in sorted(sessions, key=lambda session: float(session.FirstEventTimestamp())):
         known = [name for name in (EACH_EPISODE, MEAN_OF_LAST) if name in events.Tags()["scalars"]]
@@ -50,14 +50,14 @@ def read_curve(run: Path) -> Curve | None:
     if not len(steps):
         return None
     if tag == EACH_EPISODE:
-        # A mean of few episodes is noise; of a short run that is all there is.
+        # A mean of few episodes is noise; a short run has nothing else.
         first = LAST - 1 if len(returns) >= 2 * LAST else 0
         steps, seconds, returns = steps[first:], seconds[first:], running_mean(returns, LAST)[first:]
     return Curve(steps, seconds, returns)
 
 
 def running_mean(values: np.ndarray, window: int) -> np.ndarray:
-    """Mean of each value and up to ``window - 1`` before it: ``(N,)`` -> ``(N,)``.
+    """Mean of each value and of up to ``window - 1`` values before it: ``(N,)`` -> ``(N,)``.
 
     >>> running_mean(np.array([1.0, 3.0, 5.0, 7.0]), 2)
     array([1., 2., 4., 6.])
@@ -69,7 +69,7 @@ def running_mean(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def on_one_axis(curves: Sequence[Curve], by_seconds: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The runs' returns at the same places: ``(K,)`` steps or seconds that all runs reached, and ``(S, K)`` returns."""
+    """``(K,)`` steps or seconds that all runs reached, and the returns of the runs there, ``(S, K)``."""
     axes = [curve.seconds if by_seconds else curve.steps for curve in curves]
     grid = np.linspace(max(axis[0] for axis in axes), min(axis[-1] for axis in axes), GRID)
     return grid, np.stack([np.interp(grid, axis, curve.returns) for axis, curve in zip(axes, curves, strict=True)])

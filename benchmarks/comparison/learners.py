@@ -1,4 +1,4 @@
-"""Learners as text: ``NAME``, ``NAME:field=value,field=value``, and ``...@N`` for the first N training seeds alone."""
+"""Learners as text: ``NAME``, ``NAME:field=value,field=value``, and ``...@N`` for the first N training seeds only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ARGUMENTS: Mapping[str, type[Training]] = {
     **{f"{SB3_PREFIX}{name}": SB3Args for name in ALGORITHMS},
     "regression": RegressionArgs,
 }
-# What the comparison sets alike for all learners, or what does not change what is learned.
+# Arguments that the comparison sets for all learners, and arguments that do not change what is learned.
 COMMON = {
     "algo", "clips", "val_clips", "tracker", "seed", "total_steps", "device", "eval_episodes", "run_dir", "resume",
     *(field.name for field in dataclasses.fields(GameRules)),
@@ -33,7 +33,7 @@ COMMON = {
 
 @dataclass(frozen=True)
 class LearnerSpec:
-    """A learner as it was asked for.
+    """A learner as it was given.
 
     Attributes:
         label: the text without ``@N``; its name in tables.
@@ -48,7 +48,7 @@ class LearnerSpec:
     runs: int | None
 
     def arguments(self, common: Mapping[str, Any]) -> Training:
-        """Its training's arguments: those fields of ``common`` that it has, and its own options."""
+        """The arguments of its training: the fields of ``common`` that it has, and its own options."""
         given = {**common, "algo": self.name.removeprefix(SB3_PREFIX)}
         kind = ARGUMENTS[self.name]
         return kind(
@@ -57,13 +57,13 @@ class LearnerSpec:
 
 
 def read_learner(text: str) -> LearnerSpec:
-    """Take a learner's text apart.
+    """Parse a learner's text.
 
     >>> read_learner("dqn:single_queue=true,n_step=3@5")
     LearnerSpec(label='dqn:single_queue=true,n_step=3', name='dqn', options={'single_queue': True, 'n_step': 3}, runs=5)
 
     Raises:
-        UserError: an unknown name or field, a value of another type, or a library that is not installed.
+        UserError: unknown name or field, a value of the wrong type, or a library that is not installed.
     """
     label, at, count = text.rpartition("@")
     label, runs = (label, int(count)) if at and count.isdecimal() else (text, None)
@@ -97,7 +97,7 @@ def read_learners(texts: Sequence[str]) -> list[LearnerSpec]:
 
 
 def _value(part: str, text: str, hint: Any) -> Any:
-    """The value that ``text`` is under a field's type."""
+    """The value of ``text`` as a field's type."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -114,4 +114,4 @@ def _value(part: str, text: str, hint: Any) -> Any:
         if type(value) is kind:
             return value
     expected = getattr(hint, "__name__", str(hint)) if isinstance(hint, type) else str(hint).replace("typing.", "")
-    raise UserError(f"learner option '{part}': expected {expected} (as in JSON: true, 3, 0.5, null)")
+    raise UserError(f"learner option '{part}': expected {expected}, written as in JSON: true, 3, 0.5, null")

@@ -1,4 +1,4 @@
-"""Plots of the benchmarks, as PNG files."""
+"""Plots of a comparison, as PNG files."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from srn_core.face.mean_shapes import MEAN_SHAPES
 from srn_core.face.schemes import Scheme
 from srn_core.io.files import write_atomically
 
-# Of the plot of places: the area of a dot, in square points, for a policy that never leaves its landmark; panels a row.
+# The area of the dot, in square points, of a policy that never leaves its landmark; the most panels per row.
 WHOLE_DOT, MOST_COLUMNS = 3000, 6
-# Of a title, which is wrapped to the width of its figure.
+# Titles are wrapped to the width of their figure.
 CHARACTERS_AN_INCH = 15
 
 
 def plot_policies(rows: Sequence[Mapping[str, Any]], rollouts: Mapping[str, Rollout], title: str, path: Path) -> None:
-    """Two panels: the gain over the random walk with its interval and each clip's, and the mean error frame by frame."""
+    """Two panels: the gain over the random walk with its interval and the gain per clip; the mean error per frame."""
     figure, (bars, curves) = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
     names = [row["policy"] for row in rows]
     reference = rollouts["random-walk"]
@@ -60,7 +60,7 @@ def plot_policies(rows: Sequence[Mapping[str, Any]], rollouts: Mapping[str, Roll
 
 
 def plot_places(rollouts: Mapping[str, Rollout], scheme: Scheme, title: str, path: Path) -> None:
-    """A mean face for each policy: a dot's area is the share of frames on which its landmark was the covered one."""
+    """A mean face per policy. The area of a dot is the share of frames on which its landmark was covered."""
     points = np.array(MEAN_SHAPES[scheme.name])
     columns = min(len(rollouts), MOST_COLUMNS)
     rows = -(-len(rollouts) // columns)
@@ -84,7 +84,7 @@ def plot_places(rollouts: Mapping[str, Rollout], scheme: Scheme, title: str, pat
 def plot_profiles(
     profiles: Mapping[str, tuple[np.ndarray, np.ndarray | None]], thresholds: np.ndarray, title: str, path: Path
 ) -> None:
-    """Performance profiles: for each policy the share of runs x clips above each score ``(K,)``, and its band ``(2, K)``."""
+    """Performance profiles: per policy the share of runs x clips above each score ``(K,)``, and its band ``(2, K)``."""
     figure, axes = plt.subplots(figsize=(7, 4.5))
     for i, (name, (profile, band)) in enumerate(profiles.items()):
         style = "-" if band is not None else "--"
@@ -97,7 +97,7 @@ def plot_profiles(
 
 
 def plot_improvement(figures: Sequence[Mapping[str, Any]], title: str, path: Path) -> None:
-    """Each policy's probability of improvement over the first learner, with its interval where it has one."""
+    """The probability of improvement of each policy over the first learner, with its interval if it has one."""
     rows = [(row["policy"], row["improvement"]) for row in figures if row["improvement"] is not None]
     figure, axes = plt.subplots(figsize=(7, 1 + 0.4 * len(rows)))
     for place, (_, better) in enumerate(rows):
@@ -113,7 +113,7 @@ def plot_improvement(figures: Sequence[Mapping[str, Any]], title: str, path: Pat
 
 
 def plot_curves(curves: Mapping[str, Sequence[Curve]], title: str, path: Path, clock: bool) -> None:
-    """The mean return over each learner's runs, from the lowest to the highest: by env steps and, if asked, by wall-clock."""
+    """Mean, lowest and highest return over the runs of each learner: by env steps and, with ``clock``, by seconds."""
     axes = (False, True) if clock else (False,)
     figure, grid_of_panels = plt.subplots(1, len(axes), figsize=(6 * len(axes), 4.5), sharey=True, squeeze=False)
     panels = grid_of_panels[0]
@@ -132,7 +132,7 @@ def _wrapped(name: str) -> str:
 
 
 def _save(figure: Figure, title: str, path: Path, legend: Axes | None = None) -> None:
-    """With the legend of ``legend`` below it; ``tight``, because a learner's name may be longer than its panel is wide."""
+    """Write a figure, with the legend below the axes. A learner's name may be wider than its panel, hence ``tight``."""
     if legend is not None:
         legend.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.12), frameon=False)
     figure.axes[0].set_title(textwrap.fill(title, int(CHARACTERS_AN_INCH * figure.get_figwidth())), fontsize=9, loc="left")

@@ -36,8 +36,8 @@ def fit(network: QNet, features: FrozenFeatures, tables: Sequence[np.ndarray], a
     """Train ``network`` by squared error on standardised rewards.
 
     Args:
-        network: fresh, on the features' device.
-        features: what it sees.
+        network: untrained, on the features' device.
+        features: its input.
         tables: each clip's rewards ``(T, L)``.
         args: steps, batch, learning rate and seed.
     """
@@ -69,7 +69,7 @@ def predicted(network: QNet, features: FrozenFeatures, clip: int) -> np.ndarray:
 
 
 def explained_share(predictions: np.ndarray, truth: np.ndarray) -> float:
-    """r^2 inside frames: the share of the rewards' variance over a frame's landmarks that the predictions explain.
+    """r^2 inside frames: the share of the variance of the rewards over a frame's landmarks that the predictions explain.
 
     Both are ``(T, L)`` in the same units. Each frame's mean is taken off, because it does not change any choice.
     """
@@ -79,13 +79,13 @@ def explained_share(predictions: np.ndarray, truth: np.ndarray) -> float:
 
 
 class RewardModel:
-    """A regression of the rewards of a game's clips, which plays and is scored on any game."""
+    """A regression of the rewards of a game's clips; it plays, and is scored, on any game."""
 
     def __init__(self, args: RegressionArgs, training: OcclusionGame) -> None:
         """Fit to the clips of ``training``.
 
         Raises:
-            UserError: its mode is ``track``, where there is no table of rewards.
+            UserError: the game's mode is ``track``, which has no table of rewards.
         """
         self.args, self.encoder = args, load_encoder(args.tracker, args.encoder).to(training.device)
         tables = [excess_table(training, clip) for clip in range(len(training.clips))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,18 +21,16 @@ from benchmarks.common.stats import (
     resample_runs,
     score_table,
 )
-from benchmarks.common.tables import command_block, markdown_table, number_text, show_table
+from benchmarks.common.tables import command_block, markdown_table, number_text
 from benchmarks.comparison.measure import HELD_OUT, TRAIN
 from srn_core.data import spec_label
 from srn_core.errors import UserError
 
 THRESHOLDS = np.linspace(-0.5, 1, 61)
-POLICY_HEADINGS = ("policy", "clips", "episodes", "return", "NME, %", "gain", "share")
 POLICY_READING = (
     "All policies play the same clips, first landmarks and noise. NME: the tracker's normalised mean error. Gain: the NME "
     "above the random walk's, in points, paired [95 % over clips]. Share: (return - random walk) / (optimal - random walk)."
 )
-LEARNER_HEADINGS = ("policy", "runs", "NME, %", "against the first", "share", "P", "share on train", "r2")
 LEARNER_READING = (
     "Share of the optimum (0: random-walk, 1: optimal): interquartile mean over runs. P: probability of a higher share than "
     "{first}'s on a clip. Brackets: 95 % over runs; for the difference of the NME over runs and clips; none below "
@@ -149,36 +147,38 @@ def _difference(results: Results, name: str, other: str) -> dict[str, Any]:
     return {"value": difference, "ci95": ci95.tolist() if results.certain(name, other) else None}
 
 
-def print_learners(figures: ResultRows, first: str, title: str) -> None:
-    """Print the figures of learners and named policies."""
-    show_table(title, LEARNER_HEADINGS, _learner_lines(figures, first), LEARNER_READING.format(first=first))
-
-
 def comparison_page(record: Mapping[str, Any]) -> list[str]:
     """A comparison in Markdown: its policies, its learners, or both."""
     settings = record["settings"]
-    lines = [f"# {spec_label(settings['clips'])}, tracker {settings['tracker']}, mode {settings['mode']}"]
-    if policies := record.get("policies"):
-        lines += ["", "## Policies on the same episodes", "", POLICY_READING, f"The policy optimal is {record['optimum']}.", ""]
-        lines += [*markdown_table(POLICY_HEADINGS, map(_policy_line, policies)), "", "One row per episode: `episodes.csv.gz`."]
-    if learners := record.get("learners"):
-        first = learners[0]["policy"]
-        clips = settings["train_clips"] or sibling_split(settings["clips"], "train")
-        lines += ["", f"## Learners, trained {settings['total_steps']} steps on {spec_label(clips)}", ""]
-        lines += [LEARNER_READING.format(first=f"`{first}`"), ""]
-        shown = ([f"`{name}`", *cells] for name, *cells in _learner_lines(learners, first))
-        lines += [
-            *markdown_table(LEARNER_HEADINGS, shown),
-            "",
-            "One row per policy, training seed, split and clip: `rows.csv.gz`.",
-        ]
+    lines = [f"# {spec_label(settings['clips'])}, tracker {settings['tracker']}, mode {settings['mode']}", ""]
+    lines += _policies_part(record) if "policies" in record else []
+    lines += learners_part(record) if "learners" in record else []
     return [
         *lines,
-        "",
         *command_block([record["command"]]),
         "",
         "Every figure: `figures.json`. Plots: the PNG files of this folder.",
     ]
+
+
+def _policies_part(record: Mapping[str, Any]) -> list[str]:
+    headings = ("policy", "clips", "episodes", "return", "NME, %", "gain", "share")
+    return [
+        "## Policies on the same episodes", "", POLICY_READING, f"The policy optimal is {record['optimum']}.", "",
+        *markdown_table(headings, map(_policy_line, record["policies"])), "", "One row per episode: `episodes.csv.gz`.", "",
+    ]  # fmt: skip
+
+
+def learners_part(record: Mapping[str, Any]) -> list[str]:
+    """The learners and named policies of a comparison in Markdown."""
+    settings, first = record["settings"], record["learners"][0]["policy"]
+    clips = spec_label(settings["train_clips"] or sibling_split(settings["clips"], "train"))
+    headings = ("policy", "runs", "NME, %", "against the first", "share", "P", "share on train", "r2")
+    return [
+        f"## Learners, trained {settings['total_steps']} steps on {clips}", "", LEARNER_READING.format(first=f"`{first}`"), "",
+        *markdown_table(headings, (_learner_line(figure, first) for figure in record["learners"])), "",
+        "One row per policy, training seed, split and clip: `rows.csv.gz`.", "",
+    ]  # fmt: skip
 
 
 def _policy_line(row: Mapping[str, Any]) -> list[str]:
@@ -188,16 +188,13 @@ def _policy_line(row: Mapping[str, Any]) -> list[str]:
     return [f"`{row['policy']}`", str(row["clips"]), str(row["episodes"]), *means, gain, share]
 
 
-def _learner_lines(figures: ResultRows, first: str) -> Iterator[list[str]]:
-    for row in figures:
-        difference, better = row["nme_differences"].get(first), row["improvement"]
-        yield [
-            row["policy"],
-            str(row["runs"]),
-            f"{row['nme_mean']:.3f}",
-            number_text(difference["value"], difference["ci95"], "+.3f") if difference else "",
-            number_text(row["share_iqm"], row["share_ci95"], ".2f"),
-            number_text(better["value"], better["ci95"], ".2f") if better else "",
-            number_text(row["train_share_iqm"], row["train_share_ci95"], ".2f"),
-            f"{row['r2']:.2f}" if "r2" in row else "",
-        ]
+def _learner_line(row: Mapping[str, Any], first: str) -> list[str]:
+    difference, better = row["nme_differences"].get(first), row["improvement"]
+    return [
+        f"`{row['policy']}`", str(row["runs"]), f"{row['nme_mean']:.3f}",
+        number_text(difference["value"], difference["ci95"], "+.3f") if difference else "",
+        number_text(row["share_iqm"], row["share_ci95"], ".2f"),
+        number_text(better["value"], better["ci95"], ".2f") if better else "",
+        number_text(row["train_share_iqm"], row["train_share_ci95"], ".2f"),
+        f"{row['r2']:.2f}" if "r2" in row else "",
+    ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""COFW68 with pictures: its annotations, which ship without any, joined to the pictures of COFW's test file."""
+"""COFW68 with pictures: its annotations, which come without pictures, joined to those of COFW's test file."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from srn_core.data import ClipSet
 
 # Points that both schemes have: outer eye corners, tip of the nose, corners of the mouth, chin.
 SHARED = {"68": [36, 45, 30, 48, 54, 8], "29": [8, 9, 20, 22, 23, 28]}
-# Two annotators differ by 0.02 of the distance of the eye corners on the faces seen; other faces lie farther away.
+# Two annotations of one face differ by 0.02 of the distance of the eye corners; other faces lie farther away.
 LIMIT = 0.1
 
 
 def with_pictures(annotations: ClipSet, pictures: ClipSet) -> ClipSet:
     """The faces of ``annotations`` (68 points) that ``pictures`` (29 points) show, in the order of the pictures.
 
-    A file may hold a part of the test faces, so faces are paired by where their points lie and not by number: one to one,
-    with the least sum of distances, below :data:`LIMIT` of the distance of the outer eye corners.
+    A file may hold a part of the test faces, so faces are paired by their points and not by number: one to one, with the
+    smallest sum of distances, each below :data:`LIMIT` of the distance of the outer eye corners.
     """
     ours, theirs = (
         np.concatenate([clip.landmarks for clip in clip_set.clips])[:, SHARED[clip_set.clips[0].scheme.name]]
@@ -27,7 +27,7 @@ def with_pictures(annotations: ClipSet, pictures: ClipSet) -> ClipSet:
     )
     length = np.linalg.norm(theirs[:, 0] - theirs[:, 1], axis=-1)
     distances = np.linalg.norm(theirs[:, None] - ours[None], axis=-1).mean(-1) / length[:, None]
-    # Without the ceiling a single picture of no face here could push others from their own.
+    # Without this limit, a picture without a face here could take the face of another.
     assigned = zip(*linear_sum_assignment(np.minimum(distances, LIMIT)), strict=True)
     pairs = [(i, j) for i, j in assigned if distances[i, j] < LIMIT]
     clips = tuple(dataclasses.replace(annotations.clips[j], source=pictures.clips[i].source) for i, j in pairs)

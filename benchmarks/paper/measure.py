@@ -1,4 +1,4 @@
-"""What the paper's Tables 1 to 6 say of our checkpoints, measured."""
+"""Our checkpoints, measured for the paper's Tables 1 to 6."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def occluded_sets(setup: Setup) -> Found:
             measured = evaluate(tracker, clip_set, normaliser=normaliser, mirror=setup.mirror, progress=True)
             cells = {column: nme_cell(measured, spec, column, found)}
             found.rows.append(OurRow("occluded faces", name, cells, how(tracker, measured)))
-    found.lack("COFW29 recall: an SRN here does not say which points are hidden")
+    found.lack("COFW29 recall: an SRN here does not predict which points are hidden")
     return found
 
 
@@ -57,7 +57,7 @@ def masked_300w(setup: Setup) -> Found:
 
 
 def cofw68(setup: Setup) -> Found:
-    """Table 3: checkpoints where there are pictures, and published predictions, which need none."""
+    """Table 3: checkpoints, on the faces whose pictures exist; and published predictions, which need no pictures."""
     found = Found()
     trackers, clip_set = setup.of_scheme("68", found), _cofw68_pictures(setup, found)
     for name, tracker in trackers.items() if clip_set else ():
@@ -82,7 +82,7 @@ def plain_300w(setup: Setup) -> Found:
 
 
 def on_300vw(setup: Setup) -> Found:
-    """Table 5: with the memory running, on bare and on masked faces."""
+    """Table 5: tracked with the memory, on bare and on masked faces."""
     found = Found()
     trackers = setup.of_scheme("68", found)
     cells: dict[tuple[str, str], dict[str, Cell]] = {}
@@ -106,7 +106,7 @@ def on_300vw(setup: Setup) -> Found:
 
 
 def speed(setup: Setup) -> Found:
-    """Table 6: one clip, frames one after the other, cropping included."""
+    """Table 6: one clip, frame by frame, including cropping."""
     found = Found()
     clip = in_memory(load_clips(SPEED_CLIP).clips[0], SPEED_FRAMES)
     starts: tuple[Start, ...] = ("mean", "previous")
@@ -132,7 +132,7 @@ MEASURES: Mapping[int, Callable[[Setup], Found]] = {
 
 
 def part_of(measured: Evaluation, clip_set: ClipSet, normaliser: Normaliser) -> Evaluation:
-    """What an evaluation says of some of its clips over another normaliser, from the predictions that are there."""
+    """An evaluation restricted to some of its clips and with another normaliser, from the same predictions."""
     index = {clip.name: i for i, clip in enumerate(measured.clip_set.clips)}
     frames = np.concatenate([np.flatnonzero(measured.clip_index == index[clip.name]) for clip in clip_set.clips])
     truth = np.concatenate([clip.landmarks for clip in clip_set.clips])
@@ -149,7 +149,7 @@ def part_of(measured: Evaluation, clip_set: ClipSet, normaliser: Normaliser) -> 
 
 
 def _on_300w(setup: Setup, sections: Mapping[str, Normaliser], masked: bool) -> Found:
-    """Every face is looked at once; splits and normalisers are taken from that."""
+    """Every face is predicted once; splits and normalisers are computed from that."""
     found = Found()
     trackers = setup.of_scheme("68", found)
     specs = {column: f"300w:DATA/300w?split={column.lower()}" for column in SPLITS}
@@ -167,7 +167,7 @@ def _on_300w(setup: Setup, sections: Mapping[str, Normaliser], masked: bool) -> 
 
 
 def _cofw68_pictures(setup: Setup, found: Found) -> ClipSet | None:
-    """The faces of COFW68 whose pictures are there."""
+    """The faces of COFW68 whose pictures exist."""
     faces, pictures = setup.load(COFW68, found), setup.load(PICTURES, found)
     if faces is None or pictures is None:
         return None
@@ -187,7 +187,7 @@ def _errors_and_failures(measured: Evaluation, found: Found) -> dict[str, Cell]:
 
 
 def _speed_cell(tracker: Tracker, clip: Clip, start: Start, steps: int, seconds: float) -> Cell:
-    # Only frames and boxes matter; the landmarks stand for an output of the tracker's scheme.
+    # Only frames and boxes matter here; any landmarks of the tracker's scheme will do.
     points = from_box_units(torch.tensor(MEAN_SHAPES[tracker.scheme.name]), torch.from_numpy(clip.boxes)).numpy()
     clips = [dataclasses.replace(clip, landmarks=points, scheme=tracker.scheme)]
     options = RunOptions("track", start=start, steps=steps)

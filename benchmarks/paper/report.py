@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from rich.console import Console
-
-from benchmarks.common.tables import command_block, markdown_table, show_table
+from benchmarks.common.tables import command_block, markdown_table
 from benchmarks.paper.numbers import PaperTable, Section
 
 
@@ -49,58 +47,33 @@ class Found:
             self.missing.append(line)
 
 
-class Grid(NamedTuple):
-    """A section as text.
-
-    Attributes: headings: of the columns; lines: their cells; measured: whether a line is ours.
-    """
-
-    headings: list[str]
-    lines: list[list[str]]
-    measured: list[bool]
-
-
-def lay_out(section: Section, rows: list[OurRow]) -> Grid:
-    """The paper's rows, each followed by the measured ones that stand for it, then all other measured ones."""
+def lay_out(section: Section, rows: list[OurRow]) -> tuple[list[str], list[list[str]]]:
+    """Headings and lines: the paper's rows, each followed by the measured ones that stand for it; then the others."""
     columns = list(dict.fromkeys([*section.columns, *(column for row in rows for column in row.cells)]))
-    lines, measured = [], []
-    left = list(rows)
+    lines, left = [], list(rows)
     for paper in section.rows:
         values = dict(zip(section.columns, (f"{value:.2f}" for value in paper.values), strict=True))
-        source = f"paper, {paper.source}"
-        lines.append([paper.method, source, *(values.get(column, "") for column in columns), paper.note])
+        cells = (values.get(column, "") for column in columns)
+        lines.append([paper.method, f"paper, {paper.source}", *cells, paper.note])
         ours = [row for row in left if paper.ours and row.method == paper.ours]
         left = [row for row in left if row not in ours]
         lines += [_our_line(row, columns) for row in ours]
-        measured += [False] + [True] * len(ours)
-    lines += [_our_line(row, columns) for row in left]
-    return Grid(["method", "source", *columns, "note"], lines, measured + [True] * len(left))
+    return ["method", "source", *columns, "note"], lines + [_our_line(row, columns) for row in left]
 
 
 def _our_line(row: OurRow, columns: list[str]) -> list[str]:
-    return [row.method, "measured", *(row.cells[column].text if column in row.cells else "" for column in columns), row.note]
-
-
-def print_table(number: int, table: PaperTable, found: Found) -> None:
-    """Print the sections of a table."""
-    for section in table.sections:
-        grid = lay_out(section, [row for row in found.rows if row.section == section.name])
-        title = f"Table {number}: {table.title}; {section.name}"
-        show_table(title, grid.headings, grid.lines, section.unit, left=grid.headings, width=160)
-    for remark in _remarks(table, found):
-        Console().print(remark, markup=False, soft_wrap=True)
+    cells = (row.cells[column].text if column in row.cells else "" for column in columns)
+    return [f"**{row.method}**", "measured", *cells, row.note]
 
 
 def paper_page(number: int, table: PaperTable, found: Found, command: str) -> list[str]:
-    """The sections in Markdown, measured rows in bold."""
+    """A table in Markdown, measured rows in bold."""
     lines = [f"# Table {number} of the paper: {table.title}", ""]
     for section in table.sections:
-        grid = lay_out(section, [row for row in found.rows if row.section == section.name])
-        lines += [f"## {section.name}", "", f"{section.unit[0].upper()}{section.unit[1:]}.", ""]
-        pairs = zip(grid.lines, grid.measured, strict=True)
-        bold = ([f"**{method}**" if ours else method, *cells] for (method, *cells), ours in pairs)
-        lines += [*markdown_table(grid.headings, bold), ""]
-    lines += [f"- {line}" for line in _remarks(table, found)]
+        grid = markdown_table(*lay_out(section, [row for row in found.rows if row.section == section.name]))
+        lines += [f"## {section.name}", "", f"{section.unit[0].upper()}{section.unit[1:]}.", "", *grid, ""]
+    remarks = [table.remark] * bool(table.remark) + [f"read from {file}" for file in found.files]
+    lines += [f"- {line}" for line in remarks + [f"missing: {line}" for line in found.missing]]
     return [*lines, "", *command_block([command]), "", "Every figure: `figures.json`."]
 
 
@@ -133,8 +106,3 @@ def paper_record(
         "files": found.files,
         "missing": found.missing,
     }
-
-
-def _remarks(table: PaperTable, found: Found) -> list[str]:
-    read = [f"read from {file}" for file in found.files]
-    return ([table.remark] if table.remark else []) + read + [f"missing: {line}" for line in found.missing]

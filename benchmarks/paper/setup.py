@@ -1,6 +1,6 @@
-"""What the paper's tables are measured with: trackers by scheme, clips or what is missing of them, figures as cells.
+"""What the paper's tables are measured with: trackers by scheme, clips or notes of what is missing, and cells.
 
-DATA stands for the folder of all data in every spec.
+In every spec, DATA stands for the folder of all data.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ TRAINED_ON: Mapping[str, str] = {"68": "300w", "29": "cofw29", "98": "wflw"}
 
 @dataclass(frozen=True)
 class Setup:
-    """What is measured, and on what.
+    """The trackers, and what they are measured on.
 
     Attributes:
         trackers: checkpoint as given -> its tracker.
-        root: the folder of all data; None where not given.
+        root: the folder of all data; None if not given.
         mirror: average with the mirror image, on stills.
-        seconds: time for a figure of speed.
+        seconds: time per figure of speed.
     """
 
     trackers: Mapping[str, Tracker]
@@ -45,7 +45,7 @@ class Setup:
     seconds: float
 
     def of_scheme(self, scheme: str, found: Found) -> dict[str, Tracker]:
-        """The trackers of so many points; says so where there is none."""
+        """The trackers of a landmark scheme; notes it as missing if there is none."""
         fitting = {name: tracker for name, tracker in self.trackers.items() if tracker.scheme.name == scheme}
         if not fitting:
             kind = TRAINED_ON[scheme]
@@ -54,10 +54,10 @@ class Setup:
         return fitting
 
     def load(self, spec: str, found: Found) -> ClipSet | None:
-        """The clips of a spec, None where there are none; says what is absent of them.
+        """The clips of a spec, or None; notes what is missing.
 
         Raises:
-            UserError: what is there is broken.
+            UserError: a file is broken.
         """
         kind = spec.partition(":")[0]
         expected = f"expected {LAYOUTS[kind]}"
@@ -68,19 +68,19 @@ class Setup:
         try:
             clip_set: ClipSet | None = load_clips(text)
         except UserError:
-            # Reading raises it again unless all that is wrong is that there is nothing.
+            # Reading raises the error again, unless the only problem is that there are no clips.
             clips, _, notes = import_module(READERS[kind]).read(parse_spec(text))
             if clips:
                 raise
             clip_set = None
-            found.lack(f"{spec}: none of these is there; {expected}")
+            found.lack(f"{spec}: none of these exists; {expected}")
         for note in clip_set.notes if clip_set else notes:
             found.lack(note.replace(f"{self.root}/", "DATA/"))
         return clip_set
 
 
 def nme_cell(measured: Evaluation, spec: str, column: str, found: Found) -> Cell:
-    """The mean NME with its interval and the number of faces; says so where the paper has more of them."""
+    """The mean NME with its interval and the number of faces; notes if the paper has more faces."""
     summary = {**measured.summary(), "data": spec}
     faces = summary["n_faces"]
     if faces < FACES.get(column, 0):
@@ -99,7 +99,7 @@ def count_parameters(tracker: Tracker) -> int:
 
 
 def how(tracker: Tracker, measured: Evaluation) -> str:
-    """A note on a measured row: the network's size, where boxes come from, how it ran."""
+    """A note on a measured row: the network's size, the source of the boxes, how it ran."""
     assert measured.run is not None
     words = [f"{count_parameters(tracker) / 1e6:.1f} M parameters", f"boxes: {measured.clip_set.box_source}"]
     words += ["SRN+HG"] * (tracker.model.config.initial_shape == "hourglass")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,7 @@ from torch import Tensor
 from agents.deepq.args import DQNArgs
 from agents.deepq.learner import Learner
 from agents.deepq.replay import TRANSITION
-from benchmarks.speed.timing import SpeedRow, arithmetic, time_calls
+from benchmarks.speed.timing import Load, SpeedRow, arithmetic, time_calls
 from srn_gym.cache.memo import batch_size
 from srn_gym.env import OcclusionSynthesisEnv
 from srn_gym.features import FrozenFeatures
@@ -27,37 +26,16 @@ from srn_gym.vector_env import OcclusionSynthesisVectorEnv
 STEPS = 4
 
 
-@dataclass(frozen=True)
-class GameLoad:
-    """What is measured.
+def env_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
+    """Env steps per second, NumPy in and out; the plain way is as many single envs (``SyncVectorEnv``).
 
-    Attributes:
-        clips: data spec of the first clip that is played, the only one.
-        tracker: the victim.
-        envs: numbers of environments.
-        remembered: also play with a tracker all of whose answers on the clip are known already.
-        batch: transitions of a DQN update.
-        budget: seconds for a row, all calls together.
+    In ``track`` mode the tracker runs at every step; in ``detect`` mode its answers are cached, and here all are known.
     """
-
-    clips: str
-    tracker: str
-    envs: tuple[int, ...]
-    remembered: bool
-    batch: int
-    budget: float
-
-
-def env_rows(load: GameLoad, device: torch.device) -> Iterator[SpeedRow]:
-    """Env steps a second, NumPy in and out; the plain way is as many single envs (``SyncVectorEnv``).
-
-    In ``track`` mode the tracker runs at every step; in ``detect`` mode its answers are remembered, and here all are known.
-    """
-    for mode in ("track", "detect") if load.remembered else ("track",):
+    for mode in ("track",) if load.quick else ("track", "detect"):
         options: dict[str, Any] = {"clips": _first(load.clips), "tracker": load.tracker, "device": str(device), "mode": mode}
         if mode == "detect":
             load_game(**options).nme_table(0)
-        for count in load.envs:
+        for count in load.sizes.envs:
             ours = OcclusionSynthesisVectorEnv(count, **options)
             single = [partial(OcclusionSynthesisEnv, **options)] * count
             plain_envs = SyncVectorEnv(single, autoreset_mode=AutoresetMode.SAME_STEP)
@@ -83,7 +61,7 @@ def _playing(envs: gym.vector.VectorEnv) -> Callable[[], None]:
 
 
 class FreshFeatures(FrozenFeatures):
-    """The same features, computed anew whenever they are asked for, from all patches: the plain way."""
+    """The same features without a cache: computed from all patches at every call. This is the plain way."""
 
     @torch.no_grad()
     def __call__(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
@@ -92,8 +70,8 @@ class FreshFeatures(FrozenFeatures):
         return torch.cat([self.encode(self.model, self.model.patch_features(self.patches(*part))) for part in parts])
 
 
-def dqn_rows(load: GameLoad, device: torch.device) -> Iterator[SpeedRow]:
-    """Updates of the DQN a second with all features known; the plain way computes those of the batch."""
+def dqn_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
+    """Updates of the DQN per second with all features known; the plain way computes those of the batch."""
     learner = filled_learner(load, device)
     game, frames = learner.game, torch.arange(len(learner.game.clips[0]), device=device)
     frame = frames.repeat_interleave(game.num_landmarks)
@@ -103,17 +81,17 @@ def dqn_rows(load: GameLoad, device: torch.device) -> Iterator[SpeedRow]:
         learner.features = FreshFeatures(game.scene, learner.features.model, learner.features.encode)
         plain = time_calls(learner.update, device, load.budget)
     yield SpeedRow(
-        "dqn", f"update on {load.batch}", "float32", 1 / timing.seconds, "updates/s", 1e3 * timing.seconds,
+        "dqn", f"update on {load.sizes.dqn_batch}", "float32", 1 / timing.seconds, "updates/s", 1e3 * timing.seconds,
         1 / plain.seconds, "features computed", timing.memory_mib,
     )  # fmt: skip
 
 
-def filled_learner(load: GameLoad, device: torch.device) -> Learner:
+def filled_learner(load: Load, device: torch.device) -> Learner:
     """A learner with transitions of the first clip in its replay."""
     game = load_game(_first(load.clips), load.tracker, str(device), reward="excess")
-    args = DQNArgs(clips=_first(load.clips), tracker=load.tracker, batch_size=load.batch, device=str(device))
+    args = DQNArgs(clips=_first(load.clips), tracker=load.tracker, batch_size=load.sizes.dqn_batch, device=str(device))
     learner, rng = Learner(args, game), np.random.default_rng(0)
-    rows = np.zeros(2 * load.batch, TRANSITION)
+    rows = np.zeros(2 * load.sizes.dqn_batch, TRANSITION)
     rows["frame"] = rng.integers(max(len(game.clips[0]) - 1, 1), size=len(rows))
     rows["landmark"], rows["next_landmark"] = rng.integers(game.num_landmarks, size=(2, len(rows)))
     rows["action"], rows["steps"] = rng.integers(NUM_ACTIONS, size=len(rows)), 1
@@ -123,7 +101,7 @@ def filled_learner(load: GameLoad, device: torch.device) -> Learner:
     return learner
 
 
-def replay_rows(load: GameLoad, device: torch.device) -> Iterator[SpeedRow]:
+def replay_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
     """Bytes of a transition in the replay; the plain way stores the observations before and after it."""
     learner = filled_learner(load, device)
     stored = learner.replay.state()["data"]

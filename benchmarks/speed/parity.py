@@ -1,4 +1,4 @@
-"""Whether a device gives what the CPU gives: the same weights and inputs on both (``benchmarks/throughput.py``)."""
+"""Whether a device gives the same results as the CPU, with the same weights and inputs (``benchmarks/throughput.py``)."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ CPU = torch.device("cpu")
 def landmark_parity(
     models: Mapping[str, SRN], device: torch.device, clips: Sequence[Clip], frames: int
 ) -> Iterator[dict[str, Any]]:
-    """How far landmarks lie from the CPU's in float32, in pixels of the crop: ``max_px``, ``p99_px`` and ``mean_px``.
+    """The distance of landmarks to those of the CPU in float32, in pixels of the crop: ``max_px``, ``p99_px``, ``mean_px``.
 
     Args:
-        models: by name; they stay as they are.
+        models: by name; they are not changed.
         device: the other device.
-        clips: whose faces are looked at, side by side.
-        frames: of each clip; the shortest's length at most.
+        clips: whose faces are tracked, side by side.
+        frames: per clip; at most the length of the shortest.
     """
     frames = min([frames, *map(len, clips)])
     for name, model in models.items():
@@ -66,7 +66,7 @@ def _run(tracker: Tracker, crops: Tensor, boxes: Tensor, mode: Mode) -> Tensor:
 
 
 def game_parity(spec: str, tracker: str, device: torch.device, num_envs: int, steps: int) -> Iterator[dict[str, Any]]:
-    """Whether the game shows the same pixels, and how far its rewards differ, over some steps of random actions."""
+    """Whether the game shows the same pixels, and the largest difference of its rewards, over steps of random actions."""
     for mode in ("detect", "track"):
         both = []
         for place in (CPU, device):

@@ -13,7 +13,59 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 Precision = Literal["float32", "tf32", "bfloat16"]
+Preset = Literal["small", "paper"]
 MIB = 2**20
+
+
+class Sizes(NamedTuple):
+    """How much is measured at once.
+
+    Attributes:
+        batches: faces at once in detection, rising.
+        side_by_side: clips tracked at once, rising.
+        frames: of a tracked clip.
+        train_batch: faces of a training step.
+        envs: numbers of environments.
+        dqn_batch: transitions of a DQN update.
+    """
+
+    batches: tuple[int, ...]
+    side_by_side: tuple[int, ...]
+    frames: int
+    train_batch: int
+    envs: tuple[int, ...]
+    dqn_batch: int
+
+
+FULL, QUICK = Sizes((1, 16, 64, 256), (1, 16), 16, 64, (1, 8, 64), 256), Sizes((1, 4), (1, 4), 4, 8, (1, 4), 32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What is measured.
+
+    Attributes:
+        clips: data spec of the faces; the game is played on its first clip.
+        tracker: the tracker that the game is played against.
+        presets: architectures; their weights are untrained, which does not change the time.
+        quick: few sizes, one or two calls each; the game is not played with cached answers.
+        seconds: per row, all calls together.
+    """
+
+    clips: str
+    tracker: str
+    presets: tuple[Preset, ...]
+    quick: bool
+    seconds: float
+
+    @property
+    def sizes(self) -> Sizes:
+        return QUICK if self.quick else FULL
+
+    @property
+    def budget(self) -> float:
+        """Seconds per row; a quick measurement calls once."""
+        return 0.0 if self.quick else self.seconds
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,14 @@ import contextlib
 import dataclasses
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from benchmarks.speed.timing import Precision, SpeedRow, Timing, arithmetic, precisions, time_calls
+from benchmarks.speed.timing import Load, Precision, Preset, SpeedRow, Timing, arithmetic, precisions, time_calls
 from srn_core import SRN, SRNConfig
 from srn_core.data import Clip, load_clips
 from srn_core.tracking.batch import RunOptions, run_clips
@@ -24,42 +22,17 @@ from srn_core.training.args import TrainArgs
 from srn_core.training.augment import draw_batch
 from srn_core.training.train import TrainingRun
 
-Preset = Literal["small", "paper"]
 
-
-@dataclass(frozen=True)
-class TrackerLoad:
-    """What is measured.
-
-    Attributes:
-        clips: data spec whose faces are looked at.
-        presets: architectures; their weights are untrained, which does not change the time.
-        batches: faces at once in detection, rising.
-        side_by_side: clips tracked at once, rising.
-        frames: of a tracked clip.
-        train_batch: faces of a training step.
-        budget: seconds for a row, all calls together.
-    """
-
-    clips: str
-    presets: tuple[Preset, ...]
-    batches: tuple[int, ...]
-    side_by_side: tuple[int, ...]
-    frames: int
-    train_batch: int
-    budget: float
-
-
-def detect_rows(load: TrackerLoad, device: torch.device) -> Iterator[SpeedRow]:
-    """Faces a second, from uint8 crops to landmarks on the CPU; the plain way takes one face at a time."""
+def detect_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
+    """Faces per second, from uint8 crops to landmarks on the CPU; the plain way takes one face at a time."""
     clip = load_clips(load.clips).clips[0]
     for preset in load.presets:
-        tracker = untrained(preset, device, max(load.batches))
-        index = np.arange(max(load.batches)) % len(clip)
+        tracker = untrained(preset, device, max(load.sizes.batches))
+        index = np.arange(max(load.sizes.batches)) % len(clip)
         crops, boxes = clip.crops(tracker.crop)[index], clip.boxes[index]
         for precision in precisions(device):
             single = None
-            for batch in load.batches:
+            for batch in load.sizes.batches:
                 with arithmetic(precision, device):
                     timing = time_calls(partial(tracker.detect_crops, crops[:batch], boxes[:batch]), device, load.budget)
                 row = _rate("detect", f"{preset}, {batch} at once", precision, batch, "faces/s", timing)
@@ -67,13 +40,13 @@ def detect_rows(load: TrackerLoad, device: torch.device) -> Iterator[SpeedRow]:
                 single = row.value if batch == 1 else single
 
 
-def track_rows(load: TrackerLoad, device: torch.device) -> Iterator[SpeedRow]:
-    """Frames a second with the memory running, cropping included; the plain way takes one clip after the other."""
+def track_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
+    """Frames per second with the memory, cropping included; the plain way takes one clip after the other."""
     clips = load_clips(load.clips).clips
-    many = [in_memory(clips[i % len(clips)], load.frames) for i in range(max(load.side_by_side))]
+    many = [in_memory(clips[i % len(clips)], load.sizes.frames) for i in range(max(load.sizes.side_by_side))]
     for preset in load.presets:
         tracker, single = untrained(preset, device), None
-        for count in load.side_by_side:
+        for count in load.sizes.side_by_side:
             with arithmetic("float32", device):
                 timing = time_calls(partial(_track, tracker, many[:count]), device, load.budget)
             frames = sum(map(len, many[:count]))
@@ -82,26 +55,28 @@ def track_rows(load: TrackerLoad, device: torch.device) -> Iterator[SpeedRow]:
             single = row.value if count == 1 else single
 
 
-def train_rows(load: TrackerLoad, device: torch.device) -> Iterator[SpeedRow]:
-    """Faces a second of training; ``ms`` is that of a step."""
+def train_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
+    """Faces per second of training; ``ms`` is that of a step."""
     for preset in load.presets:
         for precision in precisions(device):
-            timing = training_step(preset, load.clips, load.train_batch, precision, device, load.budget)
-            yield _rate("train", f"{preset}, {load.train_batch} a step", precision, load.train_batch, "faces/s", timing)
+            timing = training_step(preset, load.clips, load.sizes.train_batch, precision, device, load.budget)
+            yield _rate(
+                "train", f"{preset}, {load.sizes.train_batch} per step", precision, load.sizes.train_batch, "faces/s", timing
+            )
 
 
-def draw_rows(load: TrackerLoad, device: torch.device) -> Iterator[SpeedRow]:
-    """Faces a second of drawing and augmenting a batch; the plain way does it face by face."""
+def draw_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
+    """Faces per second of drawing and augmenting a batch; the plain way does it face by face."""
     for preset in load.presets:
-        with training_run(preset, load.clips, load.train_batch, "float32", device) as run:
+        with training_run(preset, load.clips, load.sizes.train_batch, "float32", device) as run:
             timing = time_calls(partial(run.draw, 0), device, load.budget)
-            plain = load.train_batch / time_calls(partial(_draw_one_by_one, run), device, load.budget).seconds
-        row = _rate("draw", f"{preset}, {load.train_batch} at once", "", load.train_batch, "faces/s", timing)
+            plain = load.sizes.train_batch / time_calls(partial(_draw_one_by_one, run), device, load.budget).seconds
+        row = _rate("draw", f"{preset}, {load.sizes.train_batch} at once", "", load.sizes.train_batch, "faces/s", timing)
         yield dataclasses.replace(row, plain=plain, plain_way="face by face")
 
 
 def training_step(preset: Preset, clips: str, batch: int, precision: Precision, device: torch.device, budget: float) -> Timing:
-    """The time of an optimiser step with its drawing: the mean over a cycle of steps on single faces and on sequences."""
+    """The time of an optimiser step and its batch: the mean over a cycle of steps on single faces and on sequences."""
     with (
         training_run(preset, clips, batch, precision, device) as run,
         arithmetic("tf32" if precision == "tf32" else "float32", device),
@@ -113,7 +88,7 @@ def training_step(preset: Preset, clips: str, batch: int, precision: Precision, 
 
 @contextlib.contextmanager
 def training_run(preset: Preset, clips: str, batch: int, precision: Precision, device: torch.device) -> Iterator[TrainingRun]:
-    """A training that leaves nothing."""
+    """A training in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         args = TrainArgs(
             data=(clips,), out=Path(folder), preset=preset, batch=batch, device=str(device),

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.common.results import ResultRow, ResultRows
 from benchmarks.common.stats import MIN_RUNS, paired_difference, score_table
-from benchmarks.common.tables import command_block, difference_text, markdown_table, number_text, show_table
+from benchmarks.common.tables import command_block, markdown_table, number_text
 from benchmarks.synthesis.measure import SETS
 from srn_core.data import spec_label
 from srn_core.io.files import write_atomically
@@ -78,21 +78,6 @@ def summarise_arms(rows: ResultRows) -> list[ResultRow]:
                 figure[f"vs_{reference}"] = paired_difference(values[arm], values[reference]) if compared else None
             figures.append(figure)
     return figures
-
-
-def print_arms(figures: ResultRows, title: str) -> None:
-    """Print the figures of one part."""
-    lines: list[list[str]] = []
-    for part in dict.fromkeys(map(_part, figures)):
-        for i, figure in enumerate(figure for figure in figures if _part(figure) == part):
-            label = "" if i else f"{SETS[part[0]]}\n{spec_label(part[1])}"
-            differences = (difference_text(figure[f"vs_{reference}"]) for reference in REFERENCES)
-            counts = str(len(figure["seeds"])), str(figure["n_clips"])
-            lines.append([label, figure["arm"], f"{figure['mean']:.3f}", *differences, *counts])
-        lines.append([])
-    note = f"% of the inter-ocular distance, mean over clips and seeds; differences paired [95 %, from {MIN_RUNS} seeds on]"
-    headings = ("test set", "arm", "value", *(f"against {reference}" for reference in REFERENCES), "seeds", "clips")
-    show_table(title, headings, lines, note, left=("arm",), width=150)
 
 
 def arms_page(record: Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 
 from benchmarks.common.results import ResultRow, ResultRows
 from benchmarks.common.stats import MIN_RUNS, paired_difference, score_table
-from benchmarks.common.tables import command_block, difference_text, markdown_table, show_table
+from benchmarks.common.tables import command_block, markdown_table
 from srn_core.data import spec_label
 from srn_core.io.files import write_atomically
 
@@ -70,19 +70,6 @@ def summarise_variants(rows: ResultRows, parameters: Mapping[str, int]) -> list[
 def scores_of(rows: ResultRows, test_set: TestSet, variant: str) -> np.ndarray:
     """The values of a variant on a test set: ``(S, C)``."""
     return score_table([row for row in rows if _test_set(row) == test_set and row["variant"] == variant])
-
-
-def print_variants(figures: ResultRows, title: str) -> None:
-    """Print a table per test set."""
-    for data, name in _distinct(map(_test_set, figures)):
-        chosen = [figure for figure in figures if _test_set(figure) == (data, name)]
-        note = f"% of the inter-ocular distance over {chosen[0]['n_clips']} clips; paired [95 %, from {MIN_RUNS} seeds on]"
-        headings = ("variant", "parameters", figure_name(name), f"against {REFERENCE}")
-        lines = (
-            (row["variant"], f"{row['parameters'] / 1e6:.2f} M", f"{row['mean']:.3f}", difference_text(row["vs_full"]))
-            for row in chosen
-        )
-        show_table(f"{data}, {name} ({title})", headings, lines, note)
 
 
 def variants_page(record: Mapping[str, Any]) -> list[str]:

@@ -48,7 +48,7 @@ def test_variants_are_trained_once_measured_and_reported(clip_spec, tmp_path, ca
     args = tiny_args(clip_spec, tmp_path)
     figures = ablation(args)
     assert [(row["set"], row["variant"]) for row in figures] == [(name, v) for name in ("clean", "masked") for v in SOME]
-    assert "against full" in capsys.readouterr().out
+    assert "Ablation: small, 2 steps" in capsys.readouterr().out
     assert (tmp_path / "variants.png").stat().st_size > 10_000
     rows = read_rows(tmp_path, "rows")
     assert read_figures(tmp_path)["figures"] == figures

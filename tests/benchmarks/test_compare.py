@@ -57,7 +57,8 @@ def test_learners_are_trained_once_compared_and_reported(clip_spec, tiny_checkpo
     args = tiny_args(clip_spec, tiny_checkpoint, tmp_path, DQN, f"{FIFO}@1", f"{CEILING}@1", **rules)
     compare(args)
     first = record(tmp_path)
-    assert "share on train" in capsys.readouterr().out
+    assert "Learners, trained 160 steps" in capsys.readouterr().out
+    assert "share on train" in (tmp_path / "README.md").read_text()
     runs = {row["policy"]: row["runs"] for row in first["learners"]}
     named = {"random-walk": 1, "optimal": 1, "prior": 1}
     assert runs == {DQN: 2, FIFO: 1, CEILING: 1, f"{CEILING}-planned": 1} | named

@@ -14,9 +14,9 @@ from benchmarks import on_gpu as on_gpu_module
 from benchmarks.common.results import read_figures
 from benchmarks.on_gpu import OnGpuArgs, gpu_training, on_gpu, planned, steps_within
 from benchmarks.speed import parity as parity_module
-from benchmarks.speed.game import FreshFeatures, GameLoad, filled_learner
+from benchmarks.speed.game import FreshFeatures, filled_learner
 from benchmarks.speed.parity import game_parity, landmark_parity
-from benchmarks.speed.timing import SpeedRow, arithmetic, time_calls
+from benchmarks.speed.timing import Load, SpeedRow, arithmetic, time_calls
 from benchmarks.throughput import GROUPS, ThroughputArgs, throughput
 from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips
@@ -42,8 +42,8 @@ def test_every_group_has_its_rows_and_the_plain_way_beside_it(clip_spec, tiny_ch
     replay = rows[-1]
     assert replay["value"] < 64 and replay["gain"] == pytest.approx(replay["plain"] / replay["value"])
     assert replay["plain"] == 2 * 3 * 68 * 3 * 10 * 10 + 13
-    printed = capsys.readouterr().out
-    assert "faces/s" in printed and "no GPU" in printed
+    page = (tmp_path / "README.md").read_text()
+    assert "faces/s" in page and "no GPU" in page and "Speed on" in capsys.readouterr().out
     with pytest.raises(UserError, match="none given"):
         throughput(dataclasses.replace(args, rows=()))
 
@@ -72,7 +72,7 @@ def test_arithmetic_leaves_the_switches_as_they_were():
 
 
 def test_fresh_features_are_the_remembered_ones(clip_spec, tiny_checkpoint):
-    learner = filled_learner(GameLoad(clip_spec, tiny_checkpoint, (1,), False, 16, 0.0), CPU)
+    learner = filled_learner(Load(clips=clip_spec, tracker=tiny_checkpoint, presets=(), quick=True, seconds=0.0), CPU)
     index = torch.zeros(6, dtype=torch.int64), torch.arange(6), 10 * torch.arange(6)
     fresh = FreshFeatures(learner.game.scene, learner.features.model, learner.features.encode)
     torch.testing.assert_close(fresh(*index), learner.features(*index), atol=1e-5, rtol=1e-4)
