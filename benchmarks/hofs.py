@@ -154,10 +154,10 @@ def base_tracker(args: HofsArgs) -> tuple[str, str]:
     # Named after what differs from the defaults, so that a new option does not rename the folder.
     options = " ".join(option_words(training, ("out",)))
     folder = args.out / f"base-{zlib.crc32(options.encode()):08x}"
-    begun = (folder / STATE).is_file()
-    training = dataclasses.replace(training, out=folder, device=args.device, resume=begun)
+    started = (folder / STATE).is_file()
+    training = dataclasses.replace(training, out=folder, device=args.device, resume=started)
     origin = training_command(training)
-    if not begun or load_tensors(folder / STATE)[1]["step"] < args.base_steps:
+    if not started or load_tensors(folder / STATE)[1]["step"] < args.base_steps:
         print(f"the tracker that all arms start from:\n{origin}")
         train(training)
     return str(folder), origin

@@ -31,14 +31,9 @@ from srn_core.io.files import plain
 Group = Literal["detect", "track", "draw", "train", "env", "dqn", "replay", "parity"]
 GROUPS: tuple[Group, ...] = ("detect", "track", "draw", "train", "env", "dqn", "replay", "parity")
 MEASURES: Mapping[Group, Callable[[Load, torch.device], Iterator[SpeedRow]]] = {
-    "detect": detect_rows,
-    "track": track_rows,
-    "draw": draw_rows,
-    "train": train_rows,
-    "env": env_rows,
-    "dqn": dqn_rows,
-    "replay": replay_rows,
-}
+    "detect": detect_rows, "track": track_rows, "draw": draw_rows, "train": train_rows,
+    "env": env_rows, "dqn": dqn_rows, "replay": replay_rows,
+}  # fmt: skip
 LABELS = ("what", "on", "precision")
 
 

@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from srn_core.errors import UserError
 
-Job, Result = TypeVar("Job"), TypeVar("Result")
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
 def run_jobs(run: Callable[[Job], Result], jobs: Sequence[Job], address: str | None = None, gpus: float = 0) -> list[Result]:

@@ -1,4 +1,4 @@
-"""A folder of results: ``figures.json``, the page ``README.md``, plots, and the rows behind the figures as ``NAME.csv.gz``."""
+"""A folder of results: ``figures.json``, the page ``README.md``, plots, and the rows of the figures as ``NAME.csv.gz``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from srn_core.io.files import read_json, write_atomically, write_text
 FIGURES, PAGE = "figures.json", "README.md"
 ROWS_SUFFIX = ".csv.gz"
 ResultRow = dict[str, Any]
-"""A figure, or a row behind figures, JSON-able."""
+"""A figure, or a row that figures are made from; JSON-able."""
 ResultRows = Sequence[Mapping[str, Any]]
 
 

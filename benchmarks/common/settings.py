@@ -34,7 +34,7 @@ def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
 
 def compare_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     """The check of :func:`check_settings` for settings that are not all known yet. Writes nothing."""
-    # Settings alone are left by a call that failed before it made anything.
+    # A call that failed before it made anything leaves only its settings.
     if not (folder / SETTINGS).is_file() or all(path.name == SETTINGS for path in folder.rglob("*") if path.is_file()):
         return
     before = read_json(folder / SETTINGS)

@@ -1,4 +1,4 @@
-"""Arguments that comparisons share, and those of the regression."""
+"""The arguments that comparisons share, and the arguments of the regression."""
 
 from __future__ import annotations
 

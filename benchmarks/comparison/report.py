@@ -9,18 +9,9 @@ import numpy as np
 
 from agents.playing.evaluation import sibling_split
 from agents.playing.summary import CEILING, REFERENCE, optimal_share
+from benchmarks.common import stats
 from benchmarks.common.results import ResultRow, ResultRows
-from benchmarks.common.stats import (
-    BOOTSTRAP_SEED,
-    MIN_RUNS,
-    interval,
-    iqm,
-    mean_difference,
-    performance_profile,
-    probability_of_improvement,
-    resample_runs,
-    score_table,
-)
+from benchmarks.common.stats import MIN_RUNS, interval, iqm, resample_runs, score_table
 from benchmarks.common.tables import command_block, markdown_table, number_text
 from benchmarks.comparison.measure import HELD_OUT, TRAIN
 from srn_core.data import spec_label
@@ -93,18 +84,15 @@ def summarise_learners(rows: ResultRows, first: str) -> list[ResultRow]:
     figures = []
     for name in held_out.policies:
         figure = {
-            "policy": name,
-            "runs": len(held_out.share[name]),
-            "clips": held_out.nme[name].shape[1],
-            "nme_mean": float(held_out.nme[name].mean()),
-            "share_iqm": float(iqm(held_out.share[name])),
+            "policy": name, "runs": len(held_out.share[name]), "clips": held_out.nme[name].shape[1],
+            "nme_mean": float(held_out.nme[name].mean()), "share_iqm": float(iqm(held_out.share[name])),
             "share_ci95": _iqm_interval(held_out, name),
             "clip_shares": dict(zip(held_out.clips, held_out.shares[name].mean(0).round(4).tolist(), strict=True)),
             "train_share_iqm": float(iqm(train.share[name])),
             "train_share_ci95": _iqm_interval(train, name),
             "improvement": None if name == first else _improvement(held_out, name, first),
             "nme_differences": {other: _difference(held_out, name, other) for other in held_out.policies if other != name},
-        }
+        }  # fmt: skip
         explained = [row["r2"] for row in rows if row["policy"] == name and row["split"] == HELD_OUT and "r2" in row]
         figures.append(figure | ({"r2": float(np.mean(explained))} if explained else {}))
     return figures
@@ -117,13 +105,13 @@ def profiles(results: Results) -> dict[str, tuple[np.ndarray, np.ndarray | None]
         if name in (REFERENCE, CEILING):
             continue
         samples = resample_runs(shares, _rng()) if results.certain(name) else None
-        band = None if samples is None else interval(performance_profile(samples, THRESHOLDS))
-        found[name] = performance_profile(shares, THRESHOLDS), band
+        band = None if samples is None else interval(stats.performance_profile(samples, THRESHOLDS))
+        found[name] = stats.performance_profile(shares, THRESHOLDS), band
     return found
 
 
 def _rng() -> np.random.Generator:
-    return np.random.default_rng(BOOTSTRAP_SEED)
+    return np.random.default_rng(stats.BOOTSTRAP_SEED)
 
 
 def _iqm_interval(results: Results, name: str) -> list[float] | None:
@@ -137,13 +125,13 @@ def _improvement(results: Results, name: str, first: str) -> dict[str, Any]:
     ci95 = None
     if results.certain(name, first):
         rng = _rng()
-        samples = probability_of_improvement(resample_runs(shares, rng), resample_runs(others, rng))
+        samples = stats.probability_of_improvement(resample_runs(shares, rng), resample_runs(others, rng))
         ci95 = interval(samples).tolist()
-    return {"over": first, "value": float(probability_of_improvement(shares, others)), "ci95": ci95}
+    return {"over": first, "value": float(stats.probability_of_improvement(shares, others)), "ci95": ci95}
 
 
 def _difference(results: Results, name: str, other: str) -> dict[str, Any]:
-    difference, ci95 = mean_difference(results.nme[name], results.nme[other], _rng())
+    difference, ci95 = stats.mean_difference(results.nme[name], results.nme[other], _rng())
     return {"value": difference, "ci95": ci95.tolist() if results.certain(name, other) else None}
 
 

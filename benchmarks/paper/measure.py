@@ -122,13 +122,8 @@ def speed(setup: Setup) -> Found:
 
 
 MEASURES: Mapping[int, Callable[[Setup], Found]] = {
-    1: occluded_sets,
-    2: masked_300w,
-    3: cofw68,
-    4: plain_300w,
-    5: on_300vw,
-    6: speed,
-}
+    1: occluded_sets, 2: masked_300w, 3: cofw68, 4: plain_300w, 5: on_300vw, 6: speed,
+}  # fmt: skip
 
 
 def part_of(measured: Evaluation, clip_set: ClipSet, normaliser: Normaliser) -> Evaluation:

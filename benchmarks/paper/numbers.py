@@ -1,7 +1,7 @@
 """The paper's own figures, and which of our variants stands for which of its rows.
 
-Zhu et al. 2022, https://arxiv.org/abs/2112.10087, section 4. ``numbers.csv`` holds the rows that the text at hand contains,
-each with its place in the paper. ``tables.toml`` holds the rest of each table. The text lacks the tables that were pictures
+Zhu et al. 2022, https://arxiv.org/abs/2112.10087, section 4. ``numbers.csv`` holds the rows that our copy of the text contains,
+each with its place in the paper. ``tables.toml`` holds the rest of each table. That copy lacks the tables that were pictures
 (1, 2, 3 and 6) and most formulas.
 """
 
@@ -18,9 +18,9 @@ OCULAR = "NME, % of the distance of the outer eye corners"
 PUPIL = "NME, % of the distance of the eye centres"
 SPLITS = ("Challenging", "Common", "Full")
 CATEGORIES = ("Category 1", "Category 2", "Category 3")
-# Section 4.2, with sizes that the text at hand lacks: faces per column.
+# Section 4.2, with sizes that our copy of the text lacks: faces per column.
 FACES: Mapping[str, int] = {"Challenging": 135, "Common": 554, "Full": 689, "COFW29": 507, "COFW68": 507}
-LOST = "The table was a picture; the text at hand does not contain its rows."
+LOST = "The table was a picture; our copy of the text does not contain its rows."
 MASKS = (
     "The masks are drawn here from the landmarks; they are not the paper's. The text does not say which distance the errors of "
     "masked faces and of 300VW are divided by; we read it as the distance of the outer eye corners."
@@ -53,7 +53,7 @@ class Section(NamedTuple):
         unit: of its figures.
         columns: their headings.
         more: variants or arms of ours that no row of the paper stands for.
-        rows: the paper's; empty where the text at hand lacks them.
+        rows: the paper's; empty where our copy of the text lacks them.
     """
 
     name: str

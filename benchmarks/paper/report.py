@@ -88,21 +88,9 @@ def paper_record(
         for row in section.rows
     ]
     ours = [
-        {
-            "section": row.section,
-            "source": "measured",
-            "method": row.method,
-            "note": row.note,
-            "cells": {column: cell.raw for column, cell in row.cells.items()},
-        }
+        {"section": row.section, "source": "measured", "method": row.method, "note": row.note}
+        | {"cells": {column: cell.raw for column, cell in row.cells.items()}}
         for row in found.rows
     ]
-    return {
-        "table": number,
-        "title": table.title,
-        "command": command,
-        "checkpoints": checkpoints,
-        "figures": paper + ours,
-        "files": found.files,
-        "missing": found.missing,
-    }
+    record = {"table": number, "title": table.title, "command": command, "checkpoints": checkpoints}
+    return record | {"figures": paper + ours, "files": found.files, "missing": found.missing}

@@ -5,11 +5,12 @@ In every spec, DATA stands for the folder of all data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from benchmarks.common.tables import number_text
 from benchmarks.paper.numbers import FACES
 from benchmarks.paper.report import Cell, Found
 from srn_core.data import ClipSet, load_clips, parse_spec
@@ -85,12 +86,7 @@ def nme_cell(measured: Evaluation, spec: str, column: str, found: Found) -> Cell
     faces = summary["n_faces"]
     if faces < FACES.get(column, 0):
         found.lack(f"{column}: {faces} of the paper's {FACES[column]} faces")
-    return Cell(f"{with_interval(summary['nme_mean'], summary['nme_ci95'])}, {faces} faces", summary)
-
-
-def with_interval(value: float, ci95: Sequence[float] | None) -> str:
-    """``3.76 [3.60, 3.93]``."""
-    return f"{value:.2f}" + (f" [{ci95[0]:.2f}, {ci95[1]:.2f}]" if ci95 else "")
+    return Cell(f"{number_text(summary['nme_mean'], summary['nme_ci95'], '.2f')}, {faces} faces", summary)
 
 
 def count_parameters(tracker: Tracker) -> int:

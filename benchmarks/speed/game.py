@@ -71,7 +71,7 @@ class FreshFeatures(FrozenFeatures):
 
 
 def dqn_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
-    """Updates of the DQN per second with all features known; the plain way computes those of the batch."""
+    """Updates of the DQN per second with all features cached; the plain way computes the features of each batch."""
     learner = filled_learner(load, device)
     game, frames = learner.game, torch.arange(len(learner.game.clips[0]), device=device)
     frame = frames.repeat_interleave(game.num_landmarks)
@@ -106,15 +106,8 @@ def replay_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
     learner = filled_learner(load, device)
     stored = learner.replay.state()["data"]
     places = DQNArgs.queues * DQNArgs.capacity
-    yield SpeedRow(
-        "replay",
-        "a transition",
-        "",
-        stored.nbytes / places,
-        "bytes",
-        plain=_pixel_bytes(learner.game),
-        plain_way="two observations",
-    )
+    value, plain = stored.nbytes / places, _pixel_bytes(learner.game)
+    yield SpeedRow("replay", "a transition", "", value, "bytes", plain=plain, plain_way="two observations")
 
 
 def _pixel_bytes(game: OcclusionGame) -> float:

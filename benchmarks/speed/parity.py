@@ -45,14 +45,10 @@ def landmark_parity(
                 with arithmetic(precision, device):
                     distance = (_run(ours, crops, boxes, mode) - expected).norm(dim=-1).flatten()
                 yield {
-                    "what": "landmarks",
-                    "on": f"{name}, {mode}",
-                    "precision": precision,
-                    "faces": crops.shape[0] * crops.shape[1],
-                    "max_px": float(distance.max()),
-                    "p99_px": float(distance.quantile(0.99)),
-                    "mean_px": float(distance.mean()),
-                }
+                    "what": "landmarks", "on": f"{name}, {mode}", "precision": precision,
+                    "faces": crops.shape[0] * crops.shape[1], "max_px": float(distance.max()),
+                    "p99_px": float(distance.quantile(0.99)), "mean_px": float(distance.mean()),
+                }  # fmt: skip
 
 
 def _run(tracker: Tracker, crops: Tensor, boxes: Tensor, mode: Mode) -> Tensor:
@@ -83,10 +79,6 @@ def game_parity(spec: str, tracker: str, device: torch.device, num_envs: int, st
                 played = [episodes.step(chosen.to(episodes.game.device)).reward.cpu() for episodes in both]
                 rewards.append((played[1] - played[0]).abs().max())
         yield {
-            "what": "game",
-            "on": f"{tracker}, {mode}",
-            "precision": "float32",
-            "steps": steps * num_envs,
-            "observation_bytes_differing": differing,
-            "reward_max_difference": float(torch.stack(rewards).max()),
-        }
+            "what": "game", "on": f"{tracker}, {mode}", "precision": "float32", "steps": steps * num_envs,
+            "observation_bytes_differing": differing, "reward_max_difference": float(torch.stack(rewards).max()),
+        }  # fmt: skip

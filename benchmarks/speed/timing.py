@@ -70,7 +70,7 @@ class Load:
 
 @dataclass(frozen=True)
 class SpeedRow:
-    """Our value of a quantity beside that of the plain way.
+    """Our value of a quantity and the value of the plain way.
 
     Attributes:
         group: what was measured.

@@ -56,7 +56,7 @@ def track_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
 
 
 def train_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
-    """Faces per second of training; ``ms`` is that of a step."""
+    """Faces per second of training; ``ms`` is the time of a step."""
     for preset in load.presets:
         for precision in precisions(device):
             timing = training_step(preset, load.clips, load.sizes.train_batch, precision, device, load.budget)

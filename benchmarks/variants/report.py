@@ -52,18 +52,9 @@ def summarise_variants(rows: ResultRows, parameters: Mapping[str, int]) -> list[
         scores = {variant: scores_of(rows, (data, name), variant) for variant in variants}
         for variant, values in scores.items():
             compared = variant != REFERENCE and REFERENCE in scores
-            figures.append(
-                {
-                    "data": data,
-                    "set": name,
-                    "variant": variant,
-                    "parameters": parameters[variant],
-                    "n_seeds": values.shape[0],
-                    "n_clips": values.shape[1],
-                    "mean": float(values.mean()),
-                    "vs_full": paired_difference(values, scores[REFERENCE]) if compared else None,
-                }
-            )
+            figure = {"data": data, "set": name, "variant": variant, "parameters": parameters[variant]}
+            figure |= {"n_seeds": values.shape[0], "n_clips": values.shape[1], "mean": float(values.mean())}
+            figures.append(figure | {"vs_full": paired_difference(values, scores[REFERENCE]) if compared else None})
     return figures
 
 
