@@ -1,7 +1,5 @@
 """Checkpoints: a folder with ``model.safetensors`` and ``card.json`` (architecture, data, metrics); no pickle."""
 
-from __future__ import annotations
-
 import dataclasses
 import zlib
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The torch device that the option --device names."""
 
-from __future__ import annotations
-
 import torch
 
 from srn_core.errors import UserError

@@ -1,7 +1,5 @@
 """The exception for mistakes that the user can correct, and how a command ends after it."""
 
-from __future__ import annotations
-
 import functools
 import math
 import sys

@@ -1,7 +1,5 @@
 """The command ``srn data``: show what data specs hold, draw a contact sheet, pack everything into one file."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated

@@ -4,8 +4,6 @@ srn evaluate --checkpoint srn-small --data demo --mode track --start previous --
 srn evaluate --predictions Results/CFSS_CFOW68.txt --data cofw68:DIR --points visible
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """The command ``srn``: train, evaluate, track, data."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """Reading a command's options: examples in the help keep their lines, and a mistake is one line."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import itertools

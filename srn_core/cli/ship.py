@@ -3,8 +3,6 @@
 python -m srn_core.cli.ship --run runs/small --name srn-small --metrics metrics.json
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The command ``srn track``: a video in, an annotated video and landmarks out."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

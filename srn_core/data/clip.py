@@ -1,8 +1,7 @@
 """A clip: ``T`` frames with landmarks and face boxes. A still image is a clip with ``T = 1``."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
@@ -68,7 +67,7 @@ class Clip:
             crops[t] = crop_image(self.frame(t), self.boxes[t], spec)
         return crops
 
-    def head(self, frames: int | None) -> Clip:
+    def head(self, frames: int | None) -> Self:
         """The first frames alone; all of them where None."""
         visible = None if self.visible is None else self.visible[:frames]
         return replace(

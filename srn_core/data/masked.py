@@ -4,13 +4,12 @@ The look of a clip's mask follows from the clip's name, and from the spec's ``se
 the same mask, at every load and on every machine.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ class TemplateFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def __reduce__(self) -> tuple[type[TemplateFolder], tuple[Path]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return TemplateFolder, (self.path,)
 
     @cached_property

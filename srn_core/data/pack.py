@@ -6,8 +6,6 @@ It has at least one pixel for each of the 224 px crop's; finer pictures are shru
 black beyond the region.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import io
 import json

@@ -1,7 +1,5 @@
 """A table and a contact sheet of what data specs hold (``srn data``)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Data specs: ``KIND:PATH?key=value&key=value`` names clips anywhere (command line, env argument, Python)."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field

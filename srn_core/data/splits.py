@@ -1,7 +1,5 @@
 """The ``val`` split: a fixed part of the training data that is held out for model selection."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 

@@ -3,8 +3,6 @@
 Inside, errors are fractions of the normaliser. Everything that is printed or written is in percent.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The outputs of an evaluation: a table on the terminal, a plot, a row per face. All figures are in percent."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

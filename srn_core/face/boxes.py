@@ -6,8 +6,6 @@ HELEN's training part (1,207 faces, without the outermost 1 % of each number). D
 PCA of the detector's boxes.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """A smooth curve through points."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -1,7 +1,5 @@
 """Landmarks and boxes on images: pure functions, RGB in and out; the input is not changed."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -6,8 +6,6 @@ pixels of the original frame. A crop is a square of ``size`` px centred on a box
 (factor 1.6 at 224 px maps the diagonal to 198 px).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

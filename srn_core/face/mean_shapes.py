@@ -6,8 +6,6 @@ points lie on a spline through the 68 along jaw line and eyelids. A pupil is the
 98 points' brows is the mean of four faces of WFLW.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Errors of landmarks, each defined once, as fractions of the normaliser unless a name says percent."""
 
-from __future__ import annotations
-
 import numpy as np
 from torch import Tensor
 

@@ -5,8 +5,6 @@ Sources: 68 points https://ibug.doc.ic.ac.uk/resources/300-W/; 29 points (COFW) 
 (WFLW) https://wywu.github.io/projects/LAB/WFLW.html.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property

@@ -3,8 +3,6 @@
 Colours are linear-light RGB in 0..1; hex strings are sRGB.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

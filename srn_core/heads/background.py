@@ -1,7 +1,5 @@
 """Backdrops: gradients, blurred rooms, soft lights, noise."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

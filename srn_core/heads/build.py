@@ -3,8 +3,6 @@
 python -m srn_core.heads.build --out srn_core/demo_clips
 """
 
-from __future__ import annotations
-
 import argparse
 from functools import partial
 from pathlib import Path

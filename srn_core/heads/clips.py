@@ -1,7 +1,5 @@
 """Whole clips: one seed, one person, one performance."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -1,7 +1,5 @@
 """Random faces: blends of the mesh's age, sex, ancestry and detail targets."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

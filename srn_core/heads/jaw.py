@@ -1,7 +1,5 @@
 """The 300-W jaw line is the contour of the *visible* face: it slides over the cheek when a head turns."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -7,8 +7,6 @@ Frame of the mesh: x to the subject's left, y up, z out of the face, unit 1 dm. 
 called *canonical*: appearance is painted there, so it sticks to the skin of every identity.
 """
 
-from __future__ import annotations
-
 import gzip
 import importlib.util
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Smooth head motion, blinks, speech and expressions as curves over time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 See :mod:`srn_core.heads.mesh` for the frame. Colours are linear-light RGB in 0..1 unless a name says sRGB.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -1,7 +1,5 @@
 """One person ready to be posed: identity, hair volume, skinning weights and ambient occlusion."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

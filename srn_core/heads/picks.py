@@ -6,8 +6,6 @@ margins, vermilion borders and lip margins are on the vertex rows that stay visi
 Scheme: https://ibug.doc.ic.ac.uk/resources/300-W/.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -3,8 +3,6 @@
 Coordinates are image pixels (x right, y down, pixel centres at integers); smaller depth is nearer.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 View space: x right, y up, z to the camera, dm. Image: x right, y down, pixel centres at integers.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -1,7 +1,5 @@
 """Colour of every visible surface sample: procedural albedo times light, in linear RGB."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

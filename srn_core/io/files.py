@@ -1,7 +1,5 @@
 """Writing files atomically, and JSON."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

@@ -1,12 +1,10 @@
 """Where a clip's frames come from: picture files or a video, read on demand."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import cv2
 import numpy as np
@@ -67,14 +65,14 @@ class VideoFrames:
     The :data:`KEPT_OPEN` files that were read last stay open, whoever reads them: the limit is the process's.
     """
 
-    _kept: ClassVar[OrderedDict[int, VideoFrames]] = OrderedDict()
+    _kept: ClassVar[OrderedDict[int, "VideoFrames"]] = OrderedDict()
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._capture: cv2.VideoCapture | None = None
         self._next = 0
 
-    def __reduce__(self) -> tuple[type[VideoFrames], tuple[Path]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return VideoFrames, (self.path,)
 
     def count(self) -> int:

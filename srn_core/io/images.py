@@ -1,7 +1,5 @@
 """Reading image files with OpenCV, which is silent about some kinds of damage and raises on others."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import cv2

@@ -1,7 +1,5 @@
 """Tensors and their metadata as one safetensors file: no pickle is written or read."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

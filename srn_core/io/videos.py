@@ -1,7 +1,5 @@
 """Writing video files with OpenCV, which does not say when a write fails."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -3,10 +3,9 @@
 Cloth coordinates: ``u`` from -1 (the subject's right edge) to 1, ``v`` from 0 (upper edge) to 1 (lower edge).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Self
 
 import cv2
 import numpy as np
@@ -51,7 +50,7 @@ class MaskStyle:
     weave: int
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> MaskStyle:
+    def draw(cls, rng: np.random.Generator) -> Self:
         """A style at random."""
         colours, shares = zip(*COLOURS, strict=True)
         colour = np.clip(np.array(colours[rng.choice(len(colours), p=shares)]) + rng.normal(0, 7, 3), 20, 245)

@@ -4,8 +4,6 @@ The outline follows the jaw line below and crosses the bridge of the nose above.
 pinned on it by a thin-plate map and lit as the skin below is lit. Straps go to the ears. A masked face keeps its landmarks.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import cv2

@@ -3,9 +3,8 @@
 All coordinates are ``(x, y)`` frame pixels unless said.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
@@ -70,8 +69,8 @@ class ThinPlate:
     centre: np.ndarray
     scale: float
 
-    @staticmethod
-    def fit(source: np.ndarray, target: np.ndarray, stiffness: float) -> ThinPlate:
+    @classmethod
+    def fit(cls, source: np.ndarray, target: np.ndarray, stiffness: float) -> Self:
         """The map that takes ``source`` ``(N, 2)`` near to ``target`` ``(N, 2)``; sources may coincide or lie on a line.
 
         ``stiffness`` is above 0: with 1e-3 the map goes almost through the targets, with 1 it hardly bends.
@@ -86,7 +85,7 @@ class ThinPlate:
         # The points of a profile may lie on a line: this small ridge keeps the affine part finite.
         system[n:, n:] = -1e-6 * np.eye(3)
         weights = np.linalg.solve(system, np.concatenate([target, np.zeros((3, 2))]))
-        return ThinPlate(knots, weights, centre, scale)
+        return cls(knots, weights, centre, scale)
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """``(N, 2)`` source positions -> ``(N, 2)`` target positions."""

@@ -3,8 +3,6 @@
 Images are RGB; a window is ``x0, y0, x1, y1`` in frame pixels, half-open.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -11,8 +11,6 @@ whose nose lies between its sides as the face's own nose does.
 Source: https://github.com/aqeelanwar/MaskTheFace.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

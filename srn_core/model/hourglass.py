@@ -5,8 +5,6 @@ for 200 steps of 16 faces (small, demo, one seed), S_0 had an NME of 8.0 % on he
 shape has 15.3 %. Of the spreads 0.07, 0.11 and 0.18, 0.11 was the best.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional

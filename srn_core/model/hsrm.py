@@ -1,7 +1,5 @@
 """The hierarchical structural relation module: from patch features to a shape update (eq. 5-7)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

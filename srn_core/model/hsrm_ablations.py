@@ -1,7 +1,5 @@
 """The relation module with levels turned off, for the ablations of Table 7."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """The non-local block over all positions of all patches of one face (eq. 3, 4; Wang et al. 2018)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

@@ -1,7 +1,5 @@
 """Shape-indexed patches: phi of eq. 2."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

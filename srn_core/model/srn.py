@@ -1,7 +1,5 @@
 """The structural relation network: detector and tracker as one module (eq. 1, 2, 5-7, 13)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """The patch trunk: a small convolutional network that all patches share."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -3,8 +3,6 @@
 Only ``masklike_occluders`` have the shape of a medical mask: without them masked faces stay unseen (the paper's protocol).
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional

@@ -4,8 +4,6 @@ The game (``srn_gym``) and the synthesis of training clips (``agents``) place th
 state.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Literal
 

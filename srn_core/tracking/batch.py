@@ -1,7 +1,5 @@
 """Run a tracker over clips: each frame alone, or with the memory running through each clip. Many faces at once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

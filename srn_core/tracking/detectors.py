@@ -1,7 +1,5 @@
 """Optional face detectors: from an image to the boxes of its faces."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 

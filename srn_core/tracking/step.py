@@ -1,7 +1,5 @@
 """One frame of tracking: crop the face, choose the start shape, run the cascade with its memory, map back (eq. 1, 2, 13)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The landmark tracker as users and the game see it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args
 

@@ -1,7 +1,5 @@
 """Tracking one face through a video (``srn track``)."""
 
-from __future__ import annotations
-
 import itertools
 import sys
 from collections.abc import Iterable, Iterator

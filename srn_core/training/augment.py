@@ -1,7 +1,5 @@
 """Augmentation, batched on the training device: geometry, colour, occluders (METHOD 1.8 with changes)."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 import numpy as np

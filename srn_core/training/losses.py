@@ -4,8 +4,6 @@
 about 100 px apart, so one of those pixels is 1 % of the normaliser.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from typing import Literal

@@ -10,8 +10,6 @@ of ytf68 and 300w (small preset; trained on ytf68, 300w and talk; one seed):
 | 4,500 of Adam, 4,000 of Muon (without decay) | 5.3, 5.1 | 5.5, 5.3 |
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Muon, Optimizer

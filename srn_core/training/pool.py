@@ -1,7 +1,5 @@
 """All training faces as wide crops, in memory or on disk; batches of stills and sequences are drawn from them."""
 
-from __future__ import annotations
-
 import math
 import os
 import tempfile

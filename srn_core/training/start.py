@@ -1,7 +1,5 @@
 """What a training run starts from."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 

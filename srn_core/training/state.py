@@ -1,7 +1,5 @@
 """The state of a training run: averaged weights, and one file from which a run resumes bit for bit."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The error for model selection: every face of the validation clips on its own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 

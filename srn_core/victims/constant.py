@@ -1,7 +1,5 @@
 """Victims without memory, and one of them that always answers the mean shape."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """A network in an ONNX file as a victim."""
 
-from __future__ import annotations
-
 import zlib
 from pathlib import Path
 

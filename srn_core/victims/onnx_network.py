@@ -1,7 +1,5 @@
 """Networks in ONNX files, run by OpenCV or onnxruntime: one face at a time, because many files fix the batch to one."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the game needs of a landmark model."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 import torch

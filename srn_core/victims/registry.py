@@ -11,8 +11,6 @@ name or folder of a checkpoint    an SRN, :class:`srn_core.tracking.tracker.Trac
 ================================= =============================================================================
 """
 
-from __future__ import annotations
-
 import importlib
 import re
 

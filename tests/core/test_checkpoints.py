@@ -1,7 +1,5 @@
 """Files that the package writes: they come back as they were, and a full disk is an error."""
 
-from __future__ import annotations
-
 import json
 import resource
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The renderer repeats itself, its landmarks lie where they should, and the shipped clips are whole."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 
@@ -61,8 +59,8 @@ def test_neutral_landmarks_are_symmetric_and_in_ibug_order() -> None:
 
 @needs_head_model
 def test_blink_meets_the_lower_lid_and_jaw_opens_the_lips() -> None:
-    from srn_core.heads.mesh import deform, load_mesh
     from srn_core.heads.identity import sample_identity
+    from srn_core.heads.mesh import deform, load_mesh
 
     mesh = load_mesh()
     neutral = sample_identity(np.random.default_rng(0), masculine=0.5)
@@ -77,8 +75,8 @@ def test_blink_meets_the_lower_lid_and_jaw_opens_the_lips() -> None:
 @needs_head_model
 @pytest.mark.parametrize("yaw", [-30.0, 0.0, 30.0])
 def test_jaw_line_of_a_turned_head_is_the_outline(yaw: float) -> None:
-    from srn_core.heads.mesh import load_mesh
     from srn_core.heads.jaw import slide_to_silhouette
+    from srn_core.heads.mesh import load_mesh
     from srn_core.heads.render import rotation
 
     mesh = load_mesh()

@@ -1,7 +1,5 @@
 """Masks: one look a clip, on the lower face alone, from any landmarks; templates; never in training by accident."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import pickle

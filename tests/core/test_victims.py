@@ -1,7 +1,5 @@
 """Victims by name: ONNX networks compared with NumPy, the constant victim, and errors about bad ones."""
 
-from __future__ import annotations
-
 import dataclasses
 import sys
 from pathlib import Path

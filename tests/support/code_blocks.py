@@ -1,7 +1,5 @@
 """The code blocks of Markdown pages, and the commands in them."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Files in the layouts of COFW and WFLW, with the faces of the mean shapes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import cv2

@@ -1,7 +1,5 @@
 """Faces, clips and checkpoints that the tests make themselves, without download or training."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from collections.abc import Iterator

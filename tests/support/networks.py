@@ -1,7 +1,5 @@
 """Small networks with seeded weights, run once."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

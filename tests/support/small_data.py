@@ -1,7 +1,5 @@
 """A folder with small data sets under the names that the documentation uses."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import cv2

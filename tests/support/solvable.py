@@ -1,7 +1,5 @@
 """A game whose best policy is known, by the name ``tests.support.solvable:looks_at_the_nose``."""
 
-from __future__ import annotations
-
 import torch
 
 from srn_core import SRN, Tracker

@@ -1,7 +1,5 @@
 """Arguments of short trainings."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from srn_core.training.args import TrainArgs

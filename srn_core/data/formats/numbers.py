@@ -1,7 +1,5 @@
 """Checks that the parsers of annotation files share."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

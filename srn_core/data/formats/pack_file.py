@@ -5,8 +5,6 @@ the packed frames. ``visible.npy`` ``(N, L)`` bool is there if a clip says which
 the N frames of all clips, one clip after the other, each cut down to its face.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import zlib
@@ -35,7 +33,7 @@ class Pack:
         self.path = path
         self._file: ZipFile | None = None
 
-    def __reduce__(self) -> tuple[type[Pack], tuple[Path]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return Pack, (self.path,)
 
     def read(self, name: str) -> bytes:

@@ -3,8 +3,6 @@
 The lines are the face's number, the x of its points, their y, and a flag for each point that the method calls hidden.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """``.pts`` annotation files (1-based in the file, 0-based here)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -7,8 +7,6 @@ of one frame; ``val`` is cut from the training part.
 Source: Burgos-Artizzu et al., ICCV 2013, http://www.vision.caltech.edu/xpburgos/ICCV13/.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path

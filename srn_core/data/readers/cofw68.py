@@ -5,8 +5,6 @@ height of face I in row I. Pixels count from 1. Each face is a clip of one frame
 Source: https://github.com/golnazghiasi/cofw68-benchmark.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

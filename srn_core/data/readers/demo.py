@@ -1,7 +1,5 @@
 """The clips that ship in the package: rendered heads, no real person. ``train`` 12 heads, ``val`` 4 others."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

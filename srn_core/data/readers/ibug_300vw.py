@@ -8,8 +8,6 @@ The official test categories are known by clip number. Every other clip belongs 
 by clip. Source: https://ibug.doc.ic.ac.uk/resources/300-VW/.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -4,8 +4,6 @@ Every photo is a clip of one frame. A box is the detector's from ``bbs/<subset>/
 derived from the annotation. ``val`` is cut from the training part by photo, so that two faces of one photo stay together.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from srn_core.data.clip import Clip, continuous

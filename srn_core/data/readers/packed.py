@@ -4,8 +4,6 @@
 the clips of those with that kind and that split are read.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -4,8 +4,6 @@ Clip ``i`` is the render of seed ``seed + i``. ``demo`` ships the renders of see
 after them. ``frames`` is the length of a performance: another length is another performance.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache, partial
 
 import numpy as np

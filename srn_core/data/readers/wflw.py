@@ -9,8 +9,6 @@ the chin (seen on one face of four). A box that does not hold its landmarks is r
 Source: https://wywu.github.io/projects/LAB/WFLW.html.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple

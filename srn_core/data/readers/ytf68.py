@@ -3,8 +3,6 @@
 A clip is a person; each of the person's videos starts with a cut. ``val`` is cut by person.
 """
 
-from __future__ import annotations
-
 import csv
 from collections import defaultdict
 from pathlib import Path

@@ -5,8 +5,6 @@
 Source: https://www.kaggle.com/datasets/selfishgene/youtube-faces-with-facial-keypoints.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache, partial
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Help texts and messages about options."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

@@ -1,7 +1,5 @@
 """COFW68: annotations without pictures, and published predictions scored against them."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable

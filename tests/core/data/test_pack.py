@@ -1,7 +1,5 @@
 """Packs: the faces come back as they went in, in a small file; what is broken is named."""
 
-from __future__ import annotations
-
 import dataclasses
 import pickle
 import zipfile

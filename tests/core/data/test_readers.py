@@ -1,7 +1,5 @@
 """The readers of COFW, WFLW and the YouTube Faces archives, and SRNs that are trained and measured on what they read."""
 
-from __future__ import annotations
-
 import dataclasses
 import pickle
 import shutil

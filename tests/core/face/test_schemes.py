@@ -1,7 +1,5 @@
 """The schemes of 29, 68 and 98 points: sound tables, mean shapes and boxes that fit real faces, SRNs of each."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Every ablation of the network (Tables 7 and 8) is one switch: it takes out one level and can be trained, saved and loaded."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """SRN+HG: heat maps become landmarks, S_0 is trained with the cascade, and models without an hourglass are unaffected."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

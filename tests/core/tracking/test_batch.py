@@ -1,7 +1,5 @@
 """Tracking many clips at once, start shapes, cascade steps and mirror averaging equal the same by hand."""
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import replace

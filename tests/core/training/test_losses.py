@@ -1,7 +1,5 @@
 """Each loss is its formula, smooth where it should be, and trains."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

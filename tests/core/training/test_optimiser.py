@@ -1,7 +1,5 @@
 """Muon in float32, for CPUs that only emulate bfloat16."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Training: faces, augmentation, the loop, resuming."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
