@@ -42,11 +42,11 @@ def main() -> None:
 
 
 def moving(run: Path) -> None:
-    """A whole clip: left the tracker on clean frames, right with the occluder where a trained player puts it."""
+    """Every second frame of a clip: left the tracker on clean frames, right with the occluder where a trained player puts it."""
     game = load_game("demo?split=val", "srn-small")
     rollout = play(game, load_policy(run), len(game.clips), seed=0)
-    targets = torch.from_numpy(rollout.targets[CLIP])
-    frames = torch.arange(len(game.clips[CLIP]))
+    targets = torch.from_numpy(rollout.targets[CLIP])[::2]
+    frames = torch.arange(0, len(game.clips[CLIP]), 2)
     clip, clean = torch.full_like(frames, CLIP), torch.full_like(frames, -1)
     sides = []
     for name, covered in (("clean", clean), ("covered", targets)):
@@ -58,7 +58,7 @@ def moving(run: Path) -> None:
     pictures = [Image.fromarray(np.hstack([resized(left), resized(right)])) for left, right in zip(*sides, strict=True)]
     palette = pictures[0].quantize(96)
     shown = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
-    shown[0].save(OUT / "episode.gif", save_all=True, append_images=shown[1:], duration=120, loop=0, optimize=True)
+    shown[0].save(OUT / "episode.gif", save_all=True, append_images=shown[1:], duration=200, loop=0, optimize=True)
 
 
 def episode() -> None:
