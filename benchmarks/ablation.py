@@ -26,7 +26,7 @@ from benchmarks.common.results import ResultRow, write_results
 from benchmarks.common.settings import check_settings, finished_rows, fixed_settings
 from benchmarks.common.tables import show_page
 from benchmarks.variants.report import plot_variants, summarise_variants, variants_page
-from srn_core.checkpoints import load_pretrained
+from srn_core.checkpoints import load_pretrained, starting_model
 from srn_core.cli.options import read_options
 from srn_core.errors import UserError, command
 from srn_core.io.files import plain
@@ -36,7 +36,6 @@ from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import TrainArgs, refuse_masked
 from srn_core.training.augment import Occlusion
 from srn_core.training.optimiser import SHORT_LR, SHORT_MUON_LR
-from srn_core.training.start import starting_model
 from srn_core.training.state import STATE
 from srn_core.training.train import train
 

@@ -116,7 +116,7 @@ def _measure(args: AccuracyArgs, tracker: Tracker) -> Iterator[tuple[str, Evalua
         clips = load_clips(face_set.spec.replace("DATA", str(args.data_root)))
         # A mirror image has no memory.
         for mode in [mode for mode in face_set.modes if not (args.mirror and mode == "track")]:
-            yield face_set.spec, evaluate(tracker, clips, mode, mirror=args.mirror, progress=True)
+            yield face_set.spec, evaluate(tracker, clips, mode, mirror=args.mirror)
 
 
 def accuracy_page(record: Mapping[str, Any], name: str) -> list[str]:

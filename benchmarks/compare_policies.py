@@ -84,9 +84,8 @@ def compare(args: CompareArgs) -> list[ResultRow]:
     """Play, train, print, plot and write; returns one figure per policy."""
     learners = _checked_learners(args)
     how = measurement_of(args, args.seeds)
-    ends = [REFERENCE, CEILING] if learners else [REFERENCE]
-    names = list(dict.fromkeys([*ends, *args.policies]))
-    named = [name for name in names if name in NAMES]
+    names = list(dict.fromkeys([REFERENCE, *args.policies, *([CEILING] if learners else [])]))
+    named = [name for name in dict.fromkeys([REFERENCE, CEILING, *args.policies]) if name in NAMES]
     jobs = make_jobs(learners, args.train_seeds, args.total_steps, how, args.out, args.start == "cold")
     check_jobs(jobs, named if learners else (), how, args.out)
     game, rollouts = play_on_split(how, HELD_OUT, names)

@@ -161,7 +161,7 @@ def _evaluate(args: OnGpuArgs, part: GpuPart) -> None:
         for spec in (*args.val, *args.test):
             for clip_set in (load_clips(spec), load_clips(masked_spec(spec))):
                 for mode in ("detect", "track") if any(len(clip) > 1 for clip in clip_set.clips) else ("detect",):
-                    found = evaluate(tracker, clip_set, mode, batch_size=128, progress=True)
+                    found = evaluate(tracker, clip_set, mode, batch_size=128)
                     figures.append({"checkpoint": name, **found.summary()})
         record = {"command": benchmark_command("on_gpu", args), "settings": plain(args), "figures": figures}
         write_results(args.out / part, record, page := _page(record))

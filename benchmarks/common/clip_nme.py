@@ -27,7 +27,7 @@ def clean_and_masked(
         with_jitter: also give the rows of ``jitter`` on the clean clips, from the same tracking.
     """
     for name, wanted in (("clean", spec), ("masked", masked_spec(spec))):
-        found = evaluate(tracker, load_clips(wanted), mode, start=start, progress=True)
+        found = evaluate(tracker, load_clips(wanted), mode, start=start)
         yield from clip_rows(name, spec, found.clip_set, clip_means(found))
         if with_jitter and name == "clean":
             yield from jitter_rows(spec, found)
@@ -38,7 +38,7 @@ def tracked_jitter(tracker: Tracker, spec: str) -> list[dict[str, Any]]:
     clip_set = load_clips(spec)
     if not any(clip.is_video for clip in clip_set.clips):
         return []
-    return jitter_rows(spec, evaluate(tracker, clip_set, "track", progress=True))
+    return jitter_rows(spec, evaluate(tracker, clip_set, "track"))
 
 
 def jitter_rows(spec: str, found: Evaluation) -> list[dict[str, Any]]:

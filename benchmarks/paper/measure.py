@@ -44,7 +44,7 @@ def occluded_sets(setup: Setup) -> Found:
             continue
         normaliser: Normaliser | None = "box" if spec == COFW68 else None
         for name, tracker in trackers.items():
-            measured = evaluate(tracker, clip_set, normaliser=normaliser, mirror=setup.mirror, progress=True)
+            measured = evaluate(tracker, clip_set, normaliser=normaliser, mirror=setup.mirror)
             cells = {column: nme_cell(measured, spec, column, found)}
             found.rows.append(OurRow("occluded faces", name, cells, how(tracker, measured)))
     found.lack("COFW29 recall: an SRN here does not predict which points are hidden")
@@ -62,7 +62,7 @@ def cofw68(setup: Setup) -> Found:
     trackers, clip_set = setup.of_scheme("68", found), _cofw68_pictures(setup, found)
     for name, tracker in trackers.items() if clip_set else ():
         assert clip_set is not None
-        measured = evaluate(tracker, clip_set, mirror=setup.mirror, progress=True)
+        measured = evaluate(tracker, clip_set, mirror=setup.mirror)
         found.rows.append(OurRow("COFW68", name, _errors_and_failures(measured, found), how(tracker, measured)))
     faces = setup.load(COFW68, found)
     if faces is None or setup.root is None:
@@ -96,7 +96,7 @@ def on_300vw(setup: Setup) -> Found:
             if len(clip_set) < (clips := len(CLIPS_OF[number].split())):
                 found.lack(f"{column}: {len(clip_set)} of the {clips} clips")
             for name, tracker in trackers.items():
-                measured = evaluate(tracker, clip_set, "track", progress=True)
+                measured = evaluate(tracker, clip_set, "track")
                 cells.setdefault((section, name), {})[column] = nme_cell(measured, wanted, column, found)
                 notes[name] = how(tracker, measured)
     found.rows += [OurRow(section, name, row, notes[name]) for (section, name), row in cells.items()]
@@ -151,7 +151,7 @@ def _on_300w(setup: Setup, sections: Mapping[str, Normaliser], masked: bool) -> 
     specs = {column: masked_spec(spec) if masked else spec for column, spec in specs.items()}
     splits = {column: clips for column, spec in specs.items() if (clips := setup.load(spec, found)) is not None}
     for name, tracker in trackers.items() if splits else ():
-        measured = evaluate(tracker, splits["Full"], mirror=setup.mirror, progress=True)
+        measured = evaluate(tracker, splits["Full"], mirror=setup.mirror)
         for section, normaliser in sections.items():
             cells = {
                 column: nme_cell(part_of(measured, clips, normaliser), specs[column], column, found)
