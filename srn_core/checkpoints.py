@@ -2,7 +2,7 @@
 
 import dataclasses
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,38 @@ def load_pretrained(name: str | Path) -> SRN:
     try:
         model.load_state_dict({key: value.float() for key, value in tensors.items()})
     except RuntimeError as error:
-        raise UserError(f"{folder / WEIGHTS}: weights do not fit their config: {error}") from None
+        raise UserError(f"{folder / WEIGHTS}: the weights do not fit their config ({error}); restore the file") from None
     return model.eval()
+
+
+def starting_model(preset: str, init: str | None, overrides: Sequence[str], scheme: str = SRNConfig.scheme) -> SRN:
+    """The model of the checkpoint ``init`` (a name or folder); without one, an untrained model of a preset.
+
+    An hourglass that the checkpoint lacks starts untrained: its shape is then the checkpoint's mean shape. With relation=off
+    the checkpoint's non-local block is left out. ``scheme`` is the untrained model's, unless one of ``overrides`` (see
+    :meth:`SRNConfig.override`) names another.
+
+    Raises:
+        UserError: no such checkpoint or field, a wrong value of a field, or weights that do not fit.
+    """
+    if not init:
+        return SRN(dataclasses.replace(SRNConfig.preset(preset), scheme=scheme).override(overrides))
+    given = load_pretrained(init)
+    if not overrides:
+        return given
+    model = SRN(given.config.override(overrides))
+    fresh = model.state_dict()
+    untrained = {name: value for name, value in fresh.items() if name.startswith("hourglass.")}
+    trained = {n: value for n, value in given.state_dict().items() if n in fresh or not n.startswith("nonlocal_block.")}
+    try:
+        model.load_state_dict({**untrained, **trained})
+    except RuntimeError:
+        raise UserError(
+            f"config override {' '.join(overrides)}: the weights of {init} do not fit that architecture; leave --init out, or "
+            "override only fields without weights (steps, memory, crop_factor, image_size, another relation, relation=off) or "
+            "add an hourglass"
+        ) from None
+    return model
 
 
 def load_card(name: str | Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def pick_device(device: str) -> torch.device:
     if picked.type not in ("cpu", "cuda"):
         raise UserError(f"device '{device}': unknown; expected auto, cpu, cuda or cuda:N")
     if picked.type == "cuda" and (picked.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"device '{device}': this CUDA device is not available; use --device cpu or auto")
+        raise UserError(f"device '{device}': this CUDA device is not available; use cpu or auto")
     return picked
 
 

@@ -28,9 +28,9 @@ class DataArgs:
     pack: Path | None = None
     """Write the faces of all specs into this one file, for machines without the folders. Its data spec is packed:FILE."""
     most: int | None = None
-    """Pack at most this many frames, evenly spaced, of each uncut piece of video. Default: all."""
+    """Most frames to pack of each uncut piece of video; they are evenly spaced. Default: all frames."""
     quality: int = QUALITY
-    """Quality of the packed pictures (WebP), 1 to 100."""
+    """Quality of the packed pictures (WebP), 1 to 100. A lower value makes a smaller file."""
 
 
 def show_data(args: DataArgs) -> None:
@@ -40,7 +40,7 @@ def show_data(args: DataArgs) -> None:
     console = Console(markup=False, highlight=False)
     for clip_set in clip_sets:
         table = Table("", clip_set.spec, title="Data", title_justify="left")
-        for label, text in describe(clip_set, progress=True).items():
+        for label, text in describe(clip_set).items():
             table.add_row(label, text)
         console.print(table)
         for note in clip_set.notes:
@@ -51,7 +51,7 @@ def show_data(args: DataArgs) -> None:
         write_atomically(args.sheet, lambda temporary: temporary.write_bytes(data))
         console.print(f"wrote {args.sheet}")
     if args.pack:
-        write_pack(args.pack, clip_sets, args.most, args.quality, progress=True)
+        write_pack(args.pack, clip_sets, args.most, args.quality)
         console.print(f"wrote {args.pack}, {args.pack.stat().st_size / 1e6:.1f} MB")
 
 

@@ -24,12 +24,13 @@ from srn_core.tracking.tracker import Tracker
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateFacesArgs(RunOptions):
-    """Measure a checkpoint or published predictions: normalised mean error (NME), failure rates and AUC, in percent."""
+    """Measure a checkpoint or published predictions: normalised mean error (NME), failure rates and area under the error curve
+    (AUC), in percent."""
 
     data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
-    """Data spec, KIND:PATH?key=value&key=value. Repeat the option for several."""
+    """Data spec to measure on, KIND:PATH?key=value&key=value; repeat for several."""
     checkpoint: str | None = None
-    """Name of a checkpoint that ships with the package, or its folder."""
+    """The tracker: a checkpoint's name or folder."""
     predictions: Path | None = None
     """Published predictions to measure instead of a checkpoint: a file in the format of the COFW68 benchmark. Needs
     --data cofw68:PATH."""
@@ -47,7 +48,7 @@ class EvaluateFacesArgs(RunOptions):
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     batch_size: int = 32
-    """Faces at once. Lower it if the memory does not suffice."""
+    """Faces that the network sees at once. Lower it if memory runs out."""
 
 
 def evaluate_command(args: EvaluateFacesArgs) -> None:
@@ -75,7 +76,7 @@ def _evaluations(args: EvaluateFacesArgs) -> list[Evaluation]:
         return [evaluate_predictions(args.predictions, clip_set, normaliser, args.points) for clip_set in clip_sets]
     assert tracker is not None
     how = {"normaliser": args.normaliser, "batch_size": args.batch_size, "points": args.points, **_run(args)}
-    return [evaluate(tracker, clip_set, progress=True, **how) for clip_set in clip_sets]
+    return [evaluate(tracker, clip_set, **how) for clip_set in clip_sets]
 
 
 def _run(args: EvaluateFacesArgs) -> dict[str, Any]:
@@ -94,7 +95,7 @@ def _check(args: EvaluateFacesArgs) -> None:
         )
     kinds = {parse_spec(spec).kind for spec in args.data} - {"cofw68"}
     if args.predictions and kinds:
-        raise UserError(f"--predictions with data of kind '{kinds.pop()}'; expected cofw68:PATH, the format of the file")
+        raise UserError(f"--predictions with data of kind '{kinds.pop()}'; expected --data cofw68:PATH")
     check_numbers(args, {"batch_size": COUNT})
     if args.plot and args.plot.suffix.lower() not in PLOT_ENDINGS:
         raise UserError(f"--plot {args.plot}: unknown ending; expected one of {', '.join(PLOT_ENDINGS)}")

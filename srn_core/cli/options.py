@@ -1,4 +1,4 @@
-"""Reading a command's options: examples in the help keep their lines, and a mistake is one line."""
+"""Reading a command's options: examples in the help keep their lines, and an error message is one line."""
 
 import contextlib
 import io
@@ -19,7 +19,7 @@ def read_options(kind: Any, description: str | None, prog: str | None = None) ->
         kind: a dataclass or a union of them. Its fields are the options, their docstrings the help.
         description: the text above the options. Lines that start with a command are examples and are indented, because tyro
             joins other lines to paragraphs.
-        prog: name of the command; None: that of the file.
+        prog: name of the command; None: the name of the file.
 
     Raises:
         UserError: an option is unknown or missing, or its value cannot be read.

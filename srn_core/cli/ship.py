@@ -1,4 +1,4 @@
-"""Copy trained weights into the package, as float16, with a card that names their origin and their accuracy.
+"""Copy trained weights into the package as float16, with a card that says how they were trained and how accurate they are.
 
 python -m srn_core.cli.ship --run runs/small --name srn-small --metrics metrics.json
 """
@@ -35,7 +35,7 @@ class ShipArgs:
     metrics: Path
     """JSON file that srn evaluate or benchmarks/accuracy.py wrote for these weights."""
     data_root: str = "data"
-    """Folder of the data. The card says DATA instead of it."""
+    """Folder of the data sets. The card says DATA in its place."""
     note: str = ""
     """A remark for the card."""
 
@@ -62,12 +62,12 @@ def main() -> None:
 
 
 def _stages(run: Path | str) -> list[dict[str, Any]]:
-    """The cards of all trainings that led to the run, the first training first."""
+    """The cards of all trainings that led to the run, in their order."""
     card = {key: value for key, value in load_card(run).items() if key != "config"}
     if "stages" in card:
         return list(card["stages"])
     if "finetuning" in card:
-        raise UserError(f"{run}: was made by agents/finetune.py, which the card cannot describe; expected a run of srn train")
+        raise UserError(f"{run}: made by agents/finetune.py, which the card cannot describe; give a run of srn train")
     earlier = card["arguments"]["init"]
     return [*(_stages(earlier) if earlier else []), card]
 

@@ -28,14 +28,14 @@ class TrackArgs:
     video: Annotated[Path, tyro.conf.Positional]
     """Any video file that OpenCV can decode."""
     checkpoint: str
-    """Name of a checkpoint that ships with the package, or its folder."""
+    """The tracker: a checkpoint's name or folder."""
     out: Path
     """Write the annotated video here (.mp4 or .avi)."""
     box: str | None = None
-    """The face in the first frame, X,Y,W,H: left, top, width and height in pixels. Needed without --detector."""
+    """The face in the first frame, X,Y,W,H: left, top, width and height in pixels. Give this or --detector."""
     detector: str | None = None
-    """Find the largest face instead: yunet:PATH (an ONNX file of YuNet) or dlib. The detector looks again every 10 frames. If
-    it then finds faces, but none at the tracked place, tracking goes on with the largest."""
+    """Find the largest face: yunet:PATH (an ONNX file of YuNet) or dlib. The detector looks again every 10 frames. If it then
+    finds faces, but none at the tracked place, the tracker switches to the largest."""
     json: Path | None = None
     """Write {"frames": [{"frame", "box", "landmarks"}]} here, all in pixels. A box is x0, y0, x1, y1. Both are null before the
     first face is found."""

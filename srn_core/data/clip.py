@@ -56,6 +56,11 @@ class Clip:
         """Whether it has several frames and no cut inside."""
         return len(self) > 1 and not self.cuts[1:].any()
 
+    def runs(self) -> list[tuple[int, int]]:
+        """First frame and end of each part between cuts."""
+        starts = np.flatnonzero(self.cuts).tolist()
+        return list(zip(starts, [*starts[1:], len(self)], strict=True))
+
     def frame(self, t: int) -> np.ndarray:
         """Frame ``t`` as ``(H, W, 3)`` uint8 RGB."""
         return self.source(t)

@@ -41,20 +41,18 @@ def load_to_pack(specs: Sequence[str]) -> list[ClipSet]:
     """
     for spec in specs:
         if parse_spec(spec).masked:
-            raise UserError(f"data spec '{spec}': a pack holds bare faces; leave masked=1 out and ask for packed:FILE?masked=1")
+            raise UserError(f"data spec '{spec}': a pack holds bare faces; leave masked=1 out; later use packed:FILE?masked=1")
     clip_sets = [load_clips(spec) for spec in specs]
     clips = [clip for clip_set in clip_sets for clip in clip_set.clips]
     if len({clip.scheme.name for clip in clips}) > 1:
         raise UserError(f"{', '.join(specs)}: several landmark schemes; expected one; write a pack for each")
     name, count = Counter(clip.name for clip in clips).most_common(1)[0]
     if count > 1:
-        raise UserError(f"{', '.join(specs)}: {count} clips are called {name}; expected other names; write two packs")
+        raise UserError(f"{', '.join(specs)}: {count} clips are called {name}; a pack needs different names; write two packs")
     return clip_sets
 
 
-def write_pack(
-    path: Path, clip_sets: Sequence[ClipSet], most: int | None = None, quality: int = QUALITY, progress: bool = False
-) -> None:
+def write_pack(path: Path, clip_sets: Sequence[ClipSet], most: int | None = None, quality: int = QUALITY) -> None:
     """Write clips as one file, atomically.
 
     Args:
@@ -62,28 +60,28 @@ def write_pack(
         clip_sets: see :func:`load_to_pack`.
         most: keep at most this many frames of a run, evenly spaced; None: all.
         quality: of the images, 1 to 100.
-        progress: show a bar on a terminal.
 
     Raises:
         UserError: a frame cannot be read, or its face lies outside.
     """
-    clips = [thinned(clip, most) for clip_set in clip_sets for clip in clip_set.clips]
-    owners = [i for i, clip_set in enumerate(clip_sets) for _ in clip_set.clips]
-    index: dict[str, Any] = {"format": FORMAT, "version": VERSION, "scheme": clips[0].scheme.name, "sets": [], "clips": []}
-    for clip_set in clip_sets:
+    clips: list[Clip] = []
+    index: dict[str, Any] = {"format": FORMAT, "version": VERSION, "scheme": None, "sets": [], "clips": []}
+    for i, clip_set in enumerate(clip_sets):
         spec = parse_spec(clip_set.spec)
         origin = {"spec": clip_set.spec, "kind": spec.kind, "split": spec.split}
         index["sets"].append({**origin, "box_source": clip_set.box_source, "notes": list(clip_set.notes)})
-    for i, clip in zip(owners, clips, strict=True):
-        cuts = np.flatnonzero(clip.cuts).tolist()
-        entry = {"set": i, "name": clip.name, "frames": len(clip), "cuts": cuts, "visible": clip.visible is not None}
-        index["clips"].append(entry)
+        for clip in (thinned(clip, most) for clip in clip_set.clips):
+            cuts = np.flatnonzero(clip.cuts).tolist()
+            entry = {"set": i, "name": clip.name, "frames": len(clip), "cuts": cuts, "visible": clip.visible is not None}
+            index["clips"].append(entry)
+            clips.append(clip)
+    index["scheme"] = clips[0].scheme.name
+    frames = sum(map(len, clips))
 
     def write(temporary: Path) -> None:
         landmarks: list[np.ndarray] = []
         boxes: list[np.ndarray] = []
-        total, hidden = sum(map(len, clips)), None if progress else True
-        with ZipFile(temporary, "w") as file, tqdm(total=total, desc="packing", unit="frame", disable=hidden) as bar:
+        with ZipFile(temporary, "w") as file, tqdm(desc="packing", total=frames, unit="frame", disable=None) as bar:
             for clip in clips:
                 for image, points, box in _cut_faces(clip):
                     file.writestr(ZipInfo(frame_name(len(boxes))), _encoded(image, quality))
@@ -103,22 +101,16 @@ def thinned(clip: Clip, most: int | None) -> Clip:
     """The clip with at most ``most`` frames of each run: its first, and every n-th after it with the smallest n that fits."""
     if most is None:
         return clip
-    kept = np.concatenate([np.arange(start, end, -(-(end - start) // most)) for start, end in _runs(clip)])
+    kept = np.concatenate([np.arange(start, end, -(-(end - start) // most)) for start, end in clip.runs()])
     return dataclasses.replace(
         clip, landmarks=clip.landmarks[kept], boxes=clip.boxes[kept], cuts=clip.cuts[kept],
         source=ChosenFrames(clip.source, tuple(kept.tolist())), visible=None if clip.visible is None else clip.visible[kept],
     )  # fmt: skip
 
 
-def _runs(clip: Clip) -> list[tuple[int, int]]:
-    """First frame and end of each part between cuts."""
-    starts = np.flatnonzero(clip.cuts).tolist()
-    return list(zip(starts, [*starts[1:], len(clip)], strict=True))
-
-
 def _cut_faces(clip: Clip) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Each frame's region, and landmarks ``(L, 2)`` and box ``(4,)`` in its pixels."""
-    for start, end in _runs(clip):
+    for start, end in clip.runs():
         region = crop_region(clip.boxes[start:end], SEEN)
         points = region.map.to_crop(clip.landmarks[start:end])
         boxes = region.map.to_crop(clip.boxes[start:end].reshape(-1, 2, 2)).reshape(-1, 4)

@@ -15,7 +15,7 @@ TILE = CropSpec(160, 1.8)
 COLUMNS, MOST_TILES = 8, 48
 
 
-def describe(clip_set: ClipSet, progress: bool = False) -> dict[str, str]:
+def describe(clip_set: ClipSet) -> dict[str, str]:
     """Label -> text of all figures in a report on the data.
 
     Raises:
@@ -23,7 +23,7 @@ def describe(clip_set: ClipSet, progress: bool = False) -> dict[str, str]:
     """
     lengths = [len(clip) for clip in clip_set.clips]
     pictured = [clip for clip in clip_set.clips if not isinstance(clip.source, NoFrames)]
-    sizes = [clip.frame(0).shape for clip in tqdm(pictured, "reading", unit="clip", disable=None if progress else True)]
+    sizes = [clip.frame(0).shape for clip in tqdm(pictured, "reading", unit="clip", disable=None)]
     sides = np.concatenate([np.sqrt(np.prod(clip.boxes[:, 2:] - clip.boxes[:, :2], axis=1)) for clip in clip_set.clips])
     return {
         "clips": str(len(clip_set)),

@@ -86,17 +86,15 @@ class ClipSet:
 
 
 class Reader(Protocol):
-    """A module that reads a kind.
+    """A module that reads a kind. A kind with options of its own also has ``OPTIONS``, their names.
 
     Attributes:
         SPLITS: the values of ``split=`` besides ``all``.
-        OPTIONS: options of this kind alone.
         PATH: what the path names: ``folder`` or ``file``; None for a kind without one.
         read: returns the clips, where their boxes come from, and a note for each absent subset.
     """
 
     SPLITS: tuple[str, ...]
-    OPTIONS: tuple[str, ...]
     PATH: Literal["folder", "file"] | None
     read: Callable[[DataSpec], tuple[list[Clip], str, list[str]]]
 
@@ -117,7 +115,7 @@ def parse_spec(text: str) -> DataSpec:
             f"data spec '{text}': unknown kind '{kind}'; expected KIND:PATH?key=value with KIND one of {', '.join(READERS)}"
         )
     options, reader = split_query(query), _reader(kind)
-    known = {"split", "limit", "frames", "masked", "masks", "seed", *reader.OPTIONS}
+    known = {"split", "limit", "frames", "masked", "masks", "seed", *getattr(reader, "OPTIONS", ())}
     if unknown := sorted(set(options) - known) or (["?" + query] if query and not options else []):
         raise UserError(f"data spec '{text}': unknown option '{unknown[0]}'; {kind} knows {', '.join(sorted(known))}")
     split = options.pop("split", None)

@@ -134,7 +134,6 @@ def evaluate(
     boxes: Boxes = "annotation",
     normaliser: Normaliser | None = None,
     batch_size: int = 32,
-    progress: bool = False,
     *,
     start: Start = "mean",
     steps: int | None = None,
@@ -150,7 +149,6 @@ def evaluate(
         boxes: where face boxes come from.
         normaliser: what errors are divided by; None: the scheme's own.
         batch_size: faces at once; with ``track``, clips side by side, at most :data:`srn_core.io.frames.KEPT_OPEN`.
-        progress: show a bar on a terminal.
         start: the cascade's initial shape.
         steps: K.
         mirror: average with the mirror image.
@@ -166,7 +164,7 @@ def evaluate(
             given = f"{clip.scheme.num_landmarks} landmarks per face, the tracker predicts {tracker.scheme.num_landmarks}"
             raise UserError(f"{clip_set.spec}: {given}; use data and a checkpoint of one scheme")
     counted = counted_points(clip_set, points)
-    with tqdm(total=clip_set.num_frames, desc=clip_set.spec, unit="face", disable=None if progress else True) as bar:
+    with tqdm(total=clip_set.num_frames, desc=clip_set.spec, unit="face", disable=None) as bar:
         predictions = run_clips(tracker, clip_set.clips, options, batch_size, bar)
     return _compare(clip_set, options, predictions, normaliser or tracker.scheme.normaliser, points, counted)
 
@@ -185,7 +183,7 @@ def evaluate_predictions(
     found = read_predictions(path, clips[0].scheme.num_landmarks)
     for clip in clips:
         if clip.name not in found or len(clip) != 1:
-            raise UserError(f"{path}: no prediction of {clip.name} of {clip_set.spec}; expected one per face, a still")
+            raise UserError(f"{path}: no prediction for {clip.name} of {clip_set.spec}; expected one per face, on stills only")
     if more := len(found) - len(clips):
         clip_set = dataclasses.replace(clip_set, notes=(*clip_set.notes, f"{path}: {more} faces are not in the data"))
     predictions = np.stack([found[clip.name] for clip in clips])

@@ -32,17 +32,8 @@ BOX_MEANS: Mapping[str, np.ndarray] = {
 }
 
 
-def describe_box(box: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """The four numbers above of a box and its landmarks: ``(..., 4)`` and ``(..., L, 2)`` -> ``(..., 4)``."""
-    tight = landmark_box(points).astype(np.float64)
-    size, given = tight[..., 2:] - tight[..., :2], box[..., 2:] - box[..., :2]
-    unit = np.linalg.norm(size, axis=-1, keepdims=True) / np.sqrt(2)
-    shift = (box[..., :2] + box[..., 2:] - tight[..., :2] - tight[..., 2:]) / 2 / unit
-    return np.concatenate([shift, np.log(given / size)], -1)
-
-
 def box_from_description(numbers: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """The inverse of :func:`describe_box`: ``(..., 4)`` float32 box in frame pixels."""
+    """The box of four such numbers ``(..., 4)`` round landmarks ``(..., L, 2)``: ``(..., 4)`` float32, in their pixels."""
     tight = landmark_box(points).astype(np.float64)
     size = tight[..., 2:] - tight[..., :2]
     unit = np.linalg.norm(size, axis=-1, keepdims=True) / np.sqrt(2)

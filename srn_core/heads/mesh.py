@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from srn_core.errors import UserError
-from srn_core.heads.picks import landmark_vertices
+from srn_core.face.schemes import IBUG68
 
 SKIN, EYE, TEETH, TONGUE = range(4)
 MATERIALS = {
@@ -99,6 +99,22 @@ def _read_obj(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return np.array(vertices), {name: np.array(rows) for name, rows in quads.items()}
 
 
+def _landmark_vertices(vertices: np.ndarray) -> np.ndarray:
+    """Two vertices ``(68, 2)`` with each landmark at their midpoint, given all vertices ``(19158, 3)`` of ``base.obj``.
+
+    ``picks.csv`` lists those of the subject's right half and the midline, chosen by eye for this project on the neutral mesh.
+    Lid margins and lip margins are on the vertex rows that stay visible when the eyes close and the mouth opens.
+    """
+    table = np.loadtxt(Path(__file__).with_name("picks.csv"), int, delimiter=",", skiprows=1)
+    picks = np.zeros((68, 2), np.int64)
+    picks[table[:, 0]] = table[:, 1:]
+    for right, left in IBUG68.mirror_pairs:
+        for end in range(2):
+            reflected = vertices[picks[right, end]] * [-1.0, 1.0, 1.0]
+            picks[left, end] = np.linalg.norm(vertices - reflected, axis=1).argmin()
+    return picks
+
+
 # Mesh and targets depend on the data of the installed package alone.
 @lru_cache(maxsize=1)
 def load_mesh() -> HeadMesh:
@@ -126,7 +142,7 @@ def load_mesh() -> HeadMesh:
         triangles,
         np.concatenate(material),
         file_index,
-        row[landmark_vertices(vertices)],
+        row[_landmark_vertices(vertices)],
         tuple(lids),
         tuple(eyes),
         row[np.unique(groups["helper-upper-teeth"])],

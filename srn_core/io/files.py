@@ -50,7 +50,7 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None] 
         if path is None:
             continue
         if path.resolve() in taken:
-            raise UserError(f"{path}: this command reads it, or writes another of its files there; give another name")
+            raise UserError(f"{path}: this command also reads this file or writes it for another option; give another name")
         taken.add(path.resolve())
         check_writable(path)
 
@@ -83,4 +83,4 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); expected a JSON file") from None
     except ValueError as error:
-        raise UserError(f"{path}: no valid JSON ({error}); restore the file") from None
+        raise UserError(f"{path}: not valid JSON ({error}); restore the file") from None

@@ -92,7 +92,7 @@ class VideoFrames:
 
     def _open(self) -> cv2.VideoCapture:
         if not self.path.is_file():
-            raise UserError(f"{self.path}: no such video file")
+            raise UserError(f"{self.path}: no such file; expected a video")
         capture = cv2.VideoCapture(str(self.path))
         if not capture.isOpened():
             raise UserError(f"{self.path}: cannot be opened as a video; expected a file that OpenCV decodes")

@@ -44,4 +44,4 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float, quality: i
         whole, _ = capture.read()
         capture.release()
         if not whole:
-            raise UserError(f"{path.parent}: a video of {count} frames could not be written whole; is the disk full?")
+            raise UserError(f"{path.parent}: a video of {count} frames could not be written completely; is the disk full?")

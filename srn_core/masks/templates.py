@@ -77,7 +77,9 @@ def draw_template(image: np.ndarray, points: np.ndarray, template: MaskTemplate)
     window = window_of(pins, image.shape, REACH * axes.unit)
     if window is None:
         return np.array(image)
-    level = shrink_level(_extent(view.anchors) / max(_extent(pins), 1.0), len(view.pyramid) - 1)
+    # Diagonals of the tight boxes.
+    texels, pixels = (float(np.linalg.norm(np.ptp(positions, axis=0))) for positions in (view.anchors, pins))
+    level = shrink_level(texels / max(pixels, 1.0), len(view.pyramid) - 1)
     held = _held(pins, axes.unit)
     at = ThinPlate.fit(pins[held], (view.anchors[held] + 0.5) / 2**level - 0.5, STIFFNESS).on_window(window)
     picture = sample(view.pyramid[level], at, cv2.BORDER_CONSTANT).astype(np.float32)
@@ -121,7 +123,7 @@ def _view(folder: Path, name: str, anchors: list[Any]) -> TemplateView:
     except (TypeError, ValueError):
         positions = np.zeros(0)
     if positions.shape != (6, 2) or not np.isfinite(positions).all():
-        raise UserError(f"{folder / ANCHORS}: the anchors of '{name}' are no positions; expected [x, y] for each")
+        raise UserError(f"{folder / ANCHORS}: the anchors of '{name}' are not positions; expected [x, y] for each")
     turn = right_share(positions[0], positions[1], positions[2], np.array([1.0, 0.0]))
     return TemplateView(_pyramid(folder / f"{name}.png"), positions, turn)
 
@@ -129,7 +131,7 @@ def _view(folder: Path, name: str, anchors: list[Any]) -> TemplateView:
 def _pyramid(path: Path) -> tuple[np.ndarray, ...]:
     picture = decode_image(path.read_bytes() if path.is_file() else b"", cv2.IMREAD_UNCHANGED)
     if picture is None or picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 4:
-        raise UserError(f"{path}: missing or no RGBA picture; {ANCHORS} names it; expected a PNG of four channels of 8 bits")
+        raise UserError(f"{path}: missing or not an RGBA picture, but {ANCHORS} names it; expected a PNG, 4 x 8 bits")
     rgba = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA))
     rgba[..., :3] = rgba[..., :3] * (rgba[..., 3:] / 255) + 0.5
     levels = [rgba]
@@ -152,8 +154,3 @@ def _area(corners: np.ndarray) -> float:
     """The area of a polygon ``(N, 2)``, positive if its corners run clockwise in the image."""
     x, y = corners.T
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
-
-
-def _extent(positions: np.ndarray) -> float:
-    """The diagonal of the tight box of ``(N, 2)`` positions."""
-    return float(np.linalg.norm(positions.max(0) - positions.min(0)))

@@ -77,7 +77,9 @@ class SRNConfig:
         for kernel, _ in self.trunk:
             side = (side - kernel + 1) // 2
         if side < 1 or min(number for layer in self.trunk for number in layer) < 1:
-            raise UserError(f"SRN config: patch_size={self.patch_size}, trunk={self.trunk}; expected layers that fit the patch")
+            raise UserError(
+                f"SRN config: patch_size={self.patch_size}, trunk={self.trunk}; expected a patch large enough for the layers"
+            )
         if self.hourglass_width % HOURGLASS_MULTIPLE:
             raise UserError(f"SRN config: hourglass_width={self.hourglass_width}; expected a multiple of {HOURGLASS_MULTIPLE}")
         if self.outputs == "off" and self.global_shape == "off":
@@ -87,7 +89,7 @@ class SRNConfig:
     def preset(cls, name: str) -> SRNConfig:
         """``paper`` (20.8 M parameters) or ``small`` (5.2 M, about 1/20 of the cost)."""
         if name not in PRESETS:
-            raise UserError(f"preset '{name}' is unknown; expected one of {', '.join(PRESETS)}")
+            raise UserError(f"preset '{name}': unknown; expected one of {', '.join(PRESETS)}")
         return PRESETS[name]
 
     @classmethod
@@ -111,7 +113,7 @@ class SRNConfig:
         for setting in settings:
             key, equals, value = setting.partition("=")
             if not equals or key not in _hints():
-                raise UserError(f"config override '{setting}'; expected KEY=VALUE with KEY one of {', '.join(_hints())}")
+                raise UserError(f"config override '{setting}': expected KEY=VALUE with KEY one of {', '.join(_hints())}")
             changes[key] = _parse(setting, value, _hints()[key])
         return dataclasses.replace(self, **changes)
 
@@ -146,7 +148,7 @@ def _parse(setting: str, value: str, kind: Any) -> Any:
             return tuple((int(kernel), int(channels)) for kernel, channels in layers)
     except ValueError:
         expected = "layers like 5x16,3x32 (kernel x channels)" if kind == Trunk else f"a{' whole' * (kind is int)} number"
-        raise UserError(f"config override '{setting}'; expected {expected}") from None
+        raise UserError(f"config override '{setting}': expected {expected}") from None
     return value
 
 

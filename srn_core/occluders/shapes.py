@@ -15,7 +15,7 @@ JAW, NOSE = slice(1, 16), slice(27, 31)
 
 
 def square_occluder(images: Tensor, points: Tensor, generator: torch.Generator, on: Tensor | None = None) -> Tensor:
-    """One uniform-noise square of 48 px (at the 224 scale) on a landmark of each face (METHOD 1.8).
+    """One uniform-noise square of 48 px (in a 224 px crop) on a landmark of each face, as in the paper.
 
     Args:
         images: ``(T, B, 3, S, S)`` in [0, 1].
@@ -69,16 +69,12 @@ def masklike_occluders(images: Tensor, points: Tensor, generator: torch.Generato
 def _lower_faces(points: Tensor, side: int, generator: torch.Generator) -> Tensor:
     """Which pixels lie in a polygon through jaw and nose, alike in all frames of a sequence: bool ``(T, B, S, S)``."""
     batch = points.shape[1]
-
-    def uniform(shape: tuple[int, ...], low: float, high: float) -> Tensor:
-        return torch.rand(shape, generator=generator, device=points.device) * (high - low) + low
-
     width = (points.amax(2) - points.amin(2))[..., :1]
     jaw = points[:, :, JAW]
     middle = jaw.mean(2, keepdim=True)
-    jaw = middle + (jaw - middle) * uniform((batch, 1, 1), 0.9, 1.15)
+    jaw = middle + (jaw - middle) * uniform((batch, 1, 1), 0.9, 1.15, generator)
     # Somewhere on the nose, from its root to its tip.
-    place = uniform((batch, 1), 0, NOSE.stop - NOSE.start - 1)
+    place = uniform((batch, 1), 0, NOSE.stop - NOSE.start - 1, generator)
     low = place.floor()
     nose = points[:, :, NOSE]
     first, second = (nose.take_along_dim((low + i).long()[None, :, :, None].clamp(max=3), 2) for i in (0, 1))
@@ -98,6 +94,11 @@ def _lower_faces(points: Tensor, side: int, generator: torch.Generator) -> Tenso
 def chance(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
     """True for a random share of the sequences of images ``(T, B, C, H, W)``: bool ``(1, B, 1, 1, 1)``."""
     return torch.rand((1, images.shape[1], 1, 1, 1), generator=generator, device=images.device) < probability
+
+
+def uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
+    """Uniform numbers from ``low`` to ``high``, on the generator's device."""
+    return torch.rand(shape, generator=generator, device=generator.device) * (high - low) + low
 
 
 def _pixel_grid(side: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -120,20 +121,20 @@ def _random_shapes(images: Tensor, points: Tensor, generator: torch.Generator, o
     """Ellipses and turned boxes, on landmarks ``(T, B)`` or round a random one: bool ``(T, B, 1, S, S)``."""
     frames, batch, _, side, _ = images.shape
 
-    def uniform(low: float, high: float) -> Tensor:
-        return torch.rand(batch, generator=generator, device=images.device) * (high - low) + low
+    def draw(low: float, high: float) -> Tensor:
+        return uniform((batch,), low, high, generator)
 
     width = (points.amax(2) - points.amin(2))[..., 0]
     if on is not None:
         centre = _places(points, on)
     else:
         chosen = _random_landmarks(points, generator)
-        drift = torch.stack([uniform(-0.05, 0.05), uniform(-0.05, 0.05)], -1)
+        drift = torch.stack([draw(-0.05, 0.05), draw(-0.05, 0.05)], -1)
         time = torch.arange(frames, device=images.device)[:, None, None]
         centre = _places(points, chosen) + drift * time * width[..., None]
-    size, stretch, angle = uniform(0.2, 0.8), uniform(-0.5, 0.5).exp(), uniform(0, torch.pi)
+    size, stretch, angle = draw(0.2, 0.8), draw(-0.5, 0.5).exp(), draw(0, torch.pi)
     half = torch.stack([size * stretch, size / stretch], -1) * width[..., None] / 2
-    elliptic = (uniform(0, 1) < 0.5)[:, None, None]
+    elliptic = (draw(0, 1) < 0.5)[:, None, None]
     y, x = _pixel_grid(side, images.device)
     dx, dy = x - centre[..., 0, None, None], y - centre[..., 1, None, None]
     cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]

@@ -118,7 +118,7 @@ the side n -> ``(B, 3, n, n)`` uint8."""
 
 
 def add_square(images: Tensor, centres: Tensor, keys: Tensor, size: int, kind: Occluder = "noise") -> Tensor:
-    """Cover a landmark of each face with a square: the occluder of METHOD 1.8 and of the game.
+    """Cover a landmark of each face with a square: the paper's occluder, in training and in the game.
 
     Args:
         images: ``(B, 3, S, S)`` uint8 crops.

@@ -23,17 +23,18 @@ class RunOptions:
     """How a tracker runs over clips; these are also options of ``srn evaluate``."""
 
     mode: Mode = "detect"
-    """detect: each frame alone. track: the memory runs through each clip and starts again at each cut."""
+    """detect: the tracker sees each frame without memory. track: its memory runs through each clip and restarts at each cut."""
     boxes: Boxes = "annotation"
     """Face boxes: from the annotation, or tracked: around the landmarks of the previous frame (needs --mode track)."""
     start: Start = "mean"
-    """Start shape of the cascade. mean: the model's own (mean shape in the box, or its hourglass's). previous: the landmarks
-    of the previous frame if they fit the face box (needs --mode track). Not with tracked boxes: they always fit, so nothing
-    holds the tracker on the face. In 60 frames of unseen video, srn-small then had 16.7 % error instead of 2.7 %."""
+    """Where the cascade starts. mean: the model's initial shape (from its hourglass, else the mean shape in the box). previous:
+    the landmarks of the previous frame if they fit the face box (needs --mode track). Do not combine previous with --boxes
+    tracked: those boxes always fit, so the tracker can lose the face. On 60 frames of unseen video, the error of srn-small
+    was then 16.7 % instead of 2.7 %."""
     steps: int | None = None
-    """Cascade steps per frame (K). Default: the checkpoint's."""
+    """Cascade steps per frame (K). Fewer are faster and less accurate. Default: as the checkpoint was trained."""
     mirror: bool = False
-    """Average with the mirror image: more accurate, twice the time (needs --mode detect)."""
+    """Average the landmarks with those of the mirror image: more accurate, twice the time (needs --mode detect)."""
 
     def __post_init__(self) -> None:
         """Raise a :class:`UserError` if options contradict each other."""
@@ -41,7 +42,7 @@ class RunOptions:
             if value in ("tracked", "previous") and self.mode != "track":
                 raise UserError(f"{option} '{value}' with mode 'detect': it needs the previous frame; use --mode track")
         if self.mirror and self.mode != "detect":
-            raise UserError("mirror averaging with mode 'track': it works without memory only; leave out --mirror or --mode")
+            raise UserError("mirror averaging with mode 'track': it cannot use the memory; leave out --mirror or --mode track")
         if self.steps is not None and self.steps < 1:
             raise UserError(f"steps {self.steps}; expected at least 1 cascade step")
 

@@ -126,7 +126,7 @@ class Tracker:
             elif (read := next(given, None)) is not None:
                 box = _read_boxes(read, 1)
             else:
-                raise ValueError("boxes: fewer than frames; expected one box (4,), or one per frame")
+                raise ValueError("boxes: fewer boxes than frames; expected one box (4,), or one per frame")
             yield face.step([_read_image(frame)], box[None], [t == 0])[0]
 
 

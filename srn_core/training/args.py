@@ -31,57 +31,60 @@ class TrainArgs:
     data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
     """Data spec to train on; repeat for several. An untrained model takes its landmark scheme from the first."""
     out: Path
-    """Folder of the run: model, card, resumable state, TensorBoard logs."""
+    """Folder of the run: weights, card, state for --resume, TensorBoard logs."""
     val: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec for model selection; repeat for several. The weights with the lowest mean NME over them are kept."""
+    """Data spec for model selection; repeat for several. The weights with the lowest mean NME on them are kept. Without it, the
+    last weights are kept."""
     preset: Literal["small", "paper"] = "small"
     """Architecture: small (112 px, 5.2 M parameters) or paper (224 px, 20.8 M)."""
     config_override: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """KEY=VALUE changes a field of the architecture (SRNConfig): relation=off, maps=off ...; repeat for several."""
     init: str | None = None
-    """Checkpoint (name or folder) to start from; its architecture replaces the preset's."""
+    """Checkpoint to start from, a name or folder. Its architecture replaces the preset's. Default: untrained weights."""
     steps: int = 10000
     """Optimiser steps."""
     batch: int = 64
     """Faces per step; a sequence of T frames counts as T faces."""
     sequence: int = 4
-    """Frames of a training sequence (eq. 13)."""
+    """Frames per training sequence (eq. 13)."""
     sequence_every: int = 3
-    """Every n-th step trains on sequences, the others on single faces; 0: never on sequences."""
+    """Every n-th step trains on sequences, the other steps on single faces. 0: only single faces."""
     start: Start = "mean"
-    """Where the cascade starts on a sequence. mean: the model's own initial shape, on each frame. previous: from the second
-    frame on, near the landmarks of the frame before; for a tracker that runs with --start previous. On video it shakes no
-    less and errs more (benchmarks/results)."""
+    """Where the cascade starts on a sequence. mean: the model's initial shape, on each frame. previous: from the second frame
+    on, near the landmarks of the previous frame; only for a tracker that will run with --start previous. Measured on video,
+    it had no less jitter and more error (docs/results/ablations.md)."""
     lr: float = 1e-3
-    """Peak learning rate of Adam: linear warm-up, then a cosine to zero. The paper has 5e-4, times 0.95 every 1,000 of
-    100,000 steps, and averages with 0.9999."""
+    """Peak learning rate of Adam. It rises during --warmup, then falls to zero along a cosine. The paper uses 5e-4, multiplied
+    by 0.95 every 1,000 steps, for 100,000 steps."""
     muon_lr: float = 0.0
-    """Peak learning rate of Muon, which trains the large weight matrices; 0: Adam trains all. For trainings of some hundred
-    steps, 1e-2 with --lr 2e-3 is better than Adam alone."""
+    """Peak learning rate of Muon, which trains the large weight matrices. 0: Adam trains all weights. For trainings of a few
+    hundred steps, 1e-2 with --lr 2e-3 is better than Adam alone."""
     warmup: int = 300
-    """Steps of warm-up."""
+    """Steps during which the learning rates rise."""
     ema: float = 0.999
-    """Decay of the averaged weights, which are evaluated and saved."""
+    """Decay per step of the averaged weights, which are evaluated and saved. The paper uses 0.9999."""
     loss: Loss = "l2"
-    """What is minimised: l2 (eq. 8), or a function of each coordinate's error in units of the normaliser. In trainings of
-    some hundred steps none of the three others was better, bare or masked (benchmarks/results)."""
+    """What is minimised: l2 (eq. 8), or a function of each coordinate's error in units of the normaliser. In trainings of a few
+    hundred steps, none of the other three was better, on bare or on masked faces (docs/results/ablations.md)."""
     occlusion: Occlusion = "varied"
-    """Occluders on training faces: none, the paper's noise square, varied shapes and fillings, or masklike: varied, and
-    polygons over mouth and nose. After masklike, masked faces are no longer unseen. Against the square, varied ones took a
-    fifth of the error under masks in trainings of 200 steps, for 1 to 9 % more on bare faces (benchmarks/results)."""
+    """Occluders on training faces. none; square: the paper's noise square; varied: shapes and fillings; masklike: varied, and
+    polygons over mouth and nose. After masklike, masked faces no longer test unseen occluders. In trainings of 200 steps,
+    varied lowered the error on masked faces by a fifth against square, and raised it by 1 to 9 % on bare faces
+    (docs/results/ablations.md)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the network. bfloat16 is about 2.5 times faster on CPUs with AMX and on GPUs, and 5 times slower on CPUs
     without AVX-512."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     seed: int = 0
-    """Seeds weights and batches."""
+    """Seed of the weights and the batches."""
     val_every: int = 500
-    """Steps between validations, which also write the resumable state."""
+    """Steps between validations, which also write the state for --resume."""
     resume: bool = False
-    """Continue from the state in --out."""
+    """Continue the run in --out."""
     allow_masked: bool = False
-    """Accept specs with masked=1. Masks are for evaluation: a tracker that trained on them cannot show robustness."""
+    """Accept data specs with masked=1. By default masks are for evaluation only: a tracker that trained on masks cannot show
+    that it handles unseen ones."""
 
 
 def refuse_masked(specs: Iterable[str], remedy: str = "leave masked=1 out") -> None:
@@ -98,7 +101,7 @@ def refuse_masked(specs: Iterable[str], remedy: str = "leave masked=1 out") -> N
 def check_batch(batch: int, sequence: int) -> None:
     """Raise a :class:`UserError` if sequences do not fill a batch."""
     if batch % sequence:
-        raise UserError(f"--batch {batch}: expected a multiple of the {sequence} frames of a sequence")
+        raise UserError(f"--batch {batch}: expected a multiple of {sequence}, the frames per sequence (--sequence)")
 
 
 def check_train_args(args: TrainArgs) -> None:

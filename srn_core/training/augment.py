@@ -1,4 +1,4 @@
-"""Augmentation, batched on the training device: geometry, colour, occluders (METHOD 1.8 with changes)."""
+"""Augmentation, batched on the training device: geometry, colour, occluders: as in the authors' code, with changes."""
 
 from typing import Literal, NamedTuple
 
@@ -11,13 +11,13 @@ from srn_core.face.boxes import draw_detector_boxes
 from srn_core.face.geometry import boxes_in_crop, crop_map
 from srn_core.face.metrics import normaliser_length
 from srn_core.model import SRNConfig
-from srn_core.occluders.shapes import chance, masklike_occluders, square_occluder, varied_occluders
+from srn_core.occluders.shapes import chance, masklike_occluders, square_occluder, uniform, varied_occluders
 from srn_core.training.pool import FacePool
 
 Occlusion = Literal["none", "square", "varied", "masklike"]
-# Half of the faces turn, by a normal angle of this deviation. METHOD 1.8 has 10; the two were never compared.
+# Half of the faces turn, by a normal angle of this deviation. The authors' code has 10; the two were never compared.
 ROTATION_DEGREES = 12.0
-# The detector's own spread (a PCA of real boxes, METHOD 1.8) is narrow on easy photos; faces in the wild are boxed worse.
+# Boxes are drawn from a PCA of a detector's boxes. That spread is narrow, because the photos were easy; so it is widened.
 BOX_SPREAD = 1.3
 # Standard deviation of a head's motion from frame to frame, normalisers.
 MOTION = 0.03
@@ -83,7 +83,7 @@ def draw_batch(
     elif occlusion == "masklike":
         images = masklike_occluders(images, points, generator)
     noise = torch.randn(images.shape, generator=generator, device=device)
-    images = images + noise * _uniform((1, batch, 1, 1, 1), 0, 0.03, generator)
+    images = images + noise * uniform((1, batch, 1, 1, 1), 0, 0.03, generator)
     length = torch.from_numpy(normaliser_length(truth, config.landmarks)).float().to(device)
     motion = torch.randn((*length.shape, 1, 2), generator=generator, device=device) * MOTION * length[..., None, None]
     return TrainingBatch(images.clamp(0, 1) - 0.5, torch.from_numpy(boxes).to(device), points, length, motion)
@@ -137,14 +137,10 @@ def _resample(wide: Tensor, to_wide: Tensor | np.ndarray, size: int) -> Tensor:
     return functional.grid_sample(wide.permute(0, 3, 1, 2).float() / 255, normalised, align_corners=True)
 
 
-def _uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
-    return torch.rand(shape, generator=generator, device=generator.device) * (high - low) + low
-
-
 def jitter_colours(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Brightness, contrast, saturation, colour cast and lost resolution, alike in all frames of a sequence.
+    """Brightness, contrast, saturation, colour cast and lost resolution, the same in all frames of a sequence.
 
-    The cast, a gain per channel, replaces METHOD 1.8's hue: it looks more like the light of a room. ``images`` are
+    The cast, a gain per channel, replaces the hue of the authors' code: it looks more like the light of a room. ``images`` are
     ``(T, B, 3, S, S)`` in [0, 1]; ``generator`` is on their device.
     """
 
@@ -152,7 +148,7 @@ def jitter_colours(images: Tensor, generator: torch.Generator) -> Tensor:
         shape = (1, images.shape[1], channels, 1, 1)
         return torch.randn(shape, generator=generator, device=images.device) * deviation
 
-    scale = float(_uniform((1,), 0.3, 0.8, generator))
+    scale = float(uniform((1,), 0.3, 0.8, generator))
     blurred = functional.interpolate(images.flatten(0, 1), scale_factor=scale, mode="bilinear", antialias=True)
     blurred = functional.interpolate(blurred, images.shape[-2:], mode="bilinear").unflatten(0, images.shape[:2])
     images = torch.where(chance(images, 0.25, generator), blurred, images)

@@ -57,35 +57,29 @@ def landmark_loss(predicted: Tensor, truth: Tensor, length: Tensor, loss: Loss =
     return COORDINATE_LOSSES[loss](errors).sum(-1).mean(-1)
 
 
-def wing(errors: Tensor, width: float = WING_WIDTH, epsilon: float = WING_EPSILON) -> Tensor:
+def wing(errors: Tensor) -> Tensor:
     """``w ln(1 + |x| / eps)`` for ``|x| < w``, else ``|x| - C`` so that both meet; elementwise (Feng et al. 2018)."""
     size = errors.abs()
-    offset = width - width * math.log1p(width / epsilon)
-    return torch.where(size < width, width * torch.log1p(size / epsilon), size - offset)
+    offset = WING_WIDTH - WING_WIDTH * math.log1p(WING_WIDTH / WING_EPSILON)
+    return torch.where(size < WING_WIDTH, WING_WIDTH * torch.log1p(size / WING_EPSILON), size - offset)
 
 
-def smooth_l1(errors: Tensor, beta: float = SMOOTH_L1_BETA) -> Tensor:
+def smooth_l1(errors: Tensor) -> Tensor:
     """``x^2 / (2 beta)`` for ``|x| < beta``, else ``|x| - beta / 2``; elementwise (Girshick 2015)."""
-    return functional.smooth_l1_loss(errors, torch.zeros_like(errors), reduction="none", beta=beta)
+    return functional.smooth_l1_loss(errors, torch.zeros_like(errors), reduction="none", beta=SMOOTH_L1_BETA)
 
 
-def adaptive_wing(
-    errors: Tensor,
-    omega: float = WING_WIDTH,
-    epsilon: float = WING_EPSILON,
-    theta: float = WING_WIDTH,
-    exponent: float = ADAPTIVE_EXPONENT,
-) -> Tensor:
-    """``omega ln(1 + |x / eps|^p)`` for ``|x| < theta``, else the line that continues it (Wang et al. 2019).
+def adaptive_wing(errors: Tensor) -> Tensor:
+    """``w ln(1 + |x / eps|^p)`` for ``|x| < w``, else the line that continues it; elementwise (Wang et al. 2019).
 
-    The source's ``omega``, ``eps`` and ``theta`` are for heat maps; those of the wing loss replace them. The exponent is the
-    source's: the slope falls to zero with the error.
+    The source's widths are for heat maps; those of the wing loss replace them. The exponent is the source's: the slope falls to
+    zero with the error.
     """
     size = errors.abs()
-    knee = (theta / epsilon) ** exponent
-    slope = omega / (1 + knee) * exponent * knee / theta
-    curve = omega * torch.log1p((size / epsilon) ** exponent)
-    return torch.where(size < theta, curve, slope * (size - theta) + omega * math.log1p(knee))
+    knee = (WING_WIDTH / WING_EPSILON) ** ADAPTIVE_EXPONENT
+    slope = WING_WIDTH / (1 + knee) * ADAPTIVE_EXPONENT * knee / WING_WIDTH
+    curve = WING_WIDTH * torch.log1p((size / WING_EPSILON) ** ADAPTIVE_EXPONENT)
+    return torch.where(size < WING_WIDTH, curve, slope * (size - WING_WIDTH) + WING_WIDTH * math.log1p(knee))
 
 
 COORDINATE_LOSSES: Mapping[str, Callable[[Tensor], Tensor]] = {

@@ -45,7 +45,7 @@ class FacePool:
         self.crops = _read_crops(clips, spec, device)
         self.landmarks = np.concatenate([crop_map(clip.boxes, spec).to_crop(clip.landmarks) for clip in clips])
         self.first = np.cumsum([0, *(len(clip) for clip in clips[:-1])])
-        self.run = np.concatenate([_run_lengths(clip.cuts) for clip in clips])
+        self.run = np.concatenate([np.arange(end - start, 0, -1) for clip in clips for start, end in clip.runs()])
         self.mean_shape = np.mean([to_box_units(clip.landmarks, clip.boxes).mean(0) for clip in clips], axis=0)
         # A clip of T frames shows one person: it weighs sqrt(T) stills, so that long videos do not drown the photos.
         weights = np.concatenate([np.full(len(clip), len(clip) ** -0.5) for clip in clips])
@@ -87,13 +87,4 @@ def _reserve(file: int, size: int) -> None:
         os.posix_fallocate(file, 0, size)
     except OSError as error:
         folder = tempfile.gettempdir()
-        raise UserError(f"{folder}: {error.strerror}; expected room for {size >> 30} GB of faces, or set TMPDIR") from None
-
-
-def _run_lengths(cuts: np.ndarray) -> np.ndarray:
-    """``(T,)`` cuts -> frames until the next cut or the end, at least 1."""
-    length = np.ones(len(cuts), np.int64)
-    for t in range(len(cuts) - 2, -1, -1):
-        if not cuts[t + 1]:
-            length[t] = length[t + 1] + 1
-    return length
+        raise UserError(f"{folder}: {error.strerror}; expected room for {size >> 30} GB; free some, or set TMPDIR") from None

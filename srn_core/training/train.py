@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from srn_core.checkpoints import save_pretrained
+from srn_core.checkpoints import save_pretrained, starting_model
 from srn_core.data import load_clips, spec_labels
 from srn_core.data.clip import Clip
 from srn_core.devices import emulates_bfloat16, pick_device
@@ -31,7 +31,6 @@ from srn_core.training.augment import TrainingBatch, draw_batch
 from srn_core.training.losses import cascade_loss
 from srn_core.training.optimiser import make_optimisers, set_rate_share, step_all
 from srn_core.training.pool import FacePool, check_scheme
-from srn_core.training.start import starting_model
 from srn_core.training.state import AveragedModel, load_state, save_state
 from srn_core.training.validation import detection_nme, read_faces
 
@@ -53,7 +52,7 @@ def run_to_end(run: TrainingRun) -> None:
         if step % 20 == 0 or saved:
             value = float(loss)
             if not math.isfinite(value):
-                raise UserError(f"step {step}: the loss is {value}; try a lower --lr, or --precision float32")
+                raise UserError(f"step {step}: the loss is {value}, training stops; try a lower --lr, or --precision float32")
             run.writer.add_scalar("train/loss", value, step + 1)
             best = {"val": f"{run.best:.2f}%"} if math.isfinite(run.best) else {}
             progress.set_postfix(loss=f"{value:.3f}", **best)

@@ -86,7 +86,7 @@ def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path: Path) -> None
 def test_a_video_that_does_not_fit_on_the_disk_is_an_error(tmp_path: Path, ending: str) -> None:
     frames = np.random.default_rng(0).integers(0, 255, (8, 96, 96, 3), np.uint8)
     write_video(tmp_path / f"whole.{ending}", frames, 10)
-    with room_for(20_000), pytest.raises(UserError, match="8 frames could not be written whole"):
+    with room_for(20_000), pytest.raises(UserError, match="8 frames could not be written completely"):
         write_video(tmp_path / f"cut.{ending}", frames, 10)
 
 

@@ -13,6 +13,7 @@ import torch
 
 from srn_core import SRN, SRNConfig
 from srn_core.checkpoints import save_pretrained
+from srn_core.face.geometry import landmark_box
 from srn_core.face.mean_shapes import MEAN_SHAPES
 from srn_core.training.train import TrainingRun
 
@@ -32,6 +33,15 @@ TINY = dataclasses.replace(
 
 DATA = Path(os.environ.get("SRN_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
 """The folder of the real faces and clips. Tests that need some of them are marked with :func:`real`."""
+
+
+def describe_box(box: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The four numbers of a box, see :mod:`srn_core.face.boxes`: ``(..., 4)`` and ``(..., L, 2)`` -> ``(..., 4)``."""
+    tight = landmark_box(points).astype(np.float64)
+    size, given = tight[..., 2:] - tight[..., :2], box[..., 2:] - box[..., :2]
+    unit = np.linalg.norm(size, axis=-1, keepdims=True) / np.sqrt(2)
+    shift = (box[..., :2] + box[..., 2:] - tight[..., :2] - tight[..., 2:]) / 2 / unit
+    return np.concatenate([shift, np.log(given / size)], -1)
 
 
 def real(name: str) -> pytest.MarkDecorator:

@@ -23,7 +23,7 @@ def parse_numbers(words: Sequence[str], count: int, place: str | Path, expected:
     try:
         values = np.array([float(word) for word in words], np.float64)
     except ValueError:
-        raise UserError(f"{place}: holds something that is no number; expected {expected}") from None
+        raise UserError(f"{place}: holds something that is not a number; expected {expected}") from None
     if len(values) != count:
         raise UserError(f"{place}: {len(values)} numbers; expected {count} ({expected}); correct or remove it")
     if not np.isfinite(values).all():

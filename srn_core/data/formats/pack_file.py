@@ -50,14 +50,14 @@ class Pack:
             raise UserError(f"{self.path}: no {name} in it; expected a pack that srn data --pack wrote") from None
         except (BadZipFile, OSError, EOFError, NotImplementedError, zlib.error) as error:
             raise UserError(
-                f"{self.path}: truncated or no pack ({error}); expected a file that srn data --pack wrote; copy it again"
+                f"{self.path}: truncated or not a pack ({error}); expected a file that srn data --pack wrote; copy it again"
             ) from None
 
     def image(self, number: int) -> np.ndarray:
         """Frame ``number`` of the pack as ``(H, W, 3)`` uint8 RGB."""
         image = decode_image(self.read(frame_name(number)))
         if image is None:
-            raise UserError(f"{self.path}: {frame_name(number)} is no image; write the pack again")
+            raise UserError(f"{self.path}: {frame_name(number)} is not an image; write the pack again")
         return image
 
     def index(self) -> dict[str, Any]:
@@ -65,9 +65,9 @@ class Pack:
         try:
             index = json.loads(self.read(INDEX))
         except ValueError as error:
-            raise UserError(f"{self.path}: {INDEX} is no JSON ({error}); write the pack again") from None
+            raise UserError(f"{self.path}: {INDEX} is not JSON ({error}); write the pack again") from None
         if not isinstance(index, dict) or (index.get("format"), index.get("version")) != (FORMAT, VERSION):
-            raise UserError(f"{self.path}: no pack of version {VERSION}; write it again with srn data --pack")
+            raise UserError(f"{self.path}: not a pack of version {VERSION}; write it again with srn data --pack")
         return index
 
     def array(self, name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
@@ -75,7 +75,7 @@ class Pack:
         try:
             values = np.load(io.BytesIO(self.read(name)), allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise UserError(f"{self.path}: {name} is no array ({error}); write the pack again") from None
+            raise UserError(f"{self.path}: {name} is not an array ({error}); write the pack again") from None
         if values.shape != shape or values.dtype != dtype:
             expected = f"expected {np.dtype(dtype)} {shape}; write the pack again"
             raise UserError(f"{self.path}: {name} is {values.dtype} {values.shape}; {expected}")

@@ -32,7 +32,7 @@ def read_predictions(path: Path, num_points: int) -> dict[str, np.ndarray]:
         (number, *more), *rows = lines[first : first + LINES]
         place = f"{path}: face {first // LINES + 1} of the file"
         if more or not number.isdecimal():
-            raise UserError(f"{place}: '{' '.join([number, *more])[:40]}' in place of its number; expected one whole number")
+            raise UserError(f"{place}: the line of its number is '{' '.join([number, *more])[:40]}'; expected one whole number")
         if number in faces:
             raise UserError(f"{place}: number {number} appears a second time; remove one of the two")
         x, y, _ = (

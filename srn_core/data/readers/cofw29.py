@@ -22,7 +22,6 @@ from srn_core.errors import UserError
 from srn_core.face.schemes import COFW29
 
 SPLITS = ("train", "val", "test")
-OPTIONS = ()
 PATH = "folder"
 VAL_FRACTION = 0.1
 # Part -> its file and the ending of its variables.

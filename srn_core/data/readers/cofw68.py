@@ -18,7 +18,6 @@ from srn_core.face.schemes import IBUG68
 from srn_core.io.frames import NoFrames
 
 SPLITS = ("test",)
-OPTIONS = ()
 PATH = "folder"
 ANNOTATIONS, BOXES = "test_annotations", "cofw68_test_bboxes.mat"
 
@@ -34,7 +33,7 @@ def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
 def _clip(path: Path, boxes: np.ndarray) -> Clip:
     name = path.name.removesuffix("_points.mat")
     if not name.isdecimal() or not 1 <= int(name) <= len(boxes):
-        raise UserError(f"{path}: no face of this number; expected one of 1 to {len(boxes)}, the rows of {BOXES}")
+        raise UserError(f"{path}: its number is none of a face; expected 1 to {len(boxes)}, the rows of {BOXES}")
     points, hidden = _variable(path, "Points"), _variable(path, "Occ").ravel()
     check_array(path, "Points", points, (IBUG68.num_landmarks, 2))
     check_array(path, "Occ", hidden, (IBUG68.num_landmarks,))

@@ -11,7 +11,6 @@ from srn_core.face.schemes import IBUG68
 from srn_core.io.frames import VideoFrames
 
 SPLITS = ("train", "val")
-OPTIONS = ()
 PATH = None
 FOLDER = Path(__file__).parents[2] / "demo_clips"
 NUM_TRAIN = 12

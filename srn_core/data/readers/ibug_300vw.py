@@ -29,7 +29,6 @@ CATEGORIES = {
     "3": "410 411 516 517 526 528 529 530 531 533 557 558 559 562",
 }
 SPLITS = ("train", "val", "test", "1", "2", "3")
-OPTIONS = ()
 PATH = "folder"
 VAL_FRACTION = 0.25
 
@@ -63,7 +62,7 @@ def _clip(folder: Path) -> Clip:
         path, found = images, (file for file in images.iterdir() if file.suffix in IMAGE_ENDINGS)
         source = ImageFiles(tuple(sorted(found, key=_number)))
     if (count := source.count()) != len(files):
-        raise UserError(f"{path}: {count} frames, but {len(files)} annotations beside it; expected one per frame")
+        raise UserError(f"{path}: {count} frames, but {len(files)} annotations; expected one per frame")
     kept = _kept(folder / "excluded.txt", count)
     files = [files[t] for t in kept]
     points = np.stack([read_pts(file, IBUG68.num_landmarks) for file in files])
@@ -79,10 +78,10 @@ def _kept(path: Path, count: int) -> list[int]:
     words = path.read_text(encoding="utf-8", errors="replace").split() if path.is_file() else []
     for word in words:
         if not word.isdecimal() or not 1 <= int(word) <= count:
-            raise UserError(f"{path}: '{word}' is no frame of the clip; expected whole numbers of 1 to {count}")
+            raise UserError(f"{path}: '{word}' is not a frame of the clip; expected whole numbers from 1 to {count}")
     kept = sorted(set(range(count)) - {int(word) - 1 for word in words})
     if not kept:
-        raise UserError(f"{path}: leaves no frame of the clip; list only some of the {count} frames")
+        raise UserError(f"{path}: excludes all {count} frames of the clip; leave some of them out of the list")
     return kept
 
 

@@ -23,7 +23,6 @@ CHALLENGING = ("ibug",)
 SUBSETS = {"train": TRAIN, "val": TRAIN, "common": COMMON, "challenging": CHALLENGING}
 SUBSETS["test"] = SUBSETS["full"] = COMMON + CHALLENGING
 SPLITS = tuple(SUBSETS)
-OPTIONS = ()
 PATH = "folder"
 VAL_FRACTION = 0.1
 

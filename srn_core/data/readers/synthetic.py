@@ -15,7 +15,6 @@ from srn_core.face.schemes import IBUG68
 from srn_core.heads.clips import RenderedClip, render_clip
 
 SPLITS = ()
-OPTIONS = ()
 PATH = None
 FIRST_SEED, DEFAULT_CLIPS, DEFAULT_FRAMES = 16, 16, 48
 

@@ -26,7 +26,6 @@ from srn_core.io.frames import ImageFiles
 
 ATTRIBUTES = ("pose", "expression", "illumination", "makeup", "occlusion", "blur")
 SPLITS = ("train", "val", "test", *ATTRIBUTES)
-OPTIONS = ()
 PATH = "folder"
 VAL_FRACTION = 0.1
 LIST = "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_{}.txt"

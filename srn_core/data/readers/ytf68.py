@@ -19,7 +19,6 @@ from srn_core.face.schemes import IBUG68
 from srn_core.io.frames import ImageFiles
 
 SPLITS = ("train", "val")
-OPTIONS = ()
 PATH = "folder"
 VAL_FRACTION = 0.15
 ROW = "a file name and 136 coordinates"
@@ -48,7 +47,7 @@ def _rows(path: Path) -> list[tuple[str, np.ndarray]]:
         with path.open(newline="", encoding="utf-8") as file:
             table = list(csv.reader(file))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: no CSV file ({error}); expected {ROW} in each row") from None
+        raise UserError(f"{path}: not a CSV file ({error}); expected {ROW} in each row") from None
     rows = []
     for number, row in enumerate(table, 1):
         if number == 1 and row and row[0] == "":

@@ -20,7 +20,6 @@ from srn_core.face.schemes import IBUG68
 from srn_core.io.frames import KEPT_OPEN
 
 SPLITS = ("train", "val")
-OPTIONS = ()
 PATH = "folder"
 VAL_FRACTION = 0.15
 

@@ -15,12 +15,12 @@ from srn_core.data.formats.pts import write_pts
 from srn_core.data.sheet import TILE, contact_sheet, describe
 from srn_core.data.splits import hold_out
 from srn_core.errors import UserError
-from srn_core.face.boxes import box_from_description, describe_box, draw_detector_boxes
+from srn_core.face.boxes import box_from_description, draw_detector_boxes
 from srn_core.face.geometry import CropSpec
 from srn_core.face.mean_shapes import MEAN_SHAPES
 from srn_core.io import frames as frames_module
 from srn_core.io.images import read_image
-from tests.support.faces import DATA, real
+from tests.support.faces import DATA, describe_box, real
 
 FACE = 80 * np.array(MEAN_SHAPES["68"], np.float32) + 100
 relaxed = settings(deadline=None, max_examples=50)

@@ -9,12 +9,12 @@ import torch
 
 from srn_core import SRN
 from srn_core.data import Clip, load_clips
-from srn_core.face.boxes import BOX_MEANS, box_from_description, describe_box, draw_detector_boxes
+from srn_core.face.boxes import BOX_MEANS, box_from_description, draw_detector_boxes
 from srn_core.face.geometry import from_box_units, mirror_points
 from srn_core.face.mean_shapes import MEAN_SHAPES
 from srn_core.face.metrics import nme, normaliser_length
 from srn_core.face.schemes import SCHEMES, Scheme
-from tests.support.faces import DATA, TINY, real
+from tests.support.faces import DATA, TINY, describe_box, real
 
 FACES = {name: 60 * np.array(shape) + 60 for name, shape in MEAN_SHAPES.items()}
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda scheme: scheme.name)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from srn_core import SRN, SRNConfig, Tracker, load_pretrained
+from srn_core.checkpoints import starting_model
 from srn_core.data import load_clips
 from srn_core.evaluation.evaluate import evaluate
 from srn_core.face.geometry import boxes_in_crop, crop_image, crop_map, from_box_units
@@ -20,7 +21,6 @@ from srn_core.training.args import TrainArgs
 from srn_core.training.augment import TrainingBatch, draw_batch
 from srn_core.training.losses import cascade_loss
 from srn_core.training.pool import FacePool
-from srn_core.training.start import starting_model
 from srn_core.training.train import TrainingRun, train
 from tests.support.faces import TINY
 

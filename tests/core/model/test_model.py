@@ -157,7 +157,7 @@ def test_boxes_may_be_lists_or_arrays_and_bad_boxes_are_refused() -> None:
             tracker.detect([image], boxes)
         with pytest.raises(ValueError, match=message.replace("1, 3", "3,")):
             list(tracker.track([image], boxes))
-    with pytest.raises(ValueError, match="fewer than frames"):
+    with pytest.raises(ValueError, match="fewer boxes than frames"):
         list(tracker.track([image, image], np.array([box])))
 
 
