@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def moving(run: Path) -> None:
-    """Every second frame of a clip: left the tracker on clean frames, right with the occluder where a trained player puts it."""
+    """Every second frame of a clip: left the tracker on clean frames, right where a trained player covers them."""
     game = load_game("demo?split=val", "srn-small")
     rollout = play(game, load_policy(run), len(game.clips), seed=0)
     targets = torch.from_numpy(rollout.targets[CLIP])[::2]

@@ -215,6 +215,12 @@ def test_internal_links_resolve(page: Path) -> None:
             assert anchor in anchors(file), f"{target}: the page has {sorted(anchors(file))}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=NAMES.get)
+def test_files_in_the_text_exist(page: Path) -> None:
+    named = re.findall(r"`((?:srn_core|srn_gym|agents|benchmarks|tests|docs)/[\w./-]+)`", page.read_text(encoding="utf-8"))
+    assert not [path for path in named if "NAME" not in path and not (ROOT / path).exists()]
+
+
 def anchors(page: Path) -> set[str]:
     """The addresses of a page's headings, as MkDocs and GitHub make them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
