@@ -1,9 +1,9 @@
-"""Fine-tune a tracker on faces that a policy has occluded (METHOD 3).
+"""Fine-tune a tracker on faces that a policy has occluded: hard occluded face synthesis (HOFS).
 
 python agents/finetune.py --tracker srn-small --policy greedy --clips "demo?split=train" --out runs/finetuned
 python agents/finetune.py --tracker srn-small --policy runs/dqn-1 --clips "300vw:DIR?split=train" --out runs/hofs --save faces
 python agents/finetune.py --tracker srn-small --policy dqn --rounds 3 --out DIR       # policy and tracker take turns
-python agents/finetune.py ... --resume                                                # goes on where it was stopped
+python agents/finetune.py ... --resume                                                # continues a run that was stopped
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def finetune(args: FinetuneArgs) -> Path:
     for number in range(1, args.rounds + 1):
         folder = args.out / f"round-{number}"
         if (folder / STATE).is_file():
-            # Before a policy is trained any further.
+            # Checked before a DQN is trained, which takes long.
             check_state(folder, load_tensors(folder / STATE)[1], args)
         run = FinetuningRun(args, tracker, round_policy(args, tracker, folder, number), folder, number)
         if number == args.rounds and args.save is not None and not (args.resume and args.save.exists()):
@@ -40,7 +40,7 @@ def finetune(args: FinetuneArgs) -> Path:
         run_to_end(run)
         tracker = str(folder)
     card = load_card(tracker)
-    # Weights made from others stay under the others' terms.
+    # Fine-tuned weights stay under the licence of the weights that they come from.
     terms = {"licence": terms} if (terms := load_card(args.tracker).get("licence")) else {}
     save_pretrained(load_pretrained(tracker), args.out, {**terms, **card, "rounds": args.rounds})
     _report(card)
@@ -56,7 +56,7 @@ def _report(card: dict[str, Any]) -> None:
     clean = f"clean NME {card['clean_percent']:.2f} % (before: {card['clean_start_percent']:.2f} %)"
     print(f"kept step {card['step']}: {clean}, under random occluders {card['covered_percent']:.2f} %")
     if not card["clean_kept"]:
-        print(f"no weights kept the clean error within {CLEAN_LOSS:.0%} of the start; these lost the least")
+        print(f"the clean error of all weights rose by more than {CLEAN_LOSS:.0%}; kept those with the smallest rise")
 
 
 @command

@@ -53,7 +53,7 @@ def train_sb3(args: SB3Args, store: Store = SHARED) -> Path:
 
 
 def chosen_hparams(args: SB3Args) -> Hparams:
-    """The hyper-parameters of the file; those of the command line take precedence."""
+    """The hyper-parameters of the file; options on the command line take precedence."""
     hparams = read_hparams(args.hparams or SHIPPED / f"{args.algo}.yml", args.observation)
     return dataclasses.replace(
         hparams, n_timesteps=args.total_steps or hparams.n_timesteps, n_envs=args.num_envs or hparams.n_envs

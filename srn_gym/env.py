@@ -41,9 +41,9 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     | 1   | cover the same landmark     | `l`                     | `l`                              |
     | 2   | cover the next landmark     | `l + 1`                 | the one after `l` on the tour    |
 
-    Indices wrap round modulo L, the number of landmarks. The tour is closed too. It follows a contour of the face, then goes
-    on to the nearest other contour of the mean shape. On the 68 points it is 0-16, 26-22, 43-47, 42, 27-30, 31-35, 52-59,
-    48-51, 62-67, 60-61, 40-41, 36-39, 21-17, and 0 again. `env.unwrapped.game.neighbours` is the table `(L, 3)` of the
+    Indices wrap round modulo L, the number of landmarks. The tour is closed too. It follows a contour of the face, then
+    continues on the nearest other contour of the mean shape. On the 68 points it is 0-16, 26-22, 43-47, 42, 27-30, 31-35,
+    52-59, 48-51, 62-67, 60-61, 40-41, 36-39, 21-17, and 0 again. `env.unwrapped.game.neighbours` is the table `(L, 3)` of the
     landmarks that the actions cover.
 
     ## Observation space
@@ -60,8 +60,8 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
 
     `1/L sum_i ||p_i - t_i|| / d`, the normalised mean error (NME): the mean distance `||p_i - t_i||` of the tracker's landmarks
     from the truth on the covered frame, divided by the distance `d` of the outer eye corners. It is a fraction (eq. 10). With
-    `reward="excess"`, the NME of the clean frame under the same tracker state is subtracted, which leaves what the occluder
-    alone did. `reward_cap` limits either reward from above.
+    `reward="excess"`, the NME of the clean frame under the same tracker state is subtracted, which leaves the effect of
+    the occluder alone. `reward_cap` limits either reward from above.
 
     ## Starting state
 
@@ -102,7 +102,7 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     | `window`          | `None`               | longest episode, in frames; `None`: whole clips                         |
     | `render_mode`     | `None`               | `"rgb_array"`, or `"human"` for a window                                |
 
-    Envs of one process share clips, crops, the tracker and its answers wherever their arguments allow it (`srn_gym.games`).
+    Envs in one process share clips, crops, the tracker and its answers if their arguments agree (`srn_gym.games`).
 
     >>> env = gym.make("srn_gym:OcclusionSynthesis-v0")  # doctest: +SKIP
     >>> observation, info = env.reset(seed=0, options={"clip": 3, "landmark": 30})  # doctest: +SKIP
@@ -153,7 +153,7 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
         return self._observation(), _single(reset_info(self.episodes))
 
     def step(self, action: np.int64) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Cover the shown frame and go on to the next.
+        """Cover the shown frame, then show the next one.
 
         Raises:
             ResetNeeded: there is no episode yet, or it has ended.

@@ -25,7 +25,7 @@ class Step(NamedTuple):
     Attributes:
         reward: ``(B,)`` float32, the response's.
         terminated: ``(B,)`` bool, the clip has ended.
-        truncated: ``(B,)`` bool, the window has ended before the clip, or ``max_steps`` are made.
+        truncated: ``(B,)`` bool, the window has ended before the clip, or ``max_steps`` steps have been made.
         response: the tracker's.
         clip: ``(B,)`` int64.
         frame: ``(B,)`` int64, the frame that was covered.
@@ -48,10 +48,10 @@ class Episodes:
         game: the rules.
         num_envs: B.
         window: longest episode in frames; in a longer clip it starts at a random frame. None plays clips to their end.
-        max_steps: steps after which an episode is truncated wherever it started, as by ``gymnasium.wrappers.TimeLimit``.
-        clip: ``(B,)`` int64 clip of each env.
+        max_steps: steps after which any episode is truncated, as by ``gymnasium.wrappers.TimeLimit``.
+        clip: ``(B,)`` int64 clip number of each env.
         frame: ``(B,)`` int64 frame that is shown and will be covered next.
-        landmark: ``(B,)`` int64 landmark that was covered last; at the start a random one.
+        landmark: ``(B,)`` int64 landmark that was covered last; at the start of an episode a random landmark.
         start: ``(B,)`` int64 frame on which the episode started.
         state: ``(B, D)`` the tracker's memory.
         last: the previous step; None before the first.
@@ -106,7 +106,7 @@ class Episodes:
         self.played = self.played.index_fill(0, rows[0], False)
 
     def step(self, actions: Tensor) -> Step:
-        """Cover the previous, same or next landmark (actions 0, 1, 2; ``(B,)`` int64) on the shown frames and go on."""
+        """Cover the previous, same or next landmark (actions 0, 1, 2; ``(B,)`` int64) on the shown frames; show the next."""
         return self.place(self.game.candidates(self.landmark).gather(1, actions[:, None])[:, 0])
 
     def place(self, targets: Tensor) -> Step:

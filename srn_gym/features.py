@@ -36,7 +36,7 @@ class FrozenFeatures:
     Attributes:
         scene: the frames and their occluders.
         model: the SRN.
-        encode: from its patch features to the vectors.
+        encode: turns its patch features into the vectors.
         size: F.
     """
 
@@ -47,7 +47,7 @@ class FrozenFeatures:
             scene: of the model's landmark scheme.
             model: on the scene's device.
             encode: see the class.
-            budget_bytes: the most memory to use for the vectors under the occluder; the clean frames take up to half as much.
+            budget_bytes: the most memory for the vectors of covered frames; the clean frames take up to half as much more.
         """
         self.scene, self.model, self.encode = scene, model, encode
         landmarks, side = scene.scheme.num_landmarks, model.config.patch_size

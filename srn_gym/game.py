@@ -1,4 +1,4 @@
-"""Hard occluded face synthesis as a game (METHOD 3, eq. 9, 10, 13): the only place where its dynamics are written.
+"""Hard occluded face synthesis as a game (eq. 9, 10, 13 of the paper): the only place where its dynamics are written.
 
 Everything is batched on the tracker's device. Every function is a function of (clip, frame, landmark) and, in ``track`` mode,
 of the tracker's memory. Where episodes stand is in ``srn_gym.episodes``, what frames show in ``srn_gym.scene``.
@@ -32,13 +32,13 @@ NUM_ACTIONS = 3
 
 
 class Response(NamedTuple):
-    """What the tracker does on a frame.
+    """The tracker's answer to a frame, and the reward.
 
     Attributes:
         reward: ``(B,)`` float32 fraction, as the rules say.
         nme: ``(B,)`` float32 fraction of the scheme's normaliser, for 68 points the inter-ocular distance (eq. 10).
         prediction: ``(B, L, 2)`` landmarks, crop pixels.
-        state: ``(B, D)`` the tracker's memory after the frame; in ``detect`` mode the one that came in.
+        state: ``(B, D)`` the tracker's memory after the frame; in ``detect`` mode unchanged.
     """
 
     reward: Tensor
@@ -70,11 +70,11 @@ class OcclusionGame:
         Args:
             clips: at least one, of the tracker's landmark scheme.
             tracker: the frozen victim.
-            store: shares crops, answers and features with the other games that have it; None: the game has its own.
+            store: holds crops, answers and features, and may be shared with other games; None: a store for this game alone.
             rules: the fields of :class:`srn_gym.rules.Rules`.
 
         Raises:
-            UserError: a rule is unknown or bad, clips have another scheme, or features are wanted of a tracker that is no SRN.
+            UserError: a rule is unknown or bad, clips have another scheme, or features need an SRN and the tracker is none.
         """
         self.rules = read_rules(rules)
         _check_clips(clips, tracker)
@@ -117,7 +117,7 @@ class OcclusionGame:
         return found.contiguous().view(-1, *self.observation_shape)
 
     def respond(self, clip: Tensor, frame: Tensor, target: Tensor, state: Tensor) -> Response:
-        """The tracker on the covered frames.
+        """Run the tracker on the covered frames.
 
         Args:
             clip: clip numbers.
@@ -143,13 +143,13 @@ class OcclusionGame:
 
         Args:
             clip: the clip's number.
-            wanted: ``(T, L)`` or ``(T, L + 1)`` bool, the entries to compute; the others are nan. None: all.
+            wanted: ``(T, L)`` or ``(T, L + 1)`` bool, the entries to compute; the others become nan. None: all.
 
         Raises:
             UserError: the mode is ``track``, where an error depends on all frames before.
         """
         if self.mode != "detect":
-            raise UserError("mode 'track': errors depend on the past, so there is no table of them; use mode 'detect'")
+            raise UserError("mode 'track': errors depend on earlier frames, so no table of them exists; use mode 'detect'")
         table = torch.full((len(self.clips[clip]), self.num_landmarks + 1), torch.nan)
         frames, columns = (torch.ones_like(table) if wanted is None else wanted).nonzero(as_tuple=True)
         size = batch_size(self.device)
@@ -180,7 +180,7 @@ class OcclusionGame:
 
     def _observed_features(self) -> FrozenFeatures:
         if not isinstance(self.tracker, Tracker):
-            raise UserError("observation 'features': the tracker is no SRN; expected an SRN, or use observation='patches'")
+            raise UserError("observation 'features': the tracker is not an SRN; choose an SRN, or observation='patches'")
         return self.features(self.tracker.model, encode_groups)
 
     def _react(self, clip: Tensor, frame: Tensor, target: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -193,7 +193,7 @@ class OcclusionGame:
         images, boxes = self.scene.occlude(clip, frame, target), self.scene.boxes[self.scene.row(clip, frame)]
         with torch.no_grad():
             prediction, state = self.tracker.step(images, boxes, state)
-        # Clones, because a tracker may answer in inference tensors, which nobody can write to later.
+        # Clones, because a tracker may return inference tensors, which cannot be changed later.
         return prediction.clone(), state.clone()
 
     def _predict(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
@@ -207,7 +207,7 @@ class OcclusionGame:
 
 def _check_clips(clips: Sequence[Clip], tracker: Victim) -> None:
     if not clips:
-        raise UserError("no clips: the game needs at least one")
+        raise UserError("no clips; expected at least one")
     for clip in clips:
         if clip.scheme.name != tracker.scheme.name:
             raise UserError(

@@ -12,14 +12,14 @@ from srn_gym.store import Store
 
 DEFAULT_CLIPS, DEFAULT_TRACKER = "demo?split=train", "srn-small"
 SHARED = Store()
-"""The store of games that are made without one. ``gym.make`` passes names only, so its envs share what they remember here."""
+"""The default store. ``gym.make`` can pass only names, so its envs share clips, crops and answers through this store."""
 
 
 class NamedGame(OcclusionGame):
     """A game that travels to other processes as the names that made it, not as clips and weights.
 
     Attributes:
-        notes: what the clips' reader has to say: one line for each absent subset.
+        notes: remarks of the clips' reader, such as one line for each absent subset.
     """
 
     def __init__(self, clips: str, tracker: str, device: str, rules: Rules, store: Store = SHARED) -> None:
@@ -30,7 +30,7 @@ class NamedGame(OcclusionGame):
         super().__init__(found.clips, store.tracker(tracker, device), store, **dataclasses.asdict(rules))
 
     def __reduce__(self) -> tuple[Callable[..., NamedGame], tuple[str, str, str, Rules]]:
-        """What is remembered stays behind: the copy uses the :data:`SHARED` store of its process."""
+        """The copy uses the :data:`SHARED` store of its process, so what this game remembers is not sent."""
         return NamedGame, self.arguments
 
 
@@ -44,7 +44,7 @@ def load_game(
         tracker: name of the victim (``srn_core.victims.registry``): a checkpoint's name or folder, ``onnx:PATH?...``,
             ``constant`` or ``MODULE:FUNCTION``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        store: what games share; a fresh :class:`Store` knows nothing yet.
+        store: what games share; a new :class:`Store` shares nothing with other games.
         rules: the fields of :class:`srn_gym.rules.Rules`.
 
     Raises:

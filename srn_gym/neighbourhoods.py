@@ -27,14 +27,14 @@ def neighbour_table(scheme: Scheme, neighbourhood: str) -> np.ndarray:
 
 
 def contour_tour(scheme: Scheme, shape: np.ndarray) -> list[int]:
-    """All L landmarks in the order of a closed tour over a face: along a contour, then on to the nearest other contour.
+    """All L landmarks in the order of a closed tour over a face: along one contour, then along the nearest other contour.
 
     The tour walks the scheme's first contour and jumps to the nearest landmark at which another contour may be entered. It
     walks that contour, and so on. An open contour is entered at an end. A closed one is entered anywhere and walked in the
     order of its landmarks. Of equally near landmarks, the lowest number is taken.
 
     Args:
-        scheme: gives the contours; a landmark on none is a contour of one point.
+        scheme: gives the contours; a landmark that is on no contour counts as a contour of one point.
         shape: ``(L, 2)`` the mean shape.
     """
     left = _contours(scheme)
@@ -59,7 +59,7 @@ def _entries(contour: Sequence[int]) -> set[int]:
 
 
 def _walk(contour: Sequence[int], first: int) -> list[int]:
-    """All landmarks of a contour from the one where it is entered."""
+    """All landmarks of a contour, from the landmark where the tour enters it."""
     if len(contour) > 1 and contour[0] == contour[-1]:
         ring = list(contour[:-1])
         at = ring.index(first)

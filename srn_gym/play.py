@@ -45,19 +45,19 @@ class PlayArgs(GameRules):
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     window: int | None = 64
-    """Longest episode, in frames."""
+    """Longest episode, in frames. In a longer clip, an episode starts at a random frame. None: always whole clips."""
 
 
 def play_with_keys(
     env: OcclusionSynthesisEnv, keys: Iterable[str], draw: Callable[[np.ndarray], None], seed: int | None
 ) -> Iterator[float]:
-    """Play until the keys end or one says quit.
+    """Play until ``q`` is pressed or the keys end.
 
     Args:
         env: with ``render_mode="rgb_array"``.
         keys: names of :data:`ACTIONS`, or ``quit``.
         draw: shows a picture ``(H, W, 3)`` uint8 RGB.
-        seed: of the first clip and landmark.
+        seed: seed of the clips and first landmarks.
 
     Yields:
         The mean NME, a fraction, of each finished episode.

@@ -30,7 +30,7 @@ def draw_face(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray | Non
     Args:
         image: ``(S, S, 3)`` uint8 RGB.
         truth: ``(L, 2)`` crop pixels, drawn green.
-        prediction: ``(L, 2)`` crop pixels, drawn pink; None: not known yet.
+        prediction: ``(L, 2)`` crop pixels, drawn pink; None: before the first step.
         caption: two lines.
 
     Returns:
@@ -68,8 +68,8 @@ def require_display(what: str, remedy: str) -> None:
     """Make sure that windows can be opened, because OpenCV ends the process where they cannot.
 
     Args:
-        what: names for the message what needs windows.
-        remedy: says in the message what to do.
+        what: what needs windows; part of the error message.
+        remedy: what to do instead; part of the error message.
 
     Raises:
         UserError: there is no display, or it does not answer.
@@ -85,7 +85,7 @@ def _answers(display: str) -> bool:
     number = number.partition(".")[0]
     if not number.isdecimal():
         return False
-    # On Linux the socket is a file and has an abstract name; in a container, one of them may be out of reach.
+    # On Linux the socket is a file and also has an abstract name; in a container, one of the two may not exist.
     path = f"/tmp/.X11-unix/X{number}"
     if host not in ("", "unix"):
         with contextlib.suppress(OSError), socket.create_connection((host, 6000 + int(number)), timeout=5):

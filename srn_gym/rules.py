@@ -36,15 +36,15 @@ class GameRules:
     """The rules that all policies on one game share; also the options of the commands that play it."""
 
     mode: Mode = "detect"
-    """detect: the tracker sees every frame without memory; track: its memory runs through the clip."""
+    """detect: the tracker sees each frame without memory; track: its memory runs through the clip."""
     occluder: Occluder = "noise"
-    """What covers the landmark: uniform noise, black, a blur of the covered pixels, a texture of smooth colours, mask cloth."""
+    """What covers the landmark: noise (uniform), black, blur (the covered pixels), texture (smooth colours) or mask (cloth)."""
     occluder_size: int = 48
     """Side of the square occluder, in pixels of a 224 px crop. It scales with the tracker's crop."""
     noise_seed: int = 0
     """Seed of the occluder's pixels, which are the same in all episodes."""
     noise_per_frame: bool = True
-    """Draw new occluder pixels on each frame; otherwise once per clip."""
+    """Draw new occluder pixels on each frame. Without this, they stay the same throughout a clip."""
     neighbourhood: Neighbourhood = "index"
     """Which landmarks are previous and next. index: l - 1 and l + 1, as in the paper; graph: on a tour along the contours."""
 
@@ -68,10 +68,10 @@ class TrainingRules(GameRules):
     """The rules with the reward; also the options of the commands that train a policy."""
 
     reward: Reward = "excess"
-    """nme: the error on the covered frame, a fraction (eq. 10); excess: less the error on the clean frame in the same state. In
-    detect mode, that part is the same for every policy, so excess only takes noise away."""
+    """nme: the error on the covered frame, a fraction (eq. 10). excess: that error minus the error on the clean frame in the
+    same state. In detect mode the clean error is the same for every policy, so excess only reduces noise."""
     reward_cap: float | None = None
-    """The largest reward, a fraction such as 0.3. None: no cap."""
+    """The largest reward, a fraction such as 0.3; larger rewards are lowered to it. None: no cap."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

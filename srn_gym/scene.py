@@ -1,4 +1,4 @@
-"""What the game shows, whoever looks at it: the clips' faces, and the occluder on any of their landmarks.
+"""What the game shows: the clips' faces, with an occluder on any of their landmarks.
 
 Index tensors are ``(B,)`` int64 on :attr:`Scene.device`; points are ``(x, y)`` crop pixels unless said otherwise.
 """
@@ -21,7 +21,7 @@ NO_OCCLUDER = -1
 
 
 class Scene:
-    """A set of clips under one kind of occluder, without any tracker; never changed once it is made.
+    """A set of clips under one kind of occluder, without a tracker. It never changes.
 
     Attributes:
         clips: the clips.
@@ -33,7 +33,8 @@ class Scene:
         offsets: ``(C,)`` int64; frame ``t`` of clip ``c`` is row ``offsets[c] + t`` of the tensors below.
         landmarks: ``(N, L, 2)`` float32 ground truth of all N frames.
         boxes: ``(N, 4)`` float32 face boxes.
-        normaliser: ``(N,)`` float32, by which errors are divided. Crops only shift and scale, so an NME is that of the frame.
+        normaliser: ``(N,)`` float32, crop pixels by which errors are divided. Crops only shift and scale, so the NME is
+            the same as in the frame.
         cuts: ``(N,)`` bool, frames that do not continue the one before.
         clip_keys: ``(C,)`` int64 from the clips' names: the occluder does not depend on a clip's place in the set.
     """
@@ -67,7 +68,7 @@ class Scene:
         return torch.where((target == NO_OCCLUDER)[:, None, None, None], crops, covered)
 
     def cover(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
-        """:meth:`occlude` for targets none of which is -1, which saves a copy."""
+        """:meth:`occlude` for targets without -1, which saves a copy."""
         return self._covered(self._crops.gather(clip, frame), clip, frame, target)
 
     def touched(self, points: Tensor, target: Tensor, patch_size: int) -> Tensor:

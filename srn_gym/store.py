@@ -1,4 +1,4 @@
-"""What games remember, as one object that games may share."""
+"""What games keep in memory, as one object that games may share."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ Value = TypeVar("Value")
 class Store:
     """Clips, crops, trackers, answers and features, each made once for all games that share the store.
 
-    What is kept depends on what a value is made from, and on nothing else. So games that differ only in the reward, the mode,
-    the neighbourhood or the observation share all of it. A store belongs to one process and grows with use; when the last
-    reference to it goes, its memory is free.
+    A value's key names everything that the value depends on, and nothing else. So games that differ only in the reward, the
+    mode, the neighbourhood or the observation share all values. A store belongs to one process. Its memory is freed with its
+    last reference.
     """
 
     def __init__(self, kept: int = 4) -> None:
-        """``kept``: how many things of each kind are held; the least recently used make room."""
+        """``kept``: how many values of each kind are held; beyond that, the least recently used value is dropped."""
         self.kept = kept
         self._held: dict[str, OrderedDict[Hashable, Any]] = defaultdict(OrderedDict)
 
     def clips(self, spec: str) -> ClipSet:
-        """The clips of a data spec. Their files are not looked at again."""
+        """The clips of a data spec. Later changes of their files are not seen."""
         return self._once("clips", spec, lambda: load_clips(spec))
 
     def tracker(self, name: str, device: str) -> Victim:
@@ -59,7 +59,7 @@ class Store:
         return self._once("answers", (scene, tracker.key), lambda: Memo(scene.lengths, landmarks + 1, (landmarks, 2)))
 
     def features(self, scene: Scene, model: SRN, encode: Encode) -> FrozenFeatures:
-        """What ``encode`` makes of a frozen SRN's patch features."""
+        """A frozen SRN's patch features, turned into vectors by ``encode``."""
         return self._once("features", (scene, fingerprint(model), encode), lambda: FrozenFeatures(scene, model, encode))
 
     def _once(self, kind: str, key: Hashable, make: Callable[[], Value]) -> Value:

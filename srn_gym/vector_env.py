@@ -50,11 +50,11 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
         store: Store = SHARED,
         **rules: Any,
     ) -> None:
-        """Arguments that are not listed here are those of :class:`srn_gym.env.OcclusionSynthesisEnv`.
+        """Arguments that are not listed here are as in :class:`srn_gym.env.OcclusionSynthesisEnv`.
 
         Args:
             num_envs: B.
-            max_episode_steps: passed on by ``make_vec``; episodes are truncated after as many steps, as by ``TimeLimit``.
+            max_episode_steps: from ``make_vec``; an episode is truncated after this many steps, as by ``TimeLimit``.
             autoreset_mode: ``SameStep``, ``NextStep`` (Gymnasium's default) or ``Disabled``.
             render_mode: ``rgb_array`` or None.
             store: what the game shares with others, see :mod:`srn_gym.games`.

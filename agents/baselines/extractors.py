@@ -1,6 +1,6 @@
 """Feature extractors for SB3: each candidate passes through the same weights, then the results are joined.
 
-SB3's own heads see the joined candidates, so only the extractors can treat all candidates alike.
+SB3's own heads see the joined candidates, so only the extractors can treat all candidates the same way.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class CandidatePatches(BaseFeaturesExtractor):
 
         Args:
             observation_space: the env's.
-            tracker: the victim's name; if it is no SRN, the trunk of srn-small is used.
+            tracker: the victim's name; if the victim is not an SRN, the trunk of srn-small is used.
             width: outputs of the layer per candidate.
             train_trunk: train the trunk too; otherwise it is frozen.
 
         Raises:
-            UserError: the SRN has another patch size than the observation.
+            UserError: the patch sizes of the SRN and the observation differ.
         """
         candidates, landmarks, _, patch_size, _ = observation_space.shape
         super().__init__(observation_space, candidates * width)
@@ -63,7 +63,7 @@ class CandidatePatches(BaseFeaturesExtractor):
                 f"tracker '{tracker}': patches of {model.config.patch_size} px, but the observation has {patch_size} px; "
                 "give the tracker that the game is played against"
             )
-        # A copy, because a user's own victim is the object that the game is played against.
+        # A copy, because a user's own victim is the same object as the tracker of the game.
         self.trunk = copy.deepcopy(model.trunk).requires_grad_(train_trunk)
         self.head = _head(landmarks * model.trunk.channels * model.trunk.side**2, width)
 

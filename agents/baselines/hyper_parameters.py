@@ -45,7 +45,7 @@ def read_hparams(path: Path, observation: str) -> Hparams:
     """Read the entries for an observation, ``patches`` or ``features``.
 
     Raises:
-        UserError: PyYAML is missing, the file is missing or no YAML, or an entry cannot be used.
+        UserError: PyYAML is not installed, the file is missing or not YAML, or an entry cannot be used.
     """
     entries = _read_yaml(path)
     key = f"{ENV_ID}/{observation}" if f"{ENV_ID}/{observation}" in entries else ENV_ID
@@ -61,7 +61,7 @@ def read_hparams(path: Path, observation: str) -> Hparams:
 
 
 def shipped_with(path: Path, values: Mapping[str, Any], out: Path) -> None:
-    """Write a copy of the file ``path`` to ``out``, with ``values`` instead of its own in every entry."""
+    """Copy the file ``path`` to ``out`` and put ``values`` into every entry."""
     yaml = require("yaml")
     entries = {key: {**entry, **values} for key, entry in _read_yaml(path).items()}
     write_text(out, yaml.safe_dump(entries))
@@ -74,7 +74,7 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); expected a YAML file of hyper-parameters") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: no valid YAML ({error}); correct the file") from None
+        raise UserError(f"{path}: not valid YAML ({error}); correct the file") from None
     if not isinstance(entries, dict):
         raise UserError(f"{path}: expected a mapping with the key '{ENV_ID}', as in {SHIPPED / 'dqn.yml'}")
     return entries
@@ -91,5 +91,5 @@ def _checked(path: Path, name: str, value: Any) -> Any:
     if name == "normalize" and value.get("norm_obs", True):
         raise UserError(f"{path}: normalize {value!r}: a saved policy sees plain observations; write norm_obs: false")
     if isinstance(value, str) and name != "policy":
-        raise UserError(f"{path}: {name} '{value}' is text; expected a value, and numbers in YAML as 1.0e-3, not 1e-3")
+        raise UserError(f"{path}: {name} '{value}' is text; expected a number, true or false; write 1.0e-3, not 1e-3")
     return tuple(value) if name == "train_freq" and isinstance(value, list) else value

@@ -30,7 +30,7 @@ OWN_ARGUMENTS = {"self", "policy", "env", "policy_kwargs", "seed", "device", "te
 
 
 class Progress(BaseCallback):
-    """A progress bar like the one of agents/dqn.py; SB3's own prints to stdout."""
+    """A progress bar as in agents/dqn.py; the one in SB3 prints to stdout."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Progress(BaseCallback):
 
 
 def build_envs(args: SB3Args, hparams: Hparams, store: Store = SHARED) -> VecEnv:
-    """The envs to train on: episodes are logged with the game's own rewards, learned from with normalised ones.
+    """The envs to train on. The log shows the rewards of the game, also if the algorithm learns from normalised ones.
 
     Raises:
         UserError: an argument of the game or of the normalisation cannot be used.

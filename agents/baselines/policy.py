@@ -1,6 +1,6 @@
 """Saved runs of the SB3 baselines, and their networks as policies.
 
-``model.zip`` is SB3's own file, for ``DQN.load`` and the like; ``card.json`` describes it. SB3's files hold pickles, which can
+``model.zip`` is SB3's file, which ``DQN.load`` reads; ``card.json`` describes it. SB3's files hold pickles, which can
 run any code when ``DQN.load`` reads them. :func:`load_sb3_policy` reads only the weights, without pickles. Still, play only
 what you have trained yourself.
 """

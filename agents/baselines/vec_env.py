@@ -1,4 +1,4 @@
-"""The batched environment behind the interface of Stable-Baselines3, which does not accept Gymnasium's vector envs."""
+"""The batched environment as a ``VecEnv``: Stable-Baselines3 does not accept Gymnasium's vector envs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class SB3VecEnv(VecEnv):
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Step; returns observations, rewards, dones ``(B,)`` bool, and one info an env."""
+        """Step; returns observations, rewards, dones ``(B,)`` bool, and one info per env."""
         observations, rewards, terminated, truncated, infos = self.envs.step(self._actions)
         dones = terminated | truncated
         final_observations = infos.pop("final_obs", None)

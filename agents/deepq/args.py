@@ -24,7 +24,8 @@ class DQNArgs(LearnerArgs):
     """Train a multi-queue DQN on the occlusion game, save it, and evaluate what was saved."""
 
     encoder: str = ""
-    """The SRN whose features the Q-network sees. Default: the tracker's SRN, or srn-small if the tracker has none."""
+    """The SRN whose features the Q-network sees: a checkpoint's name or folder. Default: the tracker, or srn-small if
+    the tracker is not an SRN."""
     total_steps: int = 60_000
     """Length of the training, in env steps (frames played)."""
     num_envs: int = 32
@@ -32,7 +33,7 @@ class DQNArgs(LearnerArgs):
     lr: float = 1e-3
     """Learning rate of Adam."""
     gamma: float = 0.99
-    """Discount per frame. Of 0.9, 0.97 and 0.99, the last was best on unseen talking heads."""
+    """Discount per frame. Of 0.9, 0.97 and 0.99, 0.99 was best on unseen talking heads."""
     n_step: int = 1
     """Rewards that are summed before the target network's value is added."""
     double: bool = True
@@ -46,23 +47,25 @@ class DQNArgs(LearnerArgs):
     updates_per_step: int = 2
     """Updates after each step of all envs."""
     target_rate: float = 0.01
-    """Share of the distance to the online network that the target network moves per update."""
+    """At each update, the target network moves by this share of its distance to the online network."""
     learning_starts: int = 2_000
     """Env steps with random actions before the first update. At most half of --total-steps is used."""
     queues: int = 256
-    """M: the replay holds the last M clips, one queue per clip. Expected at least as many as clips played at once."""
+    """Number of queues (M). The replay holds the last M clips, one queue per clip. At least the number of clips that
+    are played at once."""
     capacity: int = 4_096
     """Transitions per queue."""
     single_queue: bool = False
-    """Keep all clips in one queue of queues x capacity transitions. With fewer clips than --queues it holds more than the
-    separate queues do."""
+    """Keep all clips in one queue of --queues times --capacity transitions. With fewer clips than --queues, it holds more
+    transitions than separate queues would."""
     epsilon_end: float = 0.05
     """Share of random actions after the decay. The decay starts at 1."""
     epsilon_decay: float = 0.5
     """Share of the training over which the random actions decrease."""
     relative_to_clean: bool = False
-    """Show the network how much further the SRN would move the landmarks than on the clean frame, not the covered frame alone.
-    Share of the optimum, ten seeds: 0.21 instead of 0.19 on unseen talking heads, 0.44 instead of 0.45 on the trained ones."""
+    """Show the network the features of the covered frame minus those of the clean frame, not the covered frame alone. Over ten
+    seeds, the share of the optimum was 0.21 instead of 0.19 on unseen talking heads, and 0.44 instead of 0.45 on the training
+    clips."""
     landmark_only: bool = False
     """Show the network only the covered landmark's number. This measures what a policy gains without seeing the face."""
     without_landmark_id: bool = False

@@ -36,8 +36,8 @@ class Learner:
         self.optimiser = torch.optim.Adam(self._parameter_groups(), lr=args.lr)
         self.replay = MultiQueueReplay(args.queues, args.capacity, args.gamma, args.single_queue)
         self.rng = np.random.default_rng((args.seed, 11))
-        # Rewards are NMEs of a few percent. They are standardised by those seen before learning starts. Episodes have a
-        # fixed length, so this affine change of the reward keeps the order of policies.
+        # Rewards are NMEs of a few percent. They are standardised by the mean and deviation before learning starts. Episodes
+        # have a fixed length, so this affine change of the reward keeps the order of policies.
         self.reward_count, self.reward_mean, self.reward_square = 0, 0.0, 0.0
 
     def _parameter_groups(self) -> list[dict[str, object]]:
@@ -48,7 +48,7 @@ class Learner:
 
     @torch.no_grad()
     def act(self, clip: Tensor, frame: Tensor, landmark: Tensor, epsilon: float) -> Tensor:
-        """Epsilon-greedy actions ``(B,)``; each env tosses its own coin."""
+        """Epsilon-greedy actions ``(B,)``; each env decides independently."""
         explore = self.rng.random(len(clip)) < epsilon
         random = self.rng.integers(NUM_ACTIONS, size=len(clip))
         actions = torch.from_numpy(random).to(clip.device)

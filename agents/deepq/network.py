@@ -17,7 +17,7 @@ class QNet(nn.Module):
 
     Attributes:
         landmark_only: the head gets only the covered landmark's number, and no features.
-        relative_to_clean: the head gets the features less those of the clean frame.
+        relative_to_clean: the head gets the features minus those of the clean frame.
         without_landmark_id: the head gets only the features, and not the covered landmark's number.
         head: the :class:`QHead`.
         encoder: the SRN whose trunk is trained too; None: the features come from a frozen SRN, computed once.
@@ -31,7 +31,7 @@ class QNet(nn.Module):
         relative_to_clean: bool = False,
         without_landmark_id: bool = False,
     ) -> None:
-        """``tuned``: the trunk is trained too, starting from the frozen SRN; for the others see the attributes."""
+        """``tuned``: the trunk is trained too, from the frozen SRN on; for the others see the attributes."""
         super().__init__()
         self.landmark_only, self.relative_to_clean = landmark_only, relative_to_clean
         self.without_landmark_id = without_landmark_id
@@ -77,7 +77,8 @@ class QHead(nn.Module):
     The observation shows which landmark is covered: it is the centre of the noise. The number says so directly.
 
     Attributes:
-        mean: ``(F,)`` of the features; zero until :meth:`standardise_by` is called, as is ``deviation`` ``(F,)``.
+        mean: ``(F,)`` mean of the features; zero until :meth:`standardise_by` is called.
+        deviation: ``(F,)`` standard deviation of the features; zero until then.
     """
 
     mean: Tensor

@@ -29,7 +29,7 @@ def check_encoder(run: Path | str, trained_with: str, key: str) -> None:
         UserError: they differ.
     """
     if trained_with != key:
-        raise UserError(f"{run}: its encoder's weights have changed since the training; restore them or train again")
+        raise UserError(f"{run}: the encoder's weights have changed since the training; restore them or train again")
 
 
 class LearnedPolicy(ActionPolicy):
@@ -52,7 +52,7 @@ class LearnedPolicy(ActionPolicy):
         self.network = QNet(self.features, arguments["trunk"] == "tuned", **switches).to(game.device).eval()
         self.network.load_state_dict(self.tensors)
         if self.network.encoder is not None:
-            # A tuned trunk learns no more: what it computes is remembered as for a frozen one.
+            # The trunk no longer changes, so its features can be remembered like those of a frozen one.
             self.features, self.network.encoder = game.features(self.network.encoder, encode), None
 
     def actions(self, game: OcclusionGame, position: Position, candidates: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Files of a DQN's run: the policy to use, and the state from which the training goes on; both are safetensors."""
+"""Files of a DQN's run: the trained policy, and the state from which training continues. Both are safetensors."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def save_run(
 
 
 def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[np.random.Generator], n_step: NStep) -> int:
-    """Restore what :func:`save_run` wrote into the same objects; returns the step from which to go on.
+    """Restore what :func:`save_run` wrote into the same objects; returns the step at which to continue.
 
     Raises:
         UserError: a file is damaged, or the run had other arguments, clips or weights.
@@ -63,7 +63,8 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
     tensors, metadata = load_tensors(folder / STATE)
     # The replay holds clips as numbers.
     if metadata["clips_key"] != clips_key(learner.game):
-        raise UserError(f"{folder}: was started on other clips than {learner.args.clips} has now; restore them or start again")
+        clips = learner.args.clips
+        raise UserError(f"{folder}: started with other clips than {clips} holds now; restore them or start a new run")
     learner.online.load_state_dict(_under("online", tensors))
     learner.target.load_state_dict(_under("target", tensors))
     optimiser = learner.optimiser.state_dict()
@@ -83,14 +84,14 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
 
 
 def check_arguments(folder: Path, card: Mapping[str, Any], args: Any) -> None:
-    """Raise a :class:`UserError` that names what differs where a ``card``'s run had other arguments than ``args``."""
+    """Raise a :class:`UserError` that names the differences if the run of ``card`` had other arguments than ``args``."""
     check_resumed(folder, card["arguments"], plain(args), FREE)
 
 
 def check_tracker(folder: Path, before: Mapping[str, Any], tracker: Victim) -> None:
-    """Raise a :class:`UserError` where a run's records ``before`` are of other weights under the same name."""
+    """Raise a :class:`UserError` if a run was made with other weights of the tracker; ``before``: the run's records."""
     if before["tracker_key"] != tracker.key:
-        raise UserError(f"{folder}: was started against a tracker whose weights have changed since; give another folder")
+        raise UserError(f"{folder}: the tracker's weights have changed since this run started; give another folder")
 
 
 def clips_key(game: OcclusionGame) -> str:

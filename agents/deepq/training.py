@@ -1,4 +1,4 @@
-"""A DQN that is trained where it is needed: by the fine-tuning and by the comparisons."""
+"""A trained DQN for fine-tuning and comparisons: it is trained only if its folder does not hold it yet."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from srn_gym.store import Store
 
 
 def trained_dqn(args: DQNArgs, store: Store = SHARED) -> Path:
-    """The folder of a DQN's run; whatever is missing of its training is done now.
+    """Train a DQN, or finish its training; returns the run's folder.
 
     Raises:
-        UserError: the folder holds a run of more steps, of other arguments, or against other weights.
+        UserError: the folder holds a run with more steps, other arguments, or another tracker.
     """
     assert args.run_dir is not None
     card = load_tensors(args.run_dir / POLICY)[1] if (args.run_dir / POLICY).is_file() else {}
     step = card.get("step", 0)
     if step >= args.total_steps + args.num_envs:
-        raise UserError(f"{args.run_dir}: holds a DQN of {step} steps, expected {args.total_steps}; give another --out")
+        raise UserError(f"{args.run_dir}: holds a DQN of {step} steps; expected {args.total_steps}; give another --out")
     if step >= args.total_steps:
         check_arguments(args.run_dir, card, args)
         check_tracker(args.run_dir, card, store.tracker(args.tracker, args.device))

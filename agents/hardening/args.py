@@ -25,8 +25,8 @@ class FinetuneArgs:
     """Fine-tune a tracker on clean sequences mixed with sequences that a policy has occluded."""
 
     policy: str
-    """A policy's name (none, random-jump, greedy, optimal ...) or the folder of a trained run. dqn: before each round, one is
-    trained on the first --clips against the round's tracker."""
+    """A policy's name (none, random-jump, greedy, optimal ...) or the folder of a trained run. With dqn, each round
+    first trains a DQN on the first of --clips, against the tracker of that round."""
     out: Path
     """Folder of the fine-tuned tracker. It also holds one folder per round, with logs and the state for --resume."""
     clips: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -40,37 +40,39 @@ class FinetuneArgs:
     batch: int = 64
     """Faces per step."""
     sequence: int = 4
-    """Frames of a sequence, through which the tracker's memory runs. A batch holds batch / sequence sequences."""
+    """Frames per training sequence; the tracker's memory runs through it. A step sees --batch / --sequence sequences."""
     lr: float = 1e-4
     """Peak learning rate of Adam. It rises during the first tenth of the steps and then falls to zero along a cosine."""
     occluded_share: float = 0.5
     """Share of the sequences that are occluded."""
     random_share: float = 0.0
-    """Share of the clips on which random-jump places the occluder instead of the policy. Each pass draws other clips."""
+    """Share of the clips on which random-jump places the occluder instead of the policy. Each pass chooses other clips."""
     occlusion: PlacedOcclusion = "square"
-    """What the training puts on the policy's landmark, whatever occluder the policy played with. square: noise, 48 px in a
-    224 px crop; varied: many shapes and fillings."""
+    """What the training draws on the landmark that the policy chose. The policy itself may play with another occluder. square:
+    noise, 48 px in a 224 px crop; varied: many shapes and fillings, which help more under masks."""
     refresh: int = 100
-    """Steps after which the policy plays all clips again, with other noise and first landmarks (a pass)."""
+    """Steps after which the policy plays all clips again (a pass), with other noise and first landmarks."""
     rounds: int = 1
-    """Rounds of policy and fine-tuning. The policy of a round plays against the tracker of the round before."""
+    """Rounds of playing and fine-tuning. In each round, the policy plays against the tracker of the previous round."""
     mode: Mode = "detect"
-    """The policy's game. detect: the tracker sees every frame without memory; track: its memory runs through the clip."""
+    """How the tracker runs in the policy's game. detect: it sees each frame without memory; track: its memory runs through the
+    clip."""
     dqn_steps: int = 60_000
     """Env steps of the training with --policy dqn."""
     val_every: int = 50
     """Steps between validations, which also write the state for --resume."""
     save: Path | None = None
-    """Also write a data set of the kind 300vw: every frame with the occluder where the first pass of the last round put it. The
-    occluders' pixels are drawn again and differ from the training's, which also leaves some sequences clean."""
+    """Also write the occluded clips to this folder, as a data set of the kind 300vw. On each frame, the occluder lies where the
+    first pass of the last round put it. Its pixels are drawn again, so they differ from the training's. The training also
+    leaves some sequences clean."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of the network."""
+    """Arithmetic of the network. bfloat16 is faster on GPUs and on CPUs with AMX, and slower on CPUs without AVX-512."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     seed: int = 0
     """Seed of batches, first landmarks, noise and the DQN."""
     resume: bool = False
-    """Go on with the run in --out."""
+    """Continue the run in --out."""
 
     def __post_init__(self) -> None:
         check_numbers(self, LIMITS)

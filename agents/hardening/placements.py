@@ -18,10 +18,10 @@ from srn_core.victims.protocol import Victim
 from srn_gym.game import OcclusionGame
 from srn_gym.rules import Mode
 
-# A game holds its clips' crops and answers in memory: many short clips fill a batch, few long ones fit.
+# A game keeps the crops and answers of its clips in memory. So many short clips fill a batch, and so many long ones still fit.
 CLIPS_AT_ONCE = 16
-# A still gives a policy one move, from a random landmark. It is played this many times, each time from where the last move led,
-# so that a policy has time to find the place that it wants.
+# On a still, a policy has one move from a random landmark. So it plays the still this many times, and each time starts where
+# the last move ended. That gives it time to reach the landmark that it prefers.
 STILL_MOVES = 16
 
 
@@ -32,7 +32,7 @@ class Placement(NamedTuple):
         clip: the clip's number.
         frame: the frame's number.
         target: the covered landmark, -1 for none.
-        noise_seed: of the occluder's pixels when the policy played.
+        noise_seed: seed of the occluder's pixels when the policy played.
     """
 
     clip: int
@@ -49,7 +49,7 @@ def derived_seed(*numbers: int) -> int:
 def placements(
     clips: Sequence[Clip], tracker: Victim, policy: str, seed: int, number: int, mode: Mode = "detect"
 ) -> Iterator[Placement]:
-    """One pass of a policy over all clips against the frozen tracker, with noise and first landmarks of its own.
+    """One pass of a policy over all clips against the frozen tracker. Each pass has other noise and first landmarks.
 
     A trained policy plays by the rules that it was trained with.
 
@@ -57,12 +57,12 @@ def placements(
         clips: training clips.
         tracker: the frozen tracker.
         policy: a policy's name or the folder of a trained run.
-        seed: of the run.
-        number: of the pass.
-        mode: of the game.
+        seed: the run's seed.
+        number: the pass's number.
+        mode: the game's mode.
 
     Yields:
-        every frame of every clip once; the frames of a clip in order.
+        every frame of every clip once; frames of one clip in order.
 
     Raises:
         UserError: the policy is unknown, or the game cannot be played on the clips.

@@ -25,7 +25,7 @@ from srn_core.training.train import TrainingRun
 from srn_core.training.validation import Faces, detection_nme
 from srn_gym.game import NO_OCCLUDER
 
-# Fine-tuned weights may lose this share of the clean accuracy before they are turned down.
+# Weights whose clean error rises by more than this share are kept only as long as there are no better ones.
 CLEAN_LOSS = 0.01
 VALIDATION_SEED = 0
 
@@ -53,7 +53,7 @@ class FinetuningRun(TrainingRun):
         self._covered: Faces | None = None
 
     def placements(self, number: int) -> list[Placement]:
-        """A pass over the clips: each is played by the policy, or at random. Depends on the run's seed and the number alone."""
+        """A pass over the clips: the policy or random-jump plays each. It depends only on the run's seed and ``number``."""
         if self._pass[0] != number:
             rng = np.random.default_rng((self.args.seed, number))
             at_random = rng.random(len(self.clips)) < self.finetuning.random_share
@@ -82,9 +82,9 @@ class FinetuningRun(TrainingRun):
         return draw_batch(self.pool, self.config, (args.seed, step), args.batch // frames, frames, args.occlusion, occluders)
 
     def validate_and_save(self, step: int) -> None:
-        """Keep the weights that do best under random occluders, of those that lose almost no accuracy on clean faces.
+        """Of the weights that lose almost no accuracy on clean faces, keep those with the lowest error under random occluders.
 
-        As long as all weights lose more than :data:`CLEAN_LOSS`, those that are best on clean faces are kept.
+        While the clean error of all weights has risen by more than :data:`CLEAN_LOSS`, keep those with the lowest clean error.
         """
         averaged = self.averaged()
         tracker = Tracker(averaged, str(self.device))

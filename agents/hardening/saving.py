@@ -45,10 +45,10 @@ def save_clips(
     Args:
         folder: must not exist.
         clips: the placements give their numbers.
-        placed: the frames to write; the frames of a clip in order.
+        placed: the frames to write; frames of one clip in order.
         crop: the tracker's, at whose resolution occluders are drawn.
-        occlusion: what lies on the landmark, whatever occluder the policy played with. ``square``: a noise square of 48 px at
-            the 224 scale, new on each frame; ``varied``: shapes and fillings.
+        occlusion: what is drawn on the landmark; the policy may have played with another occluder.
+            ``square``: a noise square of 48 px in a 224 px crop, new on each frame; ``varied``: shapes and fillings.
         card: further entries of the manifest.
 
     Raises:
@@ -86,7 +86,7 @@ def _write_frame(
     path = folder / "frames" / f"{number:06d}.png"
     image = occluded_frame(clip, placement, crop, occlusion)
     if not cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
-        raise UserError(f"{path}: cannot be written; expected a folder with room")
+        raise UserError(f"{path}: cannot be written; choose a folder with free space")
     write_pts(folder / "annot" / f"{number:06d}.pts", clip.landmarks[placement.frame])
 
 

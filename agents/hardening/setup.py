@@ -1,4 +1,4 @@
-"""What a fine-tuning needs before its first step: arguments that fit together, and a policy for each round."""
+"""What fine-tuning needs before its first step: checked arguments, and a policy for each round."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from srn_gym.store import Store
 
 
 def checked(args: FinetuneArgs) -> FinetuneArgs:
-    """The arguments, with their defaults that depend on other arguments.
+    """Check the arguments and fill in the defaults that depend on other arguments.
 
     Raises:
         UserError: arguments do not fit together, clips are masked, or a folder is in use.
@@ -33,7 +33,7 @@ def checked(args: FinetuneArgs) -> FinetuneArgs:
     check_batch(args.batch, args.sequence)
     if args.policy != "dqn":
         check_policy(args.policy)
-    # Now, because training a DQN first takes its time.
+    # Checked now, because training a DQN takes long.
     config = load_pretrained(args.tracker).config
     for spec in (*clips, *val):
         check_scheme(load_clips(spec).clips, config)
@@ -44,7 +44,7 @@ def checked(args: FinetuneArgs) -> FinetuneArgs:
 def _check_folders(args: FinetuneArgs) -> None:
     started = (args.out / "round-1").is_dir()
     if started and not args.resume:
-        raise UserError(f"{args.out}: already holds a run; add --resume to go on with it, or give another --out")
+        raise UserError(f"{args.out}: already holds a run; add --resume to continue it, or give another --out")
     if not started and (args.out / CARD).is_file():
         raise UserError(f"{args.out}: already holds a checkpoint; give another --out")
     if args.resume and not started:
@@ -66,5 +66,5 @@ def round_policy(args: FinetuneArgs, tracker: str, folder: Path, number: int) ->
         clips=args.clips[0], tracker=tracker, mode=args.mode, seed=derived_seed(args.seed, number),
         total_steps=args.dqn_steps, device=args.device, run_dir=folder / "dqn",
     )  # fmt: skip
-    # Its game is not played again, so its store goes with it.
+    # Nobody plays this game again, so its store is not kept.
     return str(trained_dqn(dqn, Store()))

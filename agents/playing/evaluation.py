@@ -32,9 +32,9 @@ def sibling_split(spec: str, split: str) -> str:
 
 
 def warn_of_overlap(spec: str) -> None:
-    """Print a note where a training's clips are not limited to a split, and so contain its validation clips."""
+    """Print a note if the training clips are not limited to a split, because then they contain the validation clips."""
     if parse_spec(spec).split is None:
-        print(f"note: data leak: {spec} names no split, so it contains its own split=val; add split=train, or give other clips")
+        print(f"note: data leak: {spec} names no split, so it contains the clips of split=val; add split=train")
 
 
 def find_policy(name: str, game: OcclusionGame, training: Callable[[], OcclusionGame]) -> Policy:
@@ -43,7 +43,7 @@ def find_policy(name: str, game: OcclusionGame, training: Callable[[], Occlusion
 
 
 def check_policy(name: str) -> None:
-    """Raise a :class:`UserError` where ``name`` is neither a policy nor the folder of a run."""
+    """Raise a :class:`UserError` if ``name`` is neither a policy nor the folder of a run."""
     if name not in NAMES:
         load_policy(Path(name))
 
@@ -71,7 +71,7 @@ def evaluation_args(run_dir: Path, args: LearnerArgs) -> EvaluateArgs:
 
 
 def evaluate_run(args: EvaluateArgs) -> None:
-    """Play a run's policy beside named ones, print the figures, and write them to ``evaluation.json`` in the run's folder."""
+    """Play a run's policy and named ones on the same episodes; print the figures, write ``evaluation.json``."""
     game, rollouts = play_policies(args, ["none", REFERENCE, "prior", args.policy, "greedy", CEILING])
     rows = summarise(rollouts)
     print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}", game)
@@ -82,7 +82,7 @@ def evaluate_run(args: EvaluateArgs) -> None:
 
 
 def check_evaluation(args: LearnerArgs) -> None:
-    """Refuse, before anything is trained, validation clips that cannot be read or played on."""
+    """Before training, raise a :class:`UserError` if the validation clips cannot be read or played."""
     if args.eval_episodes:
         load_game(_val_clips(args), args.tracker, args.device, **rules_of(args))
 

@@ -1,1 +1,1 @@
-"""The policies: their interface, those that need no training, and those of a run."""
+"""Policies: their interface, the named ones, and the trained ones."""

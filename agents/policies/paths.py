@@ -17,7 +17,7 @@ Plan = Callable[[OcclusionGame, int, np.ndarray], np.ndarray]
 
 
 class PathPolicy:
-    """Covers the landmarks of a path per episode. A subclass finds the paths in ``begin`` and stores them.
+    """Follows one path of landmarks per episode. A subclass finds the paths in ``begin`` and stores them.
 
     Attributes:
         paths: ``(B, T)`` landmarks; a shorter clip's path is padded.

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def values_to_go(rewards: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
-    """Undiscounted value of each landmark ``l`` as the one covered before frame ``t``.
+    """The best undiscounted return from frame ``t`` on, if landmark ``l`` was covered before it.
 
     ``V[t, l] = max_a (r[t, n(l, a)] + V[t + 1, n(l, a)])`` and ``V[T] = 0``, where action ``a`` covers landmark ``n(l, a)``.
 

@@ -21,7 +21,7 @@ def prior(training: OcclusionGame) -> Planned:
 
 
 def mean_excess(training: OcclusionGame) -> np.ndarray:
-    """Each landmark's mean error on the training clips, less that of the clean frame: ``(L,)``; every clip counts once.
+    """Each landmark's mean error on the training clips, minus the error on the clean frame: ``(L,)``; every clip counts once.
 
     At most :data:`PRIOR_CLIPS` clips and :data:`PRIOR_FRAMES` frames of each are used, evenly spaced.
     """

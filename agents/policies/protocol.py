@@ -1,4 +1,4 @@
-"""What a rollout needs of a policy."""
+"""The interface of a policy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from srn_gym.game import OcclusionGame
 
 
 class Position(NamedTuple):
-    """Where the episodes of a rollout stand. All show the same frame number of their clips.
+    """The current place of B episodes that are played together. All are at the same frame number of their clips.
 
     Attributes:
         clip: ``(B,)`` int64.
@@ -35,5 +35,5 @@ class Policy(Protocol):
         ...
 
     def targets(self, position: Position, running: Tensor) -> Tensor:
-        """``(B,)`` landmarks to cover, -1 for none; only those of ``running`` ``(B,)`` bool episodes count."""
+        """``(B,)`` landmarks to cover, -1 for none; entries of episodes that are not ``running`` ``(B,)`` bool are not used."""
         ...

@@ -14,9 +14,9 @@ from srn_gym.cache.slots import ClipSlots
 
 
 class Crops:
-    """Crops of the clips' frames. A clip is read at its first use and dropped when others need its room.
+    """Crops of the clips' frames. A clip is read at its first use and dropped when other clips need its memory.
 
-    So a video set larger than memory works, but its clips are read again and again.
+    So a video set larger than memory works, but its clips are read many times.
 
     Attributes:
         clips: the clips.

@@ -1,4 +1,4 @@
-"""Remembered values of a function of (clip, frame, column): each is computed once, while memory lasts."""
+"""Remembered values of a function of (clip, frame, column): each is computed once, as long as memory suffices."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Memo:
     def lookup(self, clip: Tensor, frame: Tensor, column: Tensor, compute: Compute) -> Tensor:
         """Values ``(B, *shape)`` of (clip, frame, column), each ``(B,)`` int64; column -1 is the last.
 
-        ``compute`` gives the values that are not known yet, free of NaN, for at most :func:`batch_size` at once. It must be
+        ``compute`` returns the values that are not known yet, without NaN, for at most :func:`batch_size` at once. It must be
         the same function at every call. A memo does not keep it, because its owner would then refer to itself.
         """
         out = self._known.new_empty(len(clip), *self._known.shape[2:])

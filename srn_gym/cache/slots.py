@@ -12,7 +12,7 @@ from torch import Tensor
 class ClipSlots:
     """Gives each frame of a clip one of ``capacity`` slots, the rows of a tensor that the caller holds.
 
-    Where room is missing, the clips that were used least recently are dropped.
+    If slots run out, the clips that were used least recently are dropped.
     """
 
     def __init__(self, lengths: Tensor, capacity: int) -> None:
@@ -52,7 +52,7 @@ class ClipSlots:
 
     @property
     def _complete(self) -> bool:
-        """All clips are held: there is nothing to look up, so no transfer from a GPU is waited for."""
+        """All clips are held, so nothing must be looked up, and the CPU does not wait for the GPU."""
         return len(self._held) == len(self.sizes)
 
     def _admit(self, clips: list[int], fill: Callable[[int, Tensor], None]) -> None:

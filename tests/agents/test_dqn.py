@@ -214,9 +214,9 @@ def test_a_resume_is_refused_after_clips_or_encoder_have_changed(clip_folder, ti
     with pytest.raises(UserError, match="other clips than"):
         train_dqn(dataclasses.replace(args, resume=True, total_steps=96), Store())
     write_checkpoint(tmp_path / "encoder", seed=1)
-    with pytest.raises(UserError, match="its encoder's weights have changed"):
+    with pytest.raises(UserError, match="the encoder's weights have changed"):
         train_dqn(dataclasses.replace(args, resume=True, total_steps=96))
-    with pytest.raises(UserError, match="its encoder's weights have changed"):
+    with pytest.raises(UserError, match="the encoder's weights have changed"):
         play(game, load_policy(run), 2, 0)
 
 

@@ -343,7 +343,7 @@ def test_hyper_parameters_are_the_same_after_writing_and_reading(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[", "no valid YAML"),
+        ("[", "not valid YAML"),
         ("- 1", "expected a mapping"),
         ("CartPole-v1: {policy: MlpPolicy}", "no hyper-parameters under"),
         ("OcclusionSynthesis-v0: {policy: MlpPolicy}", "has no 'n_timesteps'"),

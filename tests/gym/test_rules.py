@@ -176,7 +176,7 @@ def test_envs_show_features(arguments):
 
 
 def test_features_need_an_srn(arguments):
-    with pytest.raises(UserError, match="observation 'features': the tracker is no SRN.*observation='patches'"):
+    with pytest.raises(UserError, match="observation 'features': the tracker is not an SRN.*observation='patches'"):
         load_game(**{**arguments, "tracker": "constant"}, observation="features")
 
 
