@@ -1,15 +1,13 @@
-"""The paper's Tables 7 and 8: the network without each of its parts, and SRN+HG, all trained and measured alike.
+"""The paper's Tables 7 and 8: the network without each of its parts, and SRN+HG (with an hourglass), all trained the same way.
 
---variants also takes another number of cascade steps K, crop, loss, start of the cascade, or training occluders. With
---mode track, the jitter on continuous video is measured too.
+--variants also takes other cascade steps K, crops, losses, starts of the cascade and training occluders. --mode track also
+measures the jitter on continuous video.
 
 python benchmarks/ablation.py                                                        # on the clips that ship
 python benchmarks/ablation.py --data "300w:DIR?split=train" --test "300w:DIR?split=common" --test "300w:DIR?split=challenging"
 python benchmarks/ablation.py --variants full relation=off --seeds 0 1 --out DIR
 python benchmarks/ablation.py ... # the same command again: finished trainings are not repeated
 """
-
-from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
@@ -59,8 +57,8 @@ class AblationArgs:
     """Train every variant of the network from scratch, with the same data, steps and seeds, and measure each."""
 
     variants: tuple[Variant, ...] = get_args(PartVariant)
-    """full, or the one field of SRNConfig or of the training in which the variant differs from it. By default the parts of the
-    network. After training with occlusion=masklike, the masked figures no longer measure unseen masks."""
+    """What to train: full, or full with one change, field=value, to the architecture or the training. After training with
+    occlusion=masklike, masked faces no longer test unseen masks."""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """Training seeds. Every variant is trained once per seed; with the same seed, all variants see the same batches."""
     data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -68,20 +66,21 @@ class AblationArgs:
     test: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Held-out data spec to measure on, clean and masked; repeat for several. Default: demo?split=val."""
     mode: Mode = "detect"
-    """How variants are measured. detect: every frame alone; track: with the memory, and videos also get a jitter."""
+    """How the tracker runs when it is measured. detect: it sees each frame without memory; track: its memory runs through each
+    clip, and the jitter on videos is measured too."""
     preset: Literal["small", "paper"] = "small"
-    """Architecture of full."""
+    """Architecture of the variant full: small (112 px) or paper (224 px)."""
     config_override: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """KEY=VALUE that replaces the preset's value in all variants; repeat for several."""
+    """KEY=VALUE changes a field of the architecture (SRNConfig) in all variants; repeat for several."""
     steps: int = 300
     """Optimiser steps per training."""
     batch: int = 64
     """Faces per step."""
     occlusion: Occlusion = "varied"
-    """Occluders drawn on training faces. none; square: the paper's noise square; varied: shapes and fillings; masklike: also
-    outlines of masks, after which the masked figures no longer measure unseen masks."""
+    """Occluders on training faces. none; square: the paper's noise square; varied: shapes and fillings; masklike: varied, and
+    polygons over mouth and nose. After masklike, masked faces no longer test unseen masks."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of training."""
+    """Arithmetic of training. bfloat16 is faster on GPUs and on CPUs with AMX, and slower on CPUs without AVX-512."""
     save_every: int = 100
     """Steps between saves. An interrupted training resumes from the last save."""
     device: str = "auto"

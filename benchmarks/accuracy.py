@@ -1,10 +1,8 @@
-"""How accurate a tracker is on every data set that is present: figures, error curves, and a page with all commands.
+"""Measure how accurate a tracker is on every data set that is present: figures, error curves, and a page with all commands.
 
 python benchmarks/accuracy.py                                                         # srn-small on the clips that ship
 python benchmarks/accuracy.py --data-root DIR --test --out benchmarks/results/accuracy
 """
-
-from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -30,7 +28,7 @@ class FaceSet(NamedTuple):
     """A set to measure on.
 
     Attributes:
-        title: what it is.
+        title: the name in tables.
         spec: its data spec; DATA stands for the folder of all data.
         folder: the set's folder under DATA. Without it the set is left out.
         choices: whether the set is used for model selection; all others are test sets.
@@ -63,7 +61,7 @@ READING = (
     "area under the error curve up to 10 %, in %. Jitter: mean change of the error from one video frame to the next.",
     "`300-W challenging` influenced one design choice: `srn-small` has an hourglass because the version before it was weak "
     "there. Do not treat that set as held out. Data leak: `val` is drawn from the photos, people and clips that are present. "
-    "In a folder with other ones than a checkpoint was trained from, `val` contains some of its training photos.",
+    "If your folder holds others than the checkpoint was trained from, `val` contains some of its training faces.",
 )
 
 
@@ -78,7 +76,7 @@ class AccuracyArgs:
     test: bool = False
     """Also measure the test sets (300-W common and challenging). Use it once, after all choices are made."""
     mirror: bool = False
-    """Average the answer with that on the mirror image; only in mode detect."""
+    """Average the landmarks with those of the mirror image. Sets are then measured in mode detect only."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/accuracy")
@@ -88,7 +86,7 @@ class AccuracyArgs:
 def accuracy(args: AccuracyArgs) -> list[ResultRow]:
     """Measure, print and write; returns what ``srn evaluate`` reports. DATA stands for the folder of the data."""
     if args.data_root is not None and not args.data_root.is_dir():
-        raise UserError(f"--data-root {args.data_root}: no such folder; expected the one that holds talk, ytf68 and 300w")
+        raise UserError(f"--data-root {args.data_root}: no such folder; expected a folder that holds talk, ytf68 and 300w")
     tracker = Tracker(load_pretrained(args.checkpoint), args.device)
     folder = args.out / (Path(args.checkpoint).name + ("-mirror" if args.mirror else ""))
     figures: list[ResultRow] = []

@@ -1,11 +1,9 @@
-"""Policies side by side on the same episodes, and learners trained here with several seeds: tables, plots and rows.
+"""Compare policies on the same episodes, and learners that are trained here with several seeds: tables, plots and rows.
 
 python benchmarks/compare_policies.py --clips demo?split=val --policies random-walk prior greedy optimal runs/dqn-1
 python benchmarks/compare_policies.py --learners dqn dqn:single_queue=true sb3-dqn sb3-ppo@5 regression --train-seeds 0 1 2 3 4
 python benchmarks/compare_policies.py ... # the same command again: finished trainings are not repeated, stopped DQNs resume
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,20 +57,21 @@ class CompareArgs(ComparedGame):
     """Folder for figures.json, README.md, episodes.csv.gz and plots; with --learners also for rows.csv.gz and the runs.
     Finished trainings there are not repeated."""
     learners: tuple[str, ...] = ()
-    """What to train and compare: dqn, sb3-dqn, sb3-ppo, sb3-qrdqn, or regression (the true rewards of the training clips,
-    regressed: a ceiling). NAME:field=value,field=value changes its arguments; ...@N uses only the first N training seeds."""
+    """What to train and compare: dqn, sb3-dqn, sb3-ppo, sb3-qrdqn, or regression, which fits the true rewards of the training
+    clips and shows what the network could learn. NAME:field=value,field=value changes arguments of the training. @N at the
+    end uses only the first N training seeds."""
     train_seeds: tuple[int, ...] = tuple(range(10))
-    """Every learner is trained once per seed. Use 10 for a main result, 5 for an ablation; fewer give no intervals."""
+    """Every learner is trained once per seed. Use 10 for a main result, 5 for an ablation. Fewer than 5 give no intervals."""
     total_steps: int = 60_000
-    """Env steps of each training."""
+    """Length of each training, in env steps (frames played)."""
     start: Literal["cold", "warm"] = "cold"
     """cold: each training starts with an empty cache, so that wall-clock curves are fair. warm: trainings share the tracker's
-    answers, which is many times faster; policies may then differ by rounding."""
+    answers, which is many times faster; results may then differ by rounding."""
     ray: str | None = None
-    """Train on a Ray cluster, an extra: local starts one on this machine, auto finds one, ray://HOST:10001 is another. All its
-    machines must see --out and the clips under the same paths."""
+    """Train on a Ray cluster (extra ray). local: start a cluster on this machine; auto: use one that runs here; or
+    ray://HOST:10001. All its machines must see --out and the clips under the same paths."""
     ray_gpus: float = 0
-    """GPUs per training on the cluster; a fraction shares one."""
+    """GPUs per training on the cluster. A fraction such as 0.5 lets trainings share a GPU."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -144,7 +143,7 @@ def _checked_learners(args: CompareArgs) -> list[LearnerSpec]:
     if learners and args.ray is not None:
         require_ray()
         if args.start == "warm":
-            raise UserError("--start warm with --ray: on a cluster every training has a process of its own; leave one out")
+            raise UserError("--start warm with --ray: on a cluster, trainings cannot share a cache; leave one out")
     return learners
 
 

@@ -3,8 +3,6 @@
 make demo
 """
 
-from __future__ import annotations
-
 import shutil
 import time
 from dataclasses import dataclass
@@ -31,7 +29,7 @@ class DemoArgs:
     out: Path = Path("runs/demo")
     """Folder for the run, the tables, plots and the video. The results of an earlier demo there are replaced."""
     total_steps: int = 60_000
-    """Env steps of training."""
+    """Length of the training, in env steps (frames played)."""
     episodes: int = 32
     """Episodes per seed of the comparison on the four held-out heads."""
     seed: int = 1

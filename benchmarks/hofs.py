@@ -7,8 +7,6 @@ python benchmarks/hofs.py --clips "300vw:DIR/300vw?split=train" --val SPEC --tes
 python benchmarks/hofs.py ... # the same command again: finished fine-tunings are not repeated
 """
 
-from __future__ import annotations
-
 import dataclasses
 import zlib
 from collections.abc import Iterator, Mapping
@@ -55,15 +53,16 @@ class HofsArgs:
     """Fine-tune one tracker in several ways, all from the same weights and for the same steps, and measure each."""
 
     arms: tuple[Arm, ...] = ("none", "rsf", "hofs", "greedy", "optimal")
-    """none: clean faces only; rsf: occluders at random places; hofs: where a DQN puts them; mixed: half of the clips as hofs,
-    half as rsf; rounds: as hofs, in two halves of the steps, the second with a DQN trained against the tracker of the first;
-    prior: where occlusion hurts on the average face; greedy, optimal: planned with the true errors."""
+    """Ways of fine-tuning. none: clean faces only. rsf: occluders at random places. hofs: a DQN places them. mixed: half of the
+    clips as hofs, half as rsf. rounds: as hofs, but after half of the steps a new DQN is trained against the tracker so far.
+    prior: where covering hurts on average. greedy, optimal: planned with the true errors."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Every arm is fine-tuned once per seed; each seed also trains a DQN."""
     occluder: PlacedOcclusion = "square"
-    """What training draws on the chosen landmark. square: the noise square; varied: shapes and fillings."""
+    """What training draws on the landmark that the policy chose. square: the noise square; varied: shapes and fillings,
+    which help more under masks."""
     clips: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec to train on; repeat for several, the DQN plays on the first. Default: demo?split=train."""
+    """Data spec to train on; repeat for several. The DQN plays on the first. Default: demo?split=train."""
     val: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Data spec that selects weights; repeat for several. Default: the --clips, so that no --test clip selects weights."""
     test: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -74,23 +73,24 @@ class HofsArgs:
     video: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Data spec of continuous video for the jitter. Default: the --test."""
     mode: Mode = "detect"
-    """How clean and masked clips are measured. detect: every frame alone; track: with the memory. Jitter always uses track."""
+    """How the tracker runs on clean and masked clips. detect: it sees each frame without memory; track: its memory runs through
+    each clip. The jitter always uses track."""
     base: str | None = None
-    """The tracker that all arms start from (a checkpoint's name or folder). Default: one trained here without occluders."""
+    """The tracker that all arms start from: a checkpoint's name or folder. Default: one is trained without occluders."""
     preset: Literal["small", "paper"] = "small"
-    """Architecture of the tracker that is trained here."""
+    """Architecture of the tracker that is trained without --base: small (112 px) or paper (224 px)."""
     base_steps: int = 10_000
-    """Optimiser steps of that training."""
+    """Optimiser steps of the training without --base."""
     steps: int = 300
     """Optimiser steps of the fine-tuning."""
     batch: int = 64
     """Faces per step."""
     lr: float = 1e-4
-    """Peak learning rate of the fine-tuning."""
+    """Peak learning rate of Adam in the fine-tuning."""
     occluded_share: float = 0.5
     """Share of the sequences that are occluded."""
     refresh: int = 100
-    """Steps after which policies play again, with new noise."""
+    """Steps after which the policies play all clips again, with other noise and first landmarks."""
     val_every: int = 50
     """Steps between validations."""
     dqn_steps: int = 60_000
@@ -98,7 +98,7 @@ class HofsArgs:
     episodes: int = 3
     """Episodes per clip under random and worst-case occlusion, each from another first landmark."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of training."""
+    """Arithmetic of training. bfloat16 is faster on GPUs and on CPUs with AMX, and slower on CPUs without AVX-512."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/hofs")
@@ -144,7 +144,9 @@ def base_tracker(args: HofsArgs) -> tuple[str, str]:
     if args.base is not None:
         occlusion = load_card(args.base).get("arguments", {}).get("occlusion", "unknown")
         if occlusion != "none":
-            print(f"note: {args.base} was trained with --occlusion {occlusion}; the arms should start from one trained without")
+            print(
+                f"note: {args.base} was trained with --occlusion {occlusion}; for a fair comparison give one trained with none"
+            )
         return args.base, f"given: {args.base}"
     training = TrainArgs(
         data=args.clips, out=args.out, val=args.val, preset=args.preset, steps=args.base_steps, batch=args.batch,

@@ -1,11 +1,9 @@
-"""The paper's tables: its own rows beside ours.
+"""The paper's tables, with its rows and ours side by side.
 
 python benchmarks/paper_tables.py --table 2 4 --data-root DIR                        # Masked 300W and 300W, of srn-small
 python benchmarks/paper_tables.py --table 6 --checkpoint srn-small runs/srn --device cuda
 python benchmarks/paper_tables.py --table 7 8 9                                # from the results of ablation.py and hofs.py
 """
-
-from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
@@ -30,20 +28,21 @@ class PaperTablesArgs:
     """Reproduce tables of the paper."""
 
     table: tuple[int, ...]
-    """1 COFW29, COFW68 and WFLW's occlusion subset; 2 Masked 300W; 3 COFW68; 4 300W; 5 300VW; 6 speed; 7 HSRM; 8 non-local
-    block; 9 hard synthesis."""
+    """Numbers of tables. 1 COFW29, COFW68 and WFLW's occlusion subset; 2 Masked 300W; 3 COFW68; 4 300W; 5 300VW; 6 speed;
+    7 HSRM; 8 non-local block; 9 hard synthesis."""
     data_root: Path | None = None
     """Folder that holds 300w, 300vw, cofw29, cofw68 and wflw. Absent sets are listed."""
     checkpoint: tuple[str, ...] = ("srn-small",)
-    """Names or folders of checkpoints. Each is measured on the tables of its landmark scheme (68: all but parts of Table 1)."""
+    """Names or folders of checkpoints. Each is measured on the tables of its landmark scheme. 68 points: all tables except
+    parts of Table 1."""
     mirror: bool = False
-    """Average with the mirror image, as the paper does. Only on stills (Tables 1 to 4)."""
+    """Average the landmarks with those of the mirror image, as the paper does. Only on stills (Tables 1 to 4)."""
     ablation: Path | None = None
     """Results folder for Tables 7 and 8. Default: runs/ablation, else benchmarks/results/ablation/parts."""
     hofs: Path | None = None
     """Results folder for Table 9. Default: runs/hofs/square, else benchmarks/results/hofs/square."""
     seconds: float = 1.0
-    """Time for each figure of Table 6, in seconds."""
+    """Seconds to measure each figure of Table 6; more give steadier figures."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/paper-tables")
@@ -54,7 +53,7 @@ def paper_tables(args: PaperTablesArgs) -> dict[int, Found]:
     """Measure, print and write each table; returns what was measured.
 
     Raises:
-        UserError: there is no such table, data root or checkpoint; or a table has nothing to show (all others are written).
+        UserError: a table, the data root or a checkpoint does not exist, or a table has nothing to show (others are written).
     """
     _check(args)
     measured = any(number in MEASURES for number in args.table)
@@ -102,7 +101,7 @@ def _check(args: PaperTablesArgs) -> None:
         raise UserError("--table or --checkpoint: none given; expected at least one of each")
     if args.data_root is not None and not args.data_root.is_dir():
         raise UserError(
-            f"--data-root {args.data_root}: no such folder; expected the one that holds 300w, 300vw, cofw29, cofw68 and wflw"
+            f"--data-root {args.data_root}: no such folder; expected a folder that holds 300w, 300vw, cofw29, cofw68 and wflw"
         )
 
 

@@ -1,12 +1,10 @@
-"""Make the tables of stored results again from their rows, for instance after the wording of a page has changed.
+"""Write the figures and pages of stored results again from their rows, for instance after the wording of a page has changed.
 
 python benchmarks/remake.py                                    # all folders under benchmarks/results
 python benchmarks/remake.py --folders runs/ablation            # one folder
 
 Figures that rows do not determine exactly are kept: rows of policies and of single faces are rounded.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path

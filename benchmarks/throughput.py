@@ -1,10 +1,8 @@
-"""Speed and memory, ours beside the plain way, and whether a GPU gives what the CPU gives.
+"""Speed and memory of this code and of a plain implementation, and whether a GPU gives the same results as the CPU.
 
 python benchmarks/throughput.py --quick
 python benchmarks/throughput.py --device cuda --rows detect train parity --out runs/throughput
 """
-
-from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
@@ -42,19 +40,19 @@ class ThroughputArgs:
     """Measure speed, memory and parity."""
 
     rows: tuple[Group, ...] = GROUPS
-    """What to measure. parity compares a GPU with the CPU and is left out without a GPU."""
+    """What to measure. parity compares results on a GPU with the CPU; without a GPU it is left out."""
     presets: tuple[Preset, ...] = ("small", "paper")
-    """Architectures."""
+    """Architectures to measure: small (112 px), paper (224 px)."""
     quick: bool = False
     """Measure few sizes, with one or two calls each."""
     checkpoints: tuple[str, ...] = ("srn-small",)
-    """Trained trackers for parity, names or folders. An untrained one of each of --presets is added."""
+    """Checkpoints to compare in parity, names or folders. An untrained model of each of --presets is added."""
     clips: str = "demo?split=train"
     """Data spec of the faces to measure on; at least one clip."""
     tracker: str = "srn-small"
     """The tracker that the game is played against."""
     seconds: float = 3.0
-    """Seconds per row. A single slow call may take longer."""
+    """Seconds to measure each row; more give steadier figures. A single slow call may take longer."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/throughput")

@@ -1,13 +1,11 @@
-"""Hyper-parameters of the learners, chosen with the same budget for each: random draws from one space, a few seeds per draw.
+"""Tune the hyper-parameters of learners with the same budget for each: random draws from a space, a few seeds per draw.
 
 python benchmarks/tune.py                                     # on the clips that ship; needs the extra sb3
 python benchmarks/tune.py --learners dqn sb3-dqn --draws 16 --clips "300vw:DIR?split=val" --out runs/tune-video
 python benchmarks/tune.py ... # the same command again: finished trainings are not repeated
 
-Tune on other clips than those of the comparison, and compare with other seeds: else the comparison is a data leak.
+Tune on other clips and with other seeds than you compare with: the same clips in both are a data leak.
 """
-
-from __future__ import annotations
 
 import dataclasses
 import itertools
@@ -43,16 +41,16 @@ class TuneArgs(ComparedGame):
     """Train every learner with several draws of its hyper-parameters, and name the best of each."""
 
     learners: tuple[str, ...] = ("dqn", "sb3-dqn", "sb3-ppo")
-    """Names in the space."""
+    """Learners to tune; each has an entry in --space."""
     space: Path = SPACE
-    """JSON file: for each learner, the values of its hyper-parameters to draw from. Those of sb3-* are keys of
+    """JSON file: for each learner, the values to draw from, per hyper-parameter. For sb3-*, names are as in
     agents/baselines/hparams/*.yml."""
     draws: int = 8
-    """Draws per learner, including the shipped hyper-parameters: the same budget for all."""
+    """Draws per learner. The first draw is the shipped hyper-parameters."""
     train_seeds: tuple[int, ...] = (101, 102)
     """Each draw is trained once per seed."""
     total_steps: int = 60_000
-    """Env steps of each training."""
+    """Length of each training, in env steps (frames played)."""
     seed: int = 0
     """Seed of the draws, and of the first landmarks of the evaluation."""
     out: Path = Path("runs/tune")
@@ -147,7 +145,7 @@ def tuning_page(record: Mapping[str, Any]) -> list[str]:
     budget = f"{len(settings['train_seeds'])} seeds per draw, {settings['total_steps']} steps each"
     return [
         f"# Tuning on {settings['clips']}: {budget}", "",
-        "Share of the optimum on held-out clips, mean over seeds; then that of each seed.", "",
+        "Share of the optimum on held-out clips: the mean over seeds, then each seed.", "",
         *markdown_table(("learner", "share", "seeds", "hyper-parameters"), lines), "",
         *command_block([record["command"]]), "", "Every figure: `figures.json`.",
     ]  # fmt: skip

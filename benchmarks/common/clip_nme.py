@@ -1,7 +1,5 @@
 """The NME of each clip, with bare and with masked faces, and its jitter, as rows of a benchmark."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The command lines that stand for arguments."""
 
-from __future__ import annotations
-
 import dataclasses
 import shlex
 from collections.abc import Collection

@@ -1,7 +1,5 @@
 """Run jobs one after the other in this process, or as tasks of a Ray cluster (extra ``ray``)."""
 
-from __future__ import annotations
-
 import importlib
 import os
 from collections.abc import Callable, Sequence

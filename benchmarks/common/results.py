@@ -1,7 +1,5 @@
 """A folder of results: ``figures.json``, the page ``README.md``, plots, and the rows of the figures as ``NAME.csv.gz``."""
 
-from __future__ import annotations
-
 import csv
 import gzip
 import io

@@ -1,7 +1,5 @@
 """A benchmark that can be interrupted: its settings must stay the same, and finished rows are not made again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any

@@ -6,8 +6,6 @@ In that paper there are many tasks, each with its own trainings. Here one run pl
 has one score over all clips, no clip is trimmed away, and whole runs are resampled.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

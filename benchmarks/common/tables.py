@@ -1,7 +1,5 @@
 """Tables of figures, on the screen and in Markdown."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The arguments that comparisons share, and the arguments of the regression."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, check_numbers
@@ -33,7 +31,8 @@ class RegressionArgs:
     tracker: str = "srn-small"
     """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
     encoder: str = ""
-    """The SRN through which the network sees. Default: the tracker if that is an SRN, else srn-small."""
+    """The SRN whose features the network sees: a checkpoint's name or folder. Default: the tracker, or srn-small if the
+    tracker is not an SRN."""
     seed: int = 0
     """Seed of weights and sampling."""
     steps: int = 4_000

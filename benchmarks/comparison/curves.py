@@ -1,7 +1,5 @@
 """Learning curves of runs, from their TensorBoard logs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple

@@ -1,6 +1,4 @@
-"""The jobs of a comparison: a learner trained with one seed and measured; and the rows of named policies beside them."""
-
-from __future__ import annotations
+"""The jobs of a comparison: each trains a learner with one seed and measures it. Also the rows of named policies."""
 
 import urllib.parse
 from collections.abc import Iterator, Sequence
@@ -48,7 +46,7 @@ class TrainingJob:
         training: the arguments of the training.
         measurement: how it is measured.
         folder: of the run, its settings and its rows.
-        cold: train with a store of its own, so that no earlier job makes the training faster.
+        cold: train with a new store, so that no earlier job makes the training faster.
     """
 
     label: str
@@ -76,7 +74,7 @@ def make_jobs(
                 folder = run_folder(out, learner.label) / f"seed-{seed}"
                 given = {**common, "total_steps": total_steps, "seed": seed, "run_dir": folder}
                 jobs.append(TrainingJob(learner.label, learner.arguments(given), how, folder, cold))
-    # A regression computes the whole table of rewards, which a training that does not start cold then finds.
+    # Regressions come first: they compute all rewards, and trainings that do not start cold can reuse them.
     return sorted(jobs, key=lambda job: not isinstance(job.training, RegressionArgs))
 
 
@@ -125,7 +123,7 @@ def named_rows(names: Sequence[str], how: Measurement, out: Path, held_out: Play
 
 
 def run_job(job: TrainingJob) -> list[ResultRow]:
-    """The job's rows, from its folder or made now: the training is started, or resumed, and measured."""
+    """The job's rows: read from its folder, or made by training (or resuming) and measuring."""
     seed = job.training.seed
     return finished_rows(job.folder, lambda: ({"policy": row["policy"], "seed": seed, **row} for row in _rows(job)))
 
@@ -138,7 +136,7 @@ def _rows(job: TrainingJob) -> Iterator[ResultRow]:
 
 
 def _trained(training: DQNArgs | SB3Args, store: Store) -> Policy:
-    """The policy of a training; whatever is missing of it is done now."""
+    """The policy of a training, which is run or finished first if needed."""
     if isinstance(training, DQNArgs):
         return load_policy(trained_dqn(training, store))
     assert training.run_dir is not None

@@ -1,7 +1,5 @@
 """Learners as text: ``NAME``, ``NAME:field=value,field=value``, and ``...@N`` for the first N training seeds only."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import types

@@ -1,7 +1,5 @@
 """Policies on held-out clips and on training clips: one row per policy, split and clip."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +31,7 @@ class Measurement:
     Attributes:
         options: clips and ``train_clips``, tracker, rules, and episodes per seed; its policy and seed are not read.
         seeds: of first landmarks and random policies.
-        tracker_key: the tracker's fingerprint, so that rows of other weights under the same name are not taken over.
+        tracker_key: the tracker's fingerprint, so that rows of other weights under the same name are not reused.
     """
 
     options: EvaluateArgs
@@ -69,7 +67,7 @@ def measure_policies(policies: Mapping[str, Policy], how: Measurement, store: St
 
 
 def play_on_split(how: Measurement, split: str, names: Sequence[str]) -> Played:
-    """Play the episodes of all seeds on the clips of a split, with named policies and those of runs."""
+    """Play the episodes of all seeds on the clips of a split, with named and trained policies."""
     played = []
     for seed in tqdm(how.seeds, desc=f"seeds, {split} clips"):
         options = dataclasses.replace(how.options, clips=how.clips[split], seed=seed)

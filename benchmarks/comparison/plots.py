@@ -1,7 +1,5 @@
 """Plots of a comparison, as PNG files."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path

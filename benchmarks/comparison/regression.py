@@ -1,9 +1,7 @@
 """An upper reference for value learners: their network, fitted to the true rewards of the training clips.
 
-It is no fair competitor: no other trained policy sees the table of rewards.
+It is not a fair competitor: no other trained policy sees the true rewards of all landmarks.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -27,7 +25,7 @@ INPUT_SAMPLE, CHUNK = 1024, 8192
 
 
 def excess_table(game: OcclusionGame, clip: int) -> np.ndarray:
-    """Each landmark's reward on each frame, less that of the clean frame: ``(T, L)``, the part that a choice can change."""
+    """Each landmark's reward minus the reward of the clean frame: ``(T, L)``. Only this part depends on the choice."""
     table = game.nme_table(clip).numpy()
     return np.asarray(table[:, :-1] - table[:, -1:])
 

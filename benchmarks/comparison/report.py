@@ -1,7 +1,5 @@
 """Figures of learners over training seeds and clips, and the tables of a comparison."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,13 +17,15 @@ from srn_core.errors import UserError
 
 THRESHOLDS = np.linspace(-0.5, 1, 61)
 POLICY_READING = (
-    "All policies play the same clips, first landmarks and noise. NME: the tracker's normalised mean error. Gain: the NME "
-    "above the random walk's, in points, paired [95 % over clips]. Share: (return - random walk) / (optimal - random walk)."
+    "All policies play the same clips, first landmarks and noise. NME: the tracker's normalised mean error. Gain: its "
+    "difference to the random walk, in points, with a paired 95 % interval over clips. Share: share of the optimum, (return - "
+    "random walk) / (optimal - random walk)."
 )
 LEARNER_READING = (
-    "Share of the optimum (0: random-walk, 1: optimal): interquartile mean over runs. P: probability of a higher share than "
-    "{first}'s on a clip. Brackets: 95 % over runs; for the difference of the NME over runs and clips; none below "
-    f"{MIN_RUNS} runs. r2: share of the reward's variance inside frames that a regression explains on held-out clips."
+    "Share: share of the optimum (0: random-walk, 1: optimal), interquartile mean over runs. P: probability that a policy has "
+    "a higher share on a clip than {first}. Brackets: 95 % intervals over runs; for the difference of the NME, over runs and "
+    f"clips. Fewer than {MIN_RUNS} runs have no interval. r2: share of the variance of the rewards within a frame that a "
+    "regression explains on held-out clips."
 )
 
 

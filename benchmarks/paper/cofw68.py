@@ -1,7 +1,5 @@
 """COFW68 with pictures: its annotations, which come without pictures, joined to those of COFW's test file."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Our checkpoints, measured for the paper's Tables 1 to 6."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -5,8 +5,6 @@ each with its place in the paper. ``tables.toml`` holds the rest of each table. 
 (1, 2, 3 and 6) and most formulas.
 """
 
-from __future__ import annotations
-
 import csv
 import tomllib
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """A table of the paper beside our figures: on the screen, as a Markdown page and as JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The paper's Tables 7 to 9 from the results of ``benchmarks/ablation.py`` and ``benchmarks/hofs.py``."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path

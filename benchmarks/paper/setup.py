@@ -3,8 +3,6 @@
 In every spec, DATA stands for the folder of all data.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module

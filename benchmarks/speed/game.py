@@ -1,7 +1,5 @@
 """Speed of the game and of learning it, and the memory of its replay: rows of ``benchmarks/throughput.py``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """Whether a device gives the same results as the CPU, with the same weights and inputs (``benchmarks/throughput.py``)."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """What benchmarks of speed share: the time of a call, its arithmetic, and the rows of their tables."""
 
-from __future__ import annotations
-
 import platform
 import resource
 import time

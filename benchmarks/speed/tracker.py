@@ -1,7 +1,5 @@
 """Speed of the tracker and of its training: rows of ``benchmarks/throughput.py``."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import tempfile

@@ -1,7 +1,5 @@
 """The errors of a tracker on held-out clips: clean, masked, under random and worst-case occlusion, and jitter on video."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

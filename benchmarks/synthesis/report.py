@@ -1,7 +1,5 @@
 """The table, the page and the plot of the fine-tuning benchmark, with paired intervals over clips."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import wrap
@@ -25,15 +23,15 @@ HOW = (
     "One tracker is fine-tuned in several ways, called arms. All arms start from the same weights and take the same number "
     "of steps. `none`: clean faces only. `rsf`: occluders at random places (random synthetic faces). `hofs`: occluders "
     "where a DQN puts them (hard occluded face synthesis). `mixed`: half of the clips as hofs, half as rsf. `rounds`: as "
-    "hofs, in two halves; the second uses a DQN trained against the tracker of the first. `prior`: where occlusion hurts "
-    "on the average face. `greedy`, `optimal`: planned with the true errors.",
+    "hofs, but after half of the steps a new DQN is trained against the tracker so far. `prior`: where covering hurts on "
+    "average. `greedy`, `optimal`: planned with the true errors.",
     "Values are in % of the inter-ocular distance, means over clips and seeds. Differences are in % of the mean of the arm it "
     f"is compared with, paired by clip and seed. Brackets hold 95 % intervals over both, from {MIN_RUNS} seeds on.",
-    "All policies played against the tracker that all arms start from, with the noise square, whatever the training then draws "
-    "at their places. A DQN was trained on the first `--clips`. The weights of an arm were selected on `--val`, under noise "
-    "squares at random places, among those whose clean error there is within 1 % of the best. The worst case is also measured "
-    "with a noise square. A policy plays a still 16 times, each time from where its last move led. With one move at a time, "
-    "`greedy` and `optimal` do the same on stills.",
+    "All policies played with the noise square against the tracker that all arms start from. The training may then draw "
+    "other occluders at the same places. A DQN was trained on the first `--clips`. The weights of an arm were selected on "
+    "`--val`, under noise squares at random places. Only weights whose clean error had risen by at most 1 % could be "
+    "selected. The worst case is also measured with a noise square. A policy plays a still 16 times, and each time starts "
+    "where its last move ended. On stills `greedy` and `optimal` do the same, because there is only one move at a time.",
 )
 
 
@@ -41,8 +39,8 @@ def comparable(rows: ResultRows) -> list[list[Mapping[str, Any]]]:
     """Split the rows into parts inside which all arms have the same seeds; the part with the most seeds comes first.
 
     A part has the seeds of one of the arms, and all arms that have these seeds. A part is kept if it shows an arm that no
-    earlier part shows. So every arm stands beside others with as many seeds as possible. An arm that shares its seeds with no
-    other comes last.
+    earlier part shows. So every arm is compared with others over as many seeds as possible. An arm that shares its seeds
+    with no other arm comes last.
     """
     seeds: dict[str, set[int]] = {}
     for row in rows:

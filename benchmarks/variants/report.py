@@ -3,8 +3,6 @@
 Letters: **S** seeds, **C** clips.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar

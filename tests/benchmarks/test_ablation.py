@@ -1,7 +1,5 @@
 """The ablation from end to end on tiny networks and clips, and its figures."""
 
-from __future__ import annotations
-
 import dataclasses
 import shlex
 from pathlib import Path

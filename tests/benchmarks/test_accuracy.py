@@ -1,7 +1,5 @@
 """The accuracy page: what it measures, and that its figures are those of its rows."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

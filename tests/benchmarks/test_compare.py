@@ -1,7 +1,5 @@
 """Learners trained with several seeds and compared, from end to end on tiny clips; the ceiling; curves; jobs on Ray."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

@@ -1,7 +1,5 @@
 """The fine-tuning benchmark from end to end on tiny clips, and its figures."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import shlex

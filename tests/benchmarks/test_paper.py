@@ -1,7 +1,5 @@
 """The paper's tables: its rows are those of its text, ours those of the evaluation, and what is absent is named."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import shlex

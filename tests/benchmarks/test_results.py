@@ -1,7 +1,5 @@
 """Results that are stored: what is written is read back, and each stored table follows from its rows."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from typing import Any

@@ -1,7 +1,5 @@
 """Statistics over runs and clips: small cases by hand, and what must hold for any scores."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings

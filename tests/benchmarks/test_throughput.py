@@ -1,7 +1,5 @@
 """Speed, parity and the command for a GPU, on tiny networks: every row is there, and differences would be seen."""
 
-from __future__ import annotations
-
 import dataclasses
 import shlex
 from pathlib import Path

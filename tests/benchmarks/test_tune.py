@@ -1,7 +1,5 @@
 """The same budget for every learner, drawn from the stated space."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
