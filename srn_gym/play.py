@@ -100,7 +100,7 @@ def _picture(env: OcclusionSynthesisEnv) -> np.ndarray:
 
 @command
 def main() -> None:
-    args = read_options(PlayArgs, __doc__)
+    args = read_options(PlayArgs, __doc__, prog="python -m srn_gym.play")
     remedy = "run it where windows can be opened"
     require_display("srn_gym.play", remedy)
     env = OcclusionSynthesisEnv(**asdict(args), render_mode="rgb_array")

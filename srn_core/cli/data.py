@@ -21,7 +21,7 @@ from srn_core.io.images import IMAGE_ENDINGS
 class DataArgs:
     """Show what data specs hold. The first frame of each clip is read and checked."""
 
-    spec: Annotated[tuple[str, ...], tyro.conf.Positional]
+    spec: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SPEC ...")]
     """Data specs, KIND:PATH?key=value&key=value."""
     sheet: Path | None = None
     """Write a contact sheet here (.png or .jpg): faces with landmarks (yellow) and boxes (blue)."""

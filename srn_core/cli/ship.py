@@ -42,7 +42,7 @@ class ShipArgs:
 
 @command
 def main() -> None:
-    args = read_options(ShipArgs, __doc__)
+    args = read_options(ShipArgs, __doc__, prog="python -m srn_core.cli.ship")
     metrics = read_json(args.metrics)
     records = _portable(metrics if isinstance(metrics, list) else [metrics], args.data_root)
     if not all("nme_mean" in record for record in records):

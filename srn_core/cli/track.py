@@ -25,7 +25,7 @@ from srn_core.tracking.video import read_to_end, track_frames
 class TrackArgs:
     """Track one face through a video file."""
 
-    video: Annotated[Path, tyro.conf.Positional]
+    video: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")]
     """Any video file that OpenCV can decode."""
     checkpoint: str
     """The tracker: a checkpoint's name or folder."""
