@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from srn_core.data import Clip
+from srn_core.data.clip import check_scheme
 from srn_core.errors import UserError
 from srn_core.face.metrics import nme
 from srn_core.model import SRN
@@ -208,9 +209,4 @@ class OcclusionGame:
 def _check_clips(clips: Sequence[Clip], tracker: Victim) -> None:
     if not clips:
         raise UserError("no clips; expected at least one")
-    for clip in clips:
-        if clip.scheme.name != tracker.scheme.name:
-            raise UserError(
-                f"clip '{clip.name}': landmark scheme '{clip.scheme.name}', but the tracker's is '{tracker.scheme.name}'; "
-                "choose clips and a tracker of one scheme"
-            )
+    check_scheme(clips, tracker.scheme)

@@ -13,9 +13,9 @@ from agents.hardening.saving import MANIFEST
 from agents.playing.evaluation import check_policy, sibling_split, warn_of_overlap
 from srn_core.checkpoints import CARD, load_pretrained
 from srn_core.data import load_clips
+from srn_core.data.clip import check_scheme
 from srn_core.errors import UserError
 from srn_core.training.args import check_batch, refuse_masked
-from srn_core.training.pool import check_scheme
 from srn_gym.store import Store
 
 
@@ -36,7 +36,7 @@ def checked(args: FinetuneArgs) -> FinetuneArgs:
     # Checked now, because training a DQN takes long.
     config = load_pretrained(args.tracker).config
     for spec in (*clips, *val):
-        check_scheme(load_clips(spec).clips, config)
+        check_scheme(load_clips(spec).clips, config.landmarks)
     _check_folders(args)
     return dataclasses.replace(args, clips=clips, val=val)
 

@@ -1,5 +1,6 @@
 """A clip: ``T`` frames with landmarks and face boxes. A still image is a clip with ``T = 1``."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -78,6 +79,16 @@ class Clip:
         return replace(
             self, landmarks=self.landmarks[:frames], boxes=self.boxes[:frames], cuts=self.cuts[:frames], visible=visible
         )
+
+
+def check_scheme(clips: Iterable[Clip], scheme: Scheme) -> None:
+    """Raise a :class:`UserError` if a clip has other landmarks than the tracker, whose ``scheme`` this is."""
+    for clip in clips:
+        if clip.scheme.name != scheme.name:
+            raise UserError(
+                f"clip '{clip.name}': landmark scheme '{clip.scheme.name}', but the tracker's is '{scheme.name}'; "
+                "choose clips and a tracker of one scheme"
+            )
 
 
 def continuous(num_frames: int) -> np.ndarray:

@@ -12,18 +12,11 @@ import numpy as np
 from tqdm import tqdm
 
 from srn_core.data import ClipSet
+from srn_core.data.clip import check_scheme
 from srn_core.data.formats.predictions import read_predictions
 from srn_core.errors import UserError
-from srn_core.face.metrics import (
-    Normaliser,
-    auc,
-    bootstrap_interval,
-    failure_rate,
-    jitter,
-    normaliser_length,
-    point_errors,
-    time_to_failure,
-)
+from srn_core.face import metrics
+from srn_core.face.metrics import Normaliser, normaliser_length, point_errors
 from srn_core.tracking.batch import Boxes, Mode, RunOptions, run_clips
 from srn_core.tracking.step import Start
 from srn_core.tracking.tracker import Tracker
@@ -65,7 +58,7 @@ class Evaluation:
     def summary(self) -> dict[str, Any]:
         """All figures, JSON-able, in percent; ``nme_ci95`` resamples whole clips and is None for a single clip."""
         nme = self.nme
-        interval = bootstrap_interval(nme, self.clip_index, np.random.default_rng(BOOTSTRAP_SEED))
+        interval = metrics.bootstrap_interval(nme, self.clip_index, np.random.default_rng(BOOTSTRAP_SEED))
         run = dict.fromkeys(field.name for field in dataclasses.fields(RunOptions))
         return {
             "data": self.clip_set.spec,
@@ -80,10 +73,10 @@ class Evaluation:
             "nme_ci95": interval and [100 * end for end in interval],
             "nme_median": 100 * float(np.median(nme)),
             **{f"nme_p{q}": 100 * float(np.percentile(nme, q)) for q in (90, 95, 99)},
-            "fr_08": 100 * failure_rate(nme, 0.08),
-            "fr_10": 100 * failure_rate(nme, 0.10),
-            "auc_08": 100 * auc(nme, 0.08),
-            "auc_10": 100 * auc(nme, 0.10),
+            "fr_08": 100 * metrics.failure_rate(nme, 0.08),
+            "fr_10": 100 * metrics.failure_rate(nme, 0.10),
+            "auc_08": 100 * metrics.auc(nme, 0.08),
+            "auc_10": 100 * metrics.auc(nme, 0.10),
             **self.stability(),
             "nme_groups": self._group_errors(),
         }
@@ -93,7 +86,7 @@ class Evaluation:
         found = []
         for clip, predictions in zip(self.clip_set.clips, self._by_clip(self.predictions), strict=True):
             length = normaliser_length(clip.landmarks, clip.scheme, self.normaliser)
-            found.append(jitter(predictions, clip.landmarks, length) if clip.is_video else np.empty(0))
+            found.append(metrics.jitter(predictions, clip.landmarks, length) if clip.is_video else np.empty(0))
         return found
 
     def stability(self) -> dict[str, float | None]:
@@ -103,7 +96,7 @@ class Evaluation:
         """
         shaking = self.clip_jitter()
         errors = self._by_clip(self.nme)
-        lasting = [time_to_failure(nme, FAILURE) for nme, steps in zip(errors, shaking, strict=True) if len(steps)]
+        lasting = [metrics.time_to_failure(nme, FAILURE) for nme, steps in zip(errors, shaking, strict=True) if len(steps)]
         if not lasting:
             return {"jitter": None, "time_to_failure": None}
         return {"jitter": 100 * float(np.concatenate(shaking).mean()), "time_to_failure": float(np.mean(lasting))}
@@ -146,12 +139,8 @@ def evaluate(
         tracker: the model on its device.
         clip_set: the clips; no memory passes from one to the next.
         mode: see :class:`srn_core.tracking.batch.RunOptions`, as for ``boxes``, ``start``, ``steps`` and ``mirror``.
-        boxes: where face boxes come from.
         normaliser: what errors are divided by; None: the scheme's own.
         batch_size: faces at once; with ``track``, clips side by side, at most :data:`srn_core.io.frames.KEPT_OPEN`.
-        start: the cascade's initial shape.
-        steps: K.
-        mirror: average with the mirror image.
         points: count all landmarks, or those that the annotation calls visible.
 
     Raises:
@@ -159,10 +148,7 @@ def evaluate(
             ``visible`` and the annotation does not say which are.
     """
     options = RunOptions(mode, boxes, start, tracker.model.config.steps if steps is None else steps, mirror)
-    for clip in clip_set.clips:
-        if clip.scheme.name != tracker.scheme.name:
-            given = f"{clip.scheme.num_landmarks} landmarks per face, the tracker predicts {tracker.scheme.num_landmarks}"
-            raise UserError(f"{clip_set.spec}: {given}; use data and a checkpoint of one scheme")
+    check_scheme(clip_set.clips, tracker.scheme)
     counted = counted_points(clip_set, points)
     with tqdm(total=clip_set.num_frames, desc=clip_set.spec, unit="face", disable=None) as bar:
         predictions = run_clips(tracker, clip_set.clips, options, batch_size, bar)

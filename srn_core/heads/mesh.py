@@ -137,16 +137,9 @@ def load_mesh() -> HeadMesh:
         # The socket behind the eyeball moves too, and has to stay behind it.
         lids.append(moved[canonical[moved, 2] > 1.33])
         eyes.append(row[np.unique(groups[f"helper-{side}-eye"])])
-    return HeadMesh(
-        canonical,
-        triangles,
-        np.concatenate(material),
-        file_index,
-        row[_landmark_vertices(vertices)],
-        tuple(lids),
-        tuple(eyes),
-        row[np.unique(groups["helper-upper-teeth"])],
-    )
+    materials, picks = np.concatenate(material), row[_landmark_vertices(vertices)]
+    upper_teeth = row[np.unique(groups["helper-upper-teeth"])]
+    return HeadMesh(canonical, triangles, materials, file_index, picks, tuple(lids), tuple(eyes), upper_teeth)
 
 
 @lru_cache(maxsize=256)

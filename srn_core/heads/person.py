@@ -149,14 +149,6 @@ def sample_person(rng: np.random.Generator, masculine: float, darkness: float, h
     material = np.concatenate([mesh.material, np.full(len(sheet), CURTAIN)])
     follow = ramp(canonical[:, 1] + 0.25 * (canonical[:, 2] - 0.4), 5.7, 6.35)
     follow[len(neutral) :] = np.maximum(follow[len(neutral) :], 0.6)
-    return Person(
-        look,
-        shape,
-        canonical,
-        triangles,
-        material,
-        follow,
-        np.pad(_behind_front(mesh.canonical, skin), (0, len(hanging))),
-        np.pad(ear, (0, len(hanging))),
-        _ambient(shape, triangles, surface_normals(shape, triangles, material)),
-    )
+    behind, ear = (np.pad(values, (0, len(hanging))) for values in (_behind_front(mesh.canonical, skin), ear))
+    light = _ambient(shape, triangles, surface_normals(shape, triangles, material))
+    return Person(look, shape, canonical, triangles, material, follow, behind, ear, light)

@@ -72,15 +72,32 @@ def plain(args: Any) -> dict[str, Any]:
     return dict(json.loads(json.dumps(dataclasses.asdict(args), default=str)))
 
 
+def read_text(path: Path, expected: str, errors: str = "strict") -> str:
+    """Read a text file in UTF-8.
+
+    Args:
+        path: the file.
+        expected: what it should be, for the message.
+        errors: what to do about other bytes, as for :meth:`pathlib.Path.read_text`.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8", errors=errors)
+    except (OSError, UnicodeDecodeError) as error:
+        problem = getattr(error, "strerror", "not UTF-8 text")
+        raise UserError(f"{path}: cannot be read ({problem}); expected {expected}") from None
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
         UserError: it cannot be read, or is no valid JSON.
     """
+    text = read_text(path, "a JSON file")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); expected a JSON file") from None
+        return json.loads(text)
     except ValueError as error:
         raise UserError(f"{path}: not valid JSON ({error}); restore the file") from None

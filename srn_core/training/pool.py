@@ -10,20 +10,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from srn_core.data.clip import Clip
+from srn_core.data.clip import Clip, check_scheme
 from srn_core.errors import UserError
 from srn_core.face.geometry import CropSpec, crop_map, to_box_units, wide_crop
 from srn_core.model import SRNConfig
 
 # A larger pool lies in a temporary file and not on a GPU. The system keeps in memory what fits.
 MEMORY_BYTES = 8 << 30
-
-
-def check_scheme(clips: Sequence[Clip], config: SRNConfig) -> None:
-    """Raise a :class:`UserError` if a clip has other landmarks than the model."""
-    for clip in clips:
-        if clip.scheme.name != config.scheme:
-            raise UserError(f"clip {clip.name} has the {clip.scheme.name}-point scheme; expected {config.scheme}")
 
 
 class FacePool:
@@ -39,7 +32,7 @@ class FacePool:
     """
 
     def __init__(self, clips: Sequence[Clip], config: SRNConfig, device: torch.device) -> None:
-        check_scheme(clips, config)
+        check_scheme(clips, config.landmarks)
         spec = wide_crop(config.crop)
         self.device = device
         self.crops = _read_crops(clips, spec, device)

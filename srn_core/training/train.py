@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from srn_core.checkpoints import save_pretrained, starting_model
 from srn_core.data import load_clips, spec_labels
-from srn_core.data.clip import Clip
+from srn_core.data.clip import Clip, check_scheme
 from srn_core.devices import emulates_bfloat16, pick_device
 from srn_core.errors import UserError
 from srn_core.io.files import plain
@@ -30,7 +30,7 @@ from srn_core.training.args import TrainArgs, check_train_args
 from srn_core.training.augment import TrainingBatch, draw_batch
 from srn_core.training.losses import cascade_loss
 from srn_core.training.optimiser import make_optimisers, set_rate_share, step_all
-from srn_core.training.pool import FacePool, check_scheme
+from srn_core.training.pool import FacePool
 from srn_core.training.state import AveragedModel, load_state, save_state
 from srn_core.training.validation import detection_nme, read_faces
 
@@ -76,7 +76,7 @@ class TrainingRun:
         scheme = self.clips[0].scheme.name
         self.model = starting_model(args.preset, args.init, args.config_override, scheme).train().to(self.device)
         self.config = self.model.config
-        check_scheme([clip for clips in self.validation.values() for clip in clips], self.config)
+        check_scheme([clip for clips in self.validation.values() for clip in clips], self.config.landmarks)
         if args.occlusion == "masklike" and self.config.scheme != "68":
             raise UserError(f"--occlusion masklike: needs 68 points; the clips have {self.config.scheme}; use varied")
         self.pool = FacePool(self.clips, self.config, self.device)

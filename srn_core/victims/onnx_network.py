@@ -73,26 +73,21 @@ def parse_options(name: str, query: str) -> OnnxOptions:
 
 
 def _read(name: str, key: str, text: str, choices: tuple[str, ...]) -> Any:
-    expected = " or ".join(choices)
     if key == "blob" or text in choices:
         return text
     try:
         values = tuple(float(part) for part in text.split(","))
     except ValueError:
         values = ()
-    finite = all(map(math.isfinite, values))
-    if key == "size":
-        expected = f"a whole number of 1 to {LARGEST}"
-        if len(values) == 1 and values[0].is_integer() and 1 <= values[0] <= LARGEST:
-            return int(values[0])
-    elif key == "crop":
-        expected = "a number above 0"
-        if len(values) == 1 and finite and values[0] > 0:
-            return values[0]
-    elif key in ("scale", "mean"):
-        expected = "a number, or three with commas"
-        if len(values) in (1, 3) and finite:
-            return values
+    one, finite = len(values) == 1, all(map(math.isfinite, values))
+    if key == "size" and one and values[0] in range(1, LARGEST + 1):
+        return int(values[0])
+    if key == "crop" and one and finite and values[0] > 0:
+        return values[0]
+    if key in ("scale", "mean") and len(values) in (1, 3) and finite:
+        return values
+    numbers = {"size": f"a whole number of 1 to {LARGEST}", "crop": "a number above 0"}
+    expected = " or ".join(choices) or numbers.get(key, "a number, or three with commas")
     raise UserError(f"victim '{name}': {key}={text}; expected {expected}")
 
 

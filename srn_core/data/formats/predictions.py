@@ -9,6 +9,7 @@ import numpy as np
 
 from srn_core.data.formats.numbers import parse_numbers
 from srn_core.errors import UserError
+from srn_core.io.files import read_text
 
 LINES = 4
 
@@ -19,12 +20,8 @@ def read_predictions(path: Path, num_points: int) -> dict[str, np.ndarray]:
     Raises:
         UserError: the file is missing, has another number of points, a face twice, or something that is no number.
     """
-    try:
-        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); expected a file of predictions") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: is not text; expected a file of predictions, four lines per face") from None
+    text = read_text(path, "a file of predictions, four lines per face")
+    lines = [line.split() for line in text.splitlines() if line.strip()]
     if not lines or len(lines) % LINES:
         raise UserError(f"{path}: {len(lines)} lines; expected four per face: number, x's, y's, occlusion flags")
     faces: dict[str, np.ndarray] = {}

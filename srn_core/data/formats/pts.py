@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from srn_core.data.formats.numbers import parse_numbers
-from srn_core.errors import UserError
+from srn_core.io.files import read_text
 
 
 def read_pts(path: Path, num_points: int) -> np.ndarray:
@@ -14,10 +14,7 @@ def read_pts(path: Path, num_points: int) -> np.ndarray:
     Raises:
         UserError: the file is missing, has another number of points, or a value that is no finite number.
     """
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); expected a .pts file") from None
+    text = read_text(path, "a .pts file", errors="replace")
     words = text.partition("{")[2].partition("}")[0].split()
     values = parse_numbers(words, 2 * num_points, path, f"{num_points} points, a line 'x y' each")
     return (values.reshape(-1, 2) - 1).astype(np.float32)

@@ -22,6 +22,7 @@ from srn_core.data.splits import keep_split
 from srn_core.errors import UserError
 from srn_core.face.boxes import BOX_MEANS, box_from_description
 from srn_core.face.schemes import WFLW98
+from srn_core.io.files import read_text
 from srn_core.io.frames import ImageFiles
 
 ATTRIBUTES = ("pose", "expression", "illumination", "makeup", "occlusion", "blur")
@@ -71,12 +72,8 @@ def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
 
 
 def _rows(part: str, path: Path) -> list[Row]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); expected a list of faces") from None
     rows, seen = [], Counter[str]()
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(path, "a list of faces").splitlines(), 1):
         if not line.strip():
             continue
         *words, image = line.strip().split(maxsplit=NUMBERS)

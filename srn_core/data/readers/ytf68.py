@@ -16,6 +16,7 @@ from srn_core.data.splits import keep_split
 from srn_core.errors import UserError
 from srn_core.face.boxes import annotation_boxes
 from srn_core.face.schemes import IBUG68
+from srn_core.io.files import read_text
 from srn_core.io.frames import ImageFiles
 
 SPLITS = ("train", "val")
@@ -41,15 +42,9 @@ def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
 
 def _rows(path: Path) -> list[tuple[str, np.ndarray]]:
     """The frames' names and their points ``(68, 2)`` float32."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; expected a CSV with {ROW} in each row")
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            table = list(csv.reader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: not a CSV file ({error}); expected {ROW} in each row") from None
     rows = []
-    for number, row in enumerate(table, 1):
+    lines = read_text(path, f"a CSV file with {ROW} in each row").splitlines()
+    for number, row in enumerate(csv.reader(lines), 1):
         if number == 1 and row and row[0] == "":
             continue  # The heads of the columns.
         points = parse_numbers(row[1:], 136, f"{path}: line {number}", ROW)

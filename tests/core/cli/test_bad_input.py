@@ -267,9 +267,9 @@ def test_track_refuses_to_overwrite_its_input_and_checks_outputs_first(
     video = tmp_path / "v.avi"
     video.write_bytes((clip_folder / "001" / "vid.avi").read_bytes())
     track = ("track", video, "--checkpoint", tiny_checkpoint, "--box", "30,30,80,80", "--out")
-    assert "v.avi: this command reads it" in complaint(*track, tmp_path / "." / "v.avi")
-    assert "v.avi: this command reads it" in complaint(*track, tmp_path / "out.mp4", "--json", video)
-    assert "writes another of its files there" in complaint(*track, tmp_path / "out.mp4", "--json", tmp_path / "out.mp4")
+    assert "v.avi: this command also reads this file" in complaint(*track, tmp_path / "." / "v.avi")
+    assert "v.avi: this command also reads this file" in complaint(*track, tmp_path / "out.mp4", "--json", video)
+    assert "writes it for another option" in complaint(*track, tmp_path / "out.mp4", "--json", tmp_path / "out.mp4")
     assert "is a folder" in complaint(*track, tmp_path / "out.mp4", "--json", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["v.avi"]
 
@@ -297,7 +297,7 @@ def test_other_options(complaint: Complaint, tiny_checkpoint: str, clip_spec: st
     for device in ("toaster", "meta", "mps", "cuda:99"):
         assert f"device '{device}'" in complaint(*evaluate, "--data", clip_spec, "--device", device)
     assert f"{tmp_path}: is a folder" in complaint(*evaluate, "--data", clip_spec, "--json", tmp_path)
-    assert "writes another of its files there" in complaint(
+    assert "writes it for another option" in complaint(
         *evaluate, "--data", clip_spec, "--json", "e.json", "--rows", "e.json"
     )
     assert "sheet.txt" in complaint("data", clip_spec, "--sheet", tmp_path / "sheet.txt")
@@ -308,7 +308,7 @@ def test_other_options(complaint: Complaint, tiny_checkpoint: str, clip_spec: st
     assert "already holds a checkpoint" in complaint("train", "--data", clip_spec, "--out", tiny_checkpoint)
     assert "--seed" in complaint("train", "--data", clip_spec, "--out", tmp_path / "run", "--seed", 2**64)
     assert "--quality 101" in complaint("data", clip_spec, "--quality", 101)
-    assert "writes another of its files there" in complaint("data", clip_spec, "--sheet", "a.png", "--pack", "a.png")
+    assert "writes it for another option" in complaint("data", clip_spec, "--sheet", "a.png", "--pack", "a.png")
     video = clip_folder / "001" / "vid.avi"
     assert "out.webp" in complaint("track", video, "--checkpoint", tiny_checkpoint, "--box", "1,1,9,9", "--out", "out.webp")
     training = ("train", "--data", clip_spec, "--out", tmp_path / "run")

@@ -221,10 +221,10 @@ def test_an_srn_of_the_data_s_scheme_trains_evaluates_and_refuses_others(
     assert found.predictions.shape[1:] == (SCHEMES[scheme].num_landmarks, 2)
     assert found.normaliser == SCHEMES[scheme].normaliser == ("inter-pupil" if scheme == "29" else "inter-ocular")
     other = f"wflw:{root / 'wflw'}" if scheme != "98" else f"cofw29:{root / 'cofw29'}"
-    with pytest.raises(UserError, match=f"the tracker predicts {scheme}"):
+    with pytest.raises(UserError, match=f"the tracker's is '{scheme}'"):
         evaluate(tracker, load_clips(other))
     for changes in ({"data": (other,), "init": str(tmp_path / "run")}, {"val": (other,)}, {"data": (spec, other)}):
-        with pytest.raises(UserError, match=f"-point scheme; expected {scheme}"):
+        with pytest.raises(UserError, match=f"the tracker's is '{scheme}'"):
             TrainingRun(dataclasses.replace(args, out=tmp_path / "other", **changes))
 
 
