@@ -95,7 +95,7 @@ def test_what_cannot_be_used_is_refused_before_a_base_is_trained(clip_spec, tmp_
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no clips"):
         hofs(dataclasses.replace(args, covered=(f"300vw:{tmp_path / 'empty'}",)))
-    with pytest.raises(UserError, match="--batch 7: expected a multiple of the 4"):
+    with pytest.raises(UserError, match="--batch 7: expected a multiple of 4"):
         hofs(dataclasses.replace(args, batch=7))
     (tmp_path / "row.json").write_text("[]")
     (tmp_path / "settings.json").write_text(json.dumps({"steps": 77, "base_key": "of another base"}))
