@@ -4,6 +4,7 @@ srn evaluate --checkpoint srn-small --data demo --mode track --start previous --
 srn evaluate --predictions Results/CFSS_CFOW68.txt --data cofw68:DIR --points visible
 """
 
+import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,9 +16,9 @@ from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips, parse_spec
 from srn_core.errors import COUNT, UserError, check_numbers
 from srn_core.evaluation.evaluate import Evaluation, Points, evaluate, evaluate_predictions
-from srn_core.evaluation.report import PLOT_ENDINGS, plot_ced, print_report, write_json_lines
+from srn_core.evaluation.report import PLOT_ENDINGS, plot_ced, print_report
 from srn_core.face.metrics import Normaliser
-from srn_core.io.files import check_outputs, write_json
+from srn_core.io.files import check_outputs, write_json, write_text
 from srn_core.tracking.batch import RunOptions
 from srn_core.tracking.tracker import Tracker
 
@@ -65,7 +66,8 @@ def evaluate_command(args: EvaluateFacesArgs) -> None:
     if args.plot:
         plot_ced(args.plot, {e.clip_set.spec: e.nme for e in evaluations}, evaluations[0].normaliser)
     if args.rows:
-        write_json_lines(args.rows, [row for evaluation in evaluations for row in evaluation.rows()])
+        rows = (row for evaluation in evaluations for row in evaluation.rows())
+        write_text(args.rows, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _evaluations(args: EvaluateFacesArgs) -> list[Evaluation]:

@@ -121,8 +121,8 @@ def parse_spec(text: str) -> DataSpec:
     split = options.pop("split", None)
     _check_split(text, kind, split, reader)
     _check_path(text, kind, path, reader)
-    limit, frames = (whole_number(text, key, options.pop(key), 1) if key in options else None for key in ("limit", "frames"))
-    seed = whole_number(text, "seed", options.pop("seed"), 0) if "seed" in options else None
+    least = {"limit": 1, "frames": 1, "seed": 0}
+    limit, frames, seed = (_whole_number(text, key, options.pop(key, None), least[key]) for key in least)
     masked, masks = _mask_options(text, options.pop("masked", "0"), options.pop("masks", None))
     split = None if split == "all" else split
     return DataSpec(kind, Path(path) if path else None, split, limit, frames, masked, masks, seed, options)
@@ -197,8 +197,9 @@ def load_clips(text: str) -> ClipSet:
     return ClipSet(text, tuple(clips), box_source, tuple(notes))
 
 
-def whole_number(text: str, key: str, value: str, least: int) -> int:
-    """An option's value as an int of at least ``least``; ``text`` is the spec, for the error message."""
+def _whole_number(text: str, key: str, value: str | None, least: int) -> int | None:
+    if value is None:
+        return None
     if not value.isdecimal() or int(value) < least:
         raise UserError(f"data spec '{text}': {key}={value}; expected a whole number of at least {least}")
     return int(value)

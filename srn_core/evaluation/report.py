@@ -1,6 +1,5 @@
 """The outputs of an evaluation: a table on the terminal, a plot, a row per face. All figures are in percent."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from srn_core.face.metrics import auc, failure_rate
-from srn_core.io.files import write_atomically, write_text
+from srn_core.io.files import write_atomically
 
 PLOT_ENDINGS = (".png", ".pdf", ".svg")
 PLOT_LIMIT = 0.10
@@ -93,11 +92,6 @@ def ced(errors: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray]:
     inside = np.sort(errors[errors <= limit])
     x = np.concatenate([[0.0], inside, [limit]])
     return x, np.concatenate([[0], np.arange(1, len(inside) + 1), [len(inside)]]) / len(errors)
-
-
-def write_json_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write a line of JSON per row, atomically."""
-    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _text(value: Any) -> str:

@@ -76,7 +76,9 @@ def _between(colours: tuple[str, ...], position: float) -> np.ndarray:
 def _sample_hair(rng: np.random.Generator, masculine: float, darkness: float, tone: float) -> HairStyle:
     # Dark skin mostly goes with dark hair; greys and reds stay possible for all.
     place = tone * 0.99 if tone > 0.8 else tone * (1.0 - 0.7 * darkness)
-    style = rng.choice(["crop", "medium", "afro", "shaved", "fringe", "receding", "long"], p=_style_odds(masculine, darkness))
+    m = masculine
+    odds = np.array([0.05 + 0.35 * m, 0.25, 0.05 + 0.4 * darkness, 0.02 + 0.15 * m, 0.2 - 0.1 * m, 0.2 * m, 0.7 * (1 - m)])
+    style = rng.choice(["crop", "medium", "afro", "shaved", "fringe", "receding", "long"], p=odds / odds.sum())
     line = np.array([7.97, 7.95, 7.82, 7.62, 7.36, 7.42, 6.95, 6.75]) + rng.normal(0.0, 0.025, 8)
     parting, curl = rng.normal(0.0, 0.05), rng.random() * 0.4
     top, sides, coverage, length = rng.uniform(0.05, 0.11), rng.uniform(0.02, 0.05), 1.0, None
@@ -98,12 +100,6 @@ def _sample_hair(rng: np.random.Generator, masculine: float, darkness: float, to
         length = rng.uniform(5.5, 6.3)
     colour = linear(HAIR_COLOURS[int(place * len(HAIR_COLOURS))]) * rng.uniform(0.85, 1.2)
     return HairStyle(tuple(line), parting, top, sides, curl, coverage, length, colour)
-
-
-def _style_odds(masculine: float, darkness: float) -> np.ndarray:
-    m = masculine
-    odds = np.array([0.05 + 0.35 * m, 0.25, 0.05 + 0.4 * darkness, 0.02 + 0.15 * m, 0.2 - 0.1 * m, 0.2 * m, 0.7 * (1 - m)])
-    return odds / odds.sum()
 
 
 def sample_appearance(rng: np.random.Generator, masculine: float, darkness: float, hair_tone: float) -> Appearance:

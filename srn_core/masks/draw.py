@@ -56,8 +56,10 @@ def draw_mask(image: np.ndarray, points: np.ndarray, style: MaskStyle) -> np.nda
     ``points`` ``(68, 2)`` are landmarks in pixels of this image; they may lie outside.
     """
     points = np.asarray(points, np.float64)
-    axes, edges = face_axes(points), mask_edges(points, style)
-    outlines, straps = mask_outlines(points, edges), _straps(points, edges, axes)
+    axes = face_axes(points)
+    lower = _lower_edge(points, style, axes)
+    edges = MaskEdges(_upper_edge(points, lower[0], lower[-1], style, axes), lower)
+    outlines, straps = _outlines(points, edges, axes), _straps(points, edges, axes)
     window = window_of(np.concatenate([*outlines, *straps]), image.shape, 0.1 * axes.unit + 1)
     if window is None:
         return np.array(image)
@@ -69,21 +71,14 @@ def draw_mask(image: np.ndarray, points: np.ndarray, style: MaskStyle) -> np.nda
     return lay_on(image, window, cloth, coverage, axes)
 
 
-def mask_edges(points: np.ndarray, style: MaskStyle) -> MaskEdges:
-    """Where the edges of a mask lie on a face with landmarks ``(68, 2)``."""
-    axes = face_axes(points)
-    lower = _lower_edge(points, style, axes)
-    return MaskEdges(_upper_edge(points, lower[0], lower[-1], style, axes), lower)
-
-
-def mask_outlines(points: np.ndarray, edges: MaskEdges) -> list[np.ndarray]:
+def _outlines(points: np.ndarray, edges: MaskEdges, axes: FaceAxes) -> list[np.ndarray]:
     """The polygons whose union the cloth covers, ``(N, 2)`` frame pixels each: two halves, and the hull from nose to chin.
 
     On a turned head the far half may fold over the near one, and nose and lips may stand out of both halves.
     """
     profile = np.concatenate([points[30:36], points[48:60]])
     away = profile - profile.mean(0)
-    profile += STAND_OFF * face_axes(points).unit * away / _lengths(away)
+    profile += STAND_OFF * axes.unit * away / _lengths(away)
     ends = [edges.upper[4], edges.lower[6]]
     hull = cv2.convexHull(np.concatenate([profile, ends]).astype(np.float32))[:, 0]
     right = np.concatenate([smooth_curve(edges.upper)[: 4 * SAMPLES + 1], smooth_curve(edges.lower)[6 * SAMPLES :: -1]])

@@ -56,7 +56,7 @@ def orthogonalised(matrix: Tensor, coefficients: tuple[float, float, float], ste
 
 
 def make_optimisers(model: nn.Module, lr: float, muon_lr: float) -> Optimisers:
-    """The optimisers of a training by name, each with its peak rate as ``peak_lr`` in its parameter groups.
+    """The optimisers of a training by name, each with its peak rate.
 
     Args:
         model: each of its parameters goes to one optimiser.
@@ -69,9 +69,6 @@ def make_optimisers(model: nn.Module, lr: float, muon_lr: float) -> Optimisers:
     if matrices:
         kind = Float32Muon if emulates_bfloat16(matrices[0].device) else Muon
         found["muon"] = kind(matrices, lr=muon_lr, weight_decay=MUON_DECAY, adjust_lr_fn="match_rms_adamw")
-    for optimiser in found.values():
-        for group in optimiser.param_groups:
-            group["peak_lr"] = group["lr"]
     return found
 
 
@@ -79,7 +76,7 @@ def set_rate_share(optimisers: Optimisers, share: float) -> None:
     """Set every rate to a share of its peak."""
     for optimiser in optimisers.values():
         for group in optimiser.param_groups:
-            group["lr"] = group["peak_lr"] * share
+            group["lr"] = optimiser.defaults["lr"] * share
 
 
 def step_all(optimisers: Optimisers, loss: Tensor, clip_norm: float) -> None:

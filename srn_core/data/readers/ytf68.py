@@ -43,8 +43,11 @@ def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
 def _rows(path: Path) -> list[tuple[str, np.ndarray]]:
     """The frames' names and their points ``(68, 2)`` float32."""
     rows = []
-    lines = read_text(path, f"a CSV file with {ROW} in each row").splitlines()
-    for number, row in enumerate(csv.reader(lines), 1):
+    try:
+        lines = list(csv.reader(read_text(path, f"a CSV file with {ROW} in each row").splitlines()))
+    except csv.Error as error:
+        raise UserError(f"{path}: not a CSV file ({error}); expected {ROW} in each row") from None
+    for number, row in enumerate(lines, 1):
         if number == 1 and row and row[0] == "":
             continue  # The heads of the columns.
         points = parse_numbers(row[1:], 136, f"{path}: line {number}", ROW)
