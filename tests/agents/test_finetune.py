@@ -210,7 +210,7 @@ def test_a_refused_resume_leaves_the_rounds_dqn_as_it_is(clip_spec, tmp_path):
     with pytest.raises(UserError, match="weights have changed"):
         finetune(dataclasses.replace(args, steps=4, resume=True))
     assert (tmp_path / "run/round-1/dqn/state.safetensors").read_bytes() == before
-    with pytest.raises(UserError, match="holds a DQN of 64 steps, expected 16"):
+    with pytest.raises(UserError, match="holds a DQN of 64 steps; expected 16"):
         trained_dqn(DQNArgs(clips=clip_spec, total_steps=16, num_envs=32, run_dir=tmp_path / "run/round-1/dqn"))
     with pytest.raises(UserError, match="was started with .*mode detect"):
         trained_dqn(DQNArgs(clips=clip_spec, total_steps=64, mode="track", run_dir=tmp_path / "run/round-1/dqn"))
@@ -269,7 +269,7 @@ def test_what_cannot_be_used_is_refused(clip_spec, tiny_checkpoint, tmp_path):
     refused("random-share", random_share=-0.1)
     refused("steps", steps=0)
     refused("policy 'clever'", policy="clever")
-    refused("--batch 8: expected a multiple of the 3", policy="dqn", batch=8, sequence=3)
+    refused("--batch 8: expected a multiple of 3", policy="dqn", batch=8, sequence=3)
     refused("/no/such", policy="dqn", clips="300w:/no/such")
     assert not (tmp_path / "run/round-1/dqn").exists()
     assert not (tmp_path / "run/model.safetensors").exists()

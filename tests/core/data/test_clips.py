@@ -118,7 +118,7 @@ def test_excluded_frames_are_left_out_and_leave_a_cut(clip_folder: Path, tmp_pat
     assert np.array_equal(clip.landmarks, whole.landmarks[kept]) and np.array_equal(clip.boxes, whole.boxes[kept])
     assert all(np.array_equal(clip.frame(i), whole.frame(t)) for i, t in enumerate(kept))
     assert clip.cuts.tolist() == [i == 0 or t - kept[i - 1] > 1 for i, t in enumerate(kept)] and clip.cuts.sum() == 2
-    for text, named in (("7.5", "7.5"), ("0", "'0'"), ("99", "99"), (" ".join(map(str, range(1, len(whole) + 1))), "excludes all")):
+    for text, named in (("7.5", "7.5"), ("0", "'0'"), ("99", "99"), (" ".join(map(str, range(1, len(whole) + 1))), "all 6")):
         (tmp_path / "001" / "excluded.txt").write_text(text)
         with pytest.raises(UserError, match=f"excluded.txt.*{named}"):
             load_clips(f"300vw:{tmp_path}")
