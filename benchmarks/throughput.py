@@ -107,7 +107,7 @@ def throughput_page(record: Mapping[str, Any]) -> list[str]:
             cells.append([*(row[name] for name in LABELS), differences])
         lines += [*markdown_table(("group", "on", "arithmetic", "difference from the CPU"), cells), ""]
     elif "parity" in record["settings"]["rows"]:
-        lines += ["Parity: there is no GPU to compare with the CPU.", ""]
+        lines += ["Parity: not measured, because there is no GPU.", ""]
     return [*lines, *command_block([record["command"]])]
 
 

@@ -125,7 +125,7 @@ def shipped(learner: str, space: Iterable[str]) -> dict[str, Any]:
 
 
 def _text(out: Path, name: str, draw: int, values: Mapping[str, Any]) -> str:
-    """The learner's text; of SB3's algorithms with a YAML file that is written here. The first draw is what ships."""
+    """The learner's text. For SB3 it names a YAML file, which is written first. The first draw is what ships."""
     if draw == 0:
         return name
     if not name.startswith(SB3_PREFIX):

@@ -22,7 +22,7 @@ def run_jobs(run: Callable[[Job], Result], jobs: Sequence[Job], address: str | N
         run: a function of a module. It must write to places that all machines see.
         jobs: plain data.
         address: None for this process; else an argument of ``ray.init``: ``local`` starts a cluster on this machine, ``auto``
-            finds the one that runs here, ``ray://HOST:10001`` is another.
+            uses one that runs here, ``ray://HOST:10001`` names another machine's.
         gpus: GPUs per task, may be a fraction. Every task has one core.
 
     Raises:

@@ -22,7 +22,7 @@ def write_results(folder: Path, figures: Mapping[str, Any], page: Sequence[str] 
     """Write a folder of results; the plots are written by who draws them.
 
     Args:
-        folder: that is made if it does not exist.
+        folder: created if it does not exist.
         figures: see :func:`write_figures`.
         page: the lines of ``README.md``.
         tables: name -> rows, see :func:`write_rows`.

@@ -80,7 +80,7 @@ def make_jobs(
 
 def run_folder(out: Path, label: str) -> Path:
     """The folder of a learner or a named policy inside the comparison's folder."""
-    # A colon is no part of a file's name on every system; an option's value may hold a slash.
+    # Some systems do not allow a colon in a file's name, and an option's value may hold a slash.
     return out / "runs" / urllib.parse.quote(label.replace(":", "-", 1), safe="=,")
 
 

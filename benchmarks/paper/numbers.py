@@ -32,7 +32,7 @@ class PaperRow(NamedTuple):
         source: the place in the paper: its section and table.
         method: as the paper names it.
         values: one per column.
-        note: what the paper says beside it, or which part of it is our reading.
+        note: what the paper says about it, or which part of it is our reading.
         ours: the variant or arm of our benchmarks that stands for it; empty where a checkpoint does.
     """
 

@@ -1,4 +1,4 @@
-"""A table of the paper beside our figures: on the screen, as a Markdown page and as JSON."""
+"""A table of the paper with our figures: on the screen, as a Markdown page and as JSON."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

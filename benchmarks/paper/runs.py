@@ -120,6 +120,6 @@ def _note(record: Mapping[str, Any], *names: str) -> str:
 
 
 def _take(section: Section, cells: Mapping[str, Mapping[str, Cell]], notes: Mapping[str, str], found: Found) -> None:
-    """Add the rows that stand for one of the paper's or are named beside them, in the order of the section."""
+    """Add our rows that stand for a row of the paper or are named in the section, in the section's order."""
     wanted = [*(row.ours for row in section.rows), *section.more]
     found.rows += [OurRow(section.name, name, cells[name], notes[name]) for name in wanted if name in cells]

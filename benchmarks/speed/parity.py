@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 def landmark_parity(
     models: Mapping[str, SRN], device: torch.device, clips: Sequence[Clip], frames: int
 ) -> Iterator[dict[str, Any]]:
-    """The distance of landmarks to those of the CPU in float32, in pixels of the crop: ``max_px``, ``p99_px``, ``mean_px``.
+    """The distance of landmarks to the CPU's landmarks in float32, in pixels of the crop: ``max_px``, ``p99_px``, ``mean_px``.
 
     Args:
         models: by name; they are not changed.

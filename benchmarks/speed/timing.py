@@ -77,7 +77,7 @@ class SpeedRow:
         value: ours.
         unit: of both values.
         ms: median time of a call; None if not timed.
-        plain: the value of the plain way; None if there is no other way.
+        plain: the value of the plain way; None without one.
         plain_way: what the plain way is.
         memory_mib: peak of the device's memory during the calls; None on the CPU.
     """
@@ -94,7 +94,7 @@ class SpeedRow:
 
     @property
     def gain(self) -> float | None:
-        """How many times better ours is: a higher value of what is done per second, a lower one of everything else."""
+        """How many times better ours is. For values per second, higher is better; for all others, lower is better."""
         if self.plain is None:
             return None
         return self.value / self.plain if self.unit.endswith("/s") else self.plain / self.value

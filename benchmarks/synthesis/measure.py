@@ -21,7 +21,7 @@ SETS = {
     "jitter": "jitter on video",
 }
 PLAYED = {"random": "random-jump", "worst": "optimal"}
-# Seeds of noise, first landmarks and random places: the same for every tracker, and never those of training.
+# Seeds of noise, first landmarks and random places: the same for every tracker, and never the seeds of training.
 PLAY_SEED, NOISE_SEED = 0, 2**40
 
 
