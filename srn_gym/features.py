@@ -1,6 +1,6 @@
 """What a frozen SRN computes from a candidate of the observation: one step on its patches.
 
-The three candidates of a frame differ from the clean frame only in the patches that the occluder touches, and a frozen
+The three candidates of a frame differ from the clean frame only in the patches that the occluder touches. A frozen
 network's answer never changes. So untouched patches are taken from the clean frame, and every vector is computed once.
 """
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from agents.baselines.extra import require
 from agents.deepq.policy import LearnedPolicy
+from agents.policies.named import NAMES
 from agents.policies.protocol import Policy
 from agents.run_folder import POLICY, is_sb3_run
 from srn_core.checkpoints import CARD
@@ -29,7 +30,7 @@ def load_policy(folder: Path) -> Policy:
 
         return load_sb3_policy(folder)
     if not (folder / POLICY).is_file():
-        raise UserError(f"policy '{folder}': unknown; expected a policy's name or a run's folder with {POLICY}")
+        raise UserError(f"policy '{folder}': unknown; expected {', '.join(NAMES)} or a run's folder with {POLICY}")
     tensors, card = load_tensors(folder / POLICY)
     if "landmark_only" not in card.get("arguments", {}):
         raise UserError(f"{folder / POLICY}: not written by this version of agents/dqn.py; train the policy again")
