@@ -11,11 +11,11 @@ from agents.hardening.args import FinetuneArgs
 from agents.hardening.placements import derived_seed
 from agents.hardening.saving import MANIFEST
 from agents.playing.evaluation import check_policy, sibling_split, warn_of_overlap
-from srn_core.checkpoints import CARD, load_pretrained
+from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips
 from srn_core.data.clip import check_scheme
 from srn_core.errors import UserError
-from srn_core.training.args import check_batch, refuse_masked
+from srn_core.training.args import check_batch, check_out, refuse_masked
 from srn_gym.store import Store
 
 
@@ -42,13 +42,7 @@ def checked(args: FinetuneArgs) -> FinetuneArgs:
 
 
 def _check_folders(args: FinetuneArgs) -> None:
-    started = (args.out / "round-1").is_dir()
-    if started and not args.resume:
-        raise UserError(f"{args.out}: already holds a run; add --resume to continue it, or give another --out")
-    if not started and (args.out / CARD).is_file():
-        raise UserError(f"{args.out}: already holds a checkpoint; give another --out")
-    if args.resume and not started:
-        raise UserError(f"{args.out}: nothing to resume; expected the folder of a run that was stopped")
+    check_out(args.out, args.resume, (args.out / "round-1").is_dir())
     if args.save is None:
         return
     if args.save.resolve() in (args.out.resolve(), *args.out.resolve().parents):

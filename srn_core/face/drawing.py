@@ -29,12 +29,12 @@ def draw_landmarks(image: np.ndarray, points: np.ndarray, scheme: Scheme, colour
     return canvas
 
 
-def draw_box(image: np.ndarray, box: np.ndarray, colour: Colour = BOX) -> np.ndarray:
+def draw_box(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     """A copy of the image with the outline of a box ``(4,)`` ``x0, y0, x1, y1`` in its pixels."""
     canvas = np.ascontiguousarray(image).copy()
     thickness = max(1, round(min(image.shape[:2]) / 250))
     (x0, y0), (x1, y1) = _fixed(np.reshape(box, (2, 2)), image.shape).tolist()
-    cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, thickness, cv2.LINE_AA, _BITS)
+    cv2.rectangle(canvas, (x0, y0), (x1, y1), BOX, thickness, cv2.LINE_AA, _BITS)
     return canvas
 
 

@@ -6,6 +6,8 @@ from torch import Tensor
 from srn_core.face.geometry import landmark_box
 from srn_core.face.schemes import Normaliser, Scheme
 
+BOOTSTRAP_DRAWS, LEVEL = 2000, 0.95
+
 
 def normaliser_length(points: np.ndarray, scheme: Scheme, normaliser: Normaliser | None = None) -> np.ndarray:
     """The length that errors are divided by: ``(..., L, 2)`` ground truth -> ``(...)`` pixels.
@@ -66,10 +68,8 @@ def auc(errors: np.ndarray, threshold: float) -> float:
     return float(np.maximum(0, 1 - errors / threshold).mean())
 
 
-def bootstrap_interval(
-    values: np.ndarray, clusters: np.ndarray, rng: np.random.Generator, draws: int = 2000, level: float = 0.95
-) -> tuple[float, float] | None:
-    """Percentile interval of the mean of ``values`` ``(N,)``, resampling whole clusters (clips, people) ``(N,)``.
+def bootstrap_interval(values: np.ndarray, clusters: np.ndarray, rng: np.random.Generator) -> tuple[float, float] | None:
+    """95 % percentile interval of the mean of ``values`` ``(N,)``, resampling whole clusters (clips, people) ``(N,)``.
 
     None for a single cluster, which has no spread.
     """
@@ -77,7 +77,7 @@ def bootstrap_interval(
     sums, counts = np.bincount(index, values), np.bincount(index)
     if len(counts) < 2:
         return None
-    picks = rng.integers(len(counts), size=(draws, len(counts)))
+    picks = rng.integers(len(counts), size=(BOOTSTRAP_DRAWS, len(counts)))
     means = sums[picks].sum(1) / counts[picks].sum(1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

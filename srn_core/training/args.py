@@ -104,18 +104,23 @@ def check_batch(batch: int, sequence: int) -> None:
         raise UserError(f"--batch {batch}: expected a multiple of {sequence}, the frames per sequence (--sequence)")
 
 
+def check_out(out: Path, resume: bool, started: bool) -> None:
+    """Raise a :class:`UserError` if ``--out`` cannot be used; ``started``: whether it holds a run that can be resumed."""
+    if out.is_file():
+        raise UserError(f"--out {out}: is a file; expected the name of a folder")
+    if started and not resume:
+        raise UserError(f"{out}: already holds a run; add --resume to continue it, or give another --out")
+    if not started and (out / CARD).is_file():
+        raise UserError(f"{out}: already holds a checkpoint; give another --out")
+    if resume and not started:
+        raise UserError(f"{out}: nothing to resume; expected the folder of an interrupted run")
+
+
 def check_train_args(args: TrainArgs) -> None:
     """Raise a :class:`UserError` if a training with these arguments cannot run, before any data are read."""
     if not args.data:
         raise UserError("no --data; expected at least one data spec, KIND:PATH?key=value")
-    if args.resume and not (args.out / STATE).is_file():
-        raise UserError(f"{args.out / STATE}: nothing to resume; expected the folder of an interrupted run")
-    if args.out.is_file():
-        raise UserError(f"--out {args.out}: is a file; expected the name of a folder")
-    if not args.resume and (args.out / STATE).is_file():
-        raise UserError(f"{args.out}: already holds a run; add --resume to continue it, or give another --out")
-    if not args.resume and (args.out / CARD).is_file():
-        raise UserError(f"{args.out}: already holds a checkpoint; give another --out")
+    check_out(args.out, args.resume, (args.out / STATE).is_file())
     check_numbers(args, LIMITS)
     if args.sequence_every:
         check_batch(args.batch, args.sequence)

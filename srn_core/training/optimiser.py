@@ -44,12 +44,12 @@ class Float32Muon(Muon):
                 matrix.add_(update, alpha=-group["lr"] * 0.2 * max(matrix.shape) ** 0.5)
 
 
-def orthogonalised(matrix: Tensor, coefficients: tuple[float, float, float], steps: int = 5) -> Tensor:
-    """A matrix with the singular vectors of the given one and singular values near 1, by Newton-Schulz iteration."""
+def orthogonalised(matrix: Tensor, coefficients: tuple[float, float, float]) -> Tensor:
+    """A matrix with the singular vectors of the given one and singular values near 1, by five Newton-Schulz iterations."""
     a, b, c = coefficients
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     wide = wide / wide.norm().clamp(min=1e-7)
-    for _ in range(steps):
+    for _ in range(5):
         gram = wide @ wide.T
         wide = a * wide + (b * gram + c * gram @ gram) @ wide
     return wide if matrix.shape[0] <= matrix.shape[1] else wide.T

@@ -163,7 +163,7 @@ def test_drawing_does_not_change_its_input_and_accepts_points_far_away() -> None
     far = points.copy()
     far[0], far[1] = 1e12, np.nan
     assert draw_landmarks(image, far, IBUG68).shape == image.shape
-    assert draw_box(image, np.array([10, 20, 40, 60]), (0, 255, 0))[40, 10, 1] > 100
+    assert draw_box(image, np.array([10, 20, 40, 60]))[40, 10, 1] > 100
 
 
 def test_the_module_runs_as_a_program() -> None:
