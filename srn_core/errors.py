@@ -5,9 +5,8 @@ import math
 import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
-P = ParamSpec("P")
 Limits = tuple[float, float]
 COUNT: Limits = (1, math.inf)
 NOT_NEGATIVE: Limits = (0, math.inf)
@@ -57,16 +56,16 @@ def check_resumed(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any
         raise UserError(f"{folder}: was started with {options}; resume it with the same, or give another folder")
 
 
-def command(main: Callable[P, None]) -> Callable[P, None]:
+def command(main: Callable[[], None]) -> Callable[[], None]:
     """Wrap a command's entry point: a mistake of the user becomes one line on stderr and exit status 2.
 
     Such mistakes are a :class:`UserError`, an unusable path, and sizes that do not fit in the memory.
     """
 
     @functools.wraps(main)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+    def wrapped() -> None:
         try:
-            main(*args, **kwargs)
+            main()
         except UserError as error:
             message = str(error)
         except OSError as error:

@@ -1,10 +1,11 @@
 """Where a clip's frames come from: picture files or a video, read on demand."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -15,13 +16,8 @@ from srn_core.io.images import read_image
 # So many files of many frames are open, or in memory, at a time. No more clips than this are read side by side.
 KEPT_OPEN = 32
 
-
-class FrameSource(Protocol):
-    """Reads frames one at a time, so that a set larger than memory works."""
-
-    def __call__(self, t: int) -> np.ndarray:
-        """Frame ``t`` as ``(H, W, 3)`` uint8 RGB."""
-        ...
+FrameSource = Callable[[int], np.ndarray]
+"""``t`` -> frame ``t`` as ``(H, W, 3)`` uint8 RGB. Frames are read one at a time, so that a set larger than memory works."""
 
 
 @dataclass(frozen=True)
