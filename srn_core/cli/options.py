@@ -1,10 +1,13 @@
 """Reading a command's options: examples in the help keep their lines, and an error message is one line."""
 
 import contextlib
+import dataclasses
 import io
 import itertools
-from typing import Any
+from types import MappingProxyType
+from typing import Any, get_args
 
+import docstring_parser
 import tyro
 
 from srn_core.errors import UserError
@@ -27,6 +30,7 @@ def read_options(kind: Any, description: str | None, prog: str | None = None) ->
     """
     lines = [f"    {line}" if line.startswith(COMMANDS) else line for line in (description or "").splitlines()]
     said = io.StringIO()
+    _join_help_lines(kind)
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(kind, prog=prog, description="\n".join(lines))
@@ -37,3 +41,14 @@ def read_options(kind: Any, description: str | None, prog: str | None = None) ->
         parts = itertools.groupby(said.getvalue().splitlines()[1:], lambda row: any(map(str.isalnum, row)))
         message = " | ".join(" ".join(row.strip(" │") for row in part) for has_text, part in parts if has_text)
         raise UserError(message) from None
+
+
+def _join_help_lines(kind: Any) -> None:
+    """Give tyro each option's help as one line, because it would break the text where the docstring's lines end."""
+    for part in get_args(kind):
+        _join_help_lines(part)
+    for cls in filter(dataclasses.is_dataclass, kind.__mro__ if isinstance(kind, type) else ()):
+        said = {found.arg_name: found.description or "" for found in docstring_parser.parse_from_object(cls).params}
+        for field in dataclasses.fields(kind):
+            if field.name in said and "help" not in field.metadata:
+                field.metadata = MappingProxyType({"help": " ".join(said[field.name].split())})

@@ -25,6 +25,16 @@ def test_examples_in_the_help_keep_their_lines(monkeypatch, capsys) -> None:
     assert any("--steps INT" in line for line in lines)
 
 
+def test_help_fills_the_lines_whatever_the_source_does(monkeypatch, capsys) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "argv", ["train", "--help"])
+    with pytest.raises(SystemExit):
+        read_options(TrainArgs, TEXT)
+    rows = [line.strip("│ ") for line in capsys.readouterr().out.splitlines()]
+    inner = rows[rows.index(next(row for row in rows if "Peak learning rate of Adam" in row)) :][:3]
+    assert all(len(row) > 40 for row in inner), inner
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
