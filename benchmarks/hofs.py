@@ -10,22 +10,21 @@ python benchmarks/hofs.py ... # the same command again: finished fine-tunings ar
 import dataclasses
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, get_args
 
-import tyro
 from tqdm import tqdm
 
 from agents.deepq.args import DQNArgs
 from agents.deepq.training import trained_dqn
 from agents.finetune import finetune
-from agents.hardening.args import FinetuneArgs, PlacedOcclusion
+from agents.hardening.args import FinetuneArgs
 from benchmarks.common.clip_nme import check_measurable
 from benchmarks.common.commands import benchmark_command, option_words, training_command
 from benchmarks.common.results import ResultRow, ResultRows, write_results
 from benchmarks.common.settings import ROWS, check_settings, compare_settings, finished_rows, fixed_settings
 from benchmarks.common.tables import show_page
+from benchmarks.synthesis.args import Arm, HofsArgs
 from benchmarks.synthesis.measure import measure_tracker
 from benchmarks.synthesis.report import arms_page, comparable, plot_arms, summarise_arms
 from srn_core.checkpoints import load_card, load_pretrained
@@ -37,72 +36,13 @@ from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import TrainArgs, check_batch, refuse_masked
 from srn_core.training.state import STATE
 from srn_core.training.train import train
-from srn_gym.rules import Mode
 
-Arm = Literal["none", "rsf", "hofs", "mixed", "rounds", "prior", "greedy", "optimal"]
 # All other arms play the DQN that was trained against the tracker that all arms start from.
 POLICIES: Mapping[Arm, str] = {
     "none": "none", "rsf": "random-jump", "rounds": "dqn", "prior": "prior", "greedy": "greedy", "optimal": "optimal",
 }  # fmt: skip
 # Arguments that may change between calls that share a folder.
 FREE = ("arms", "seeds", "occluder", "out", "device")
-
-
-@dataclass(frozen=True, kw_only=True)
-class HofsArgs:
-    """Fine-tune one tracker in several ways, all from the same weights and for the same steps, and measure each."""
-
-    arms: tuple[Arm, ...] = ("none", "rsf", "hofs", "greedy", "optimal")
-    """Ways of fine-tuning. none: clean faces only. rsf: occluders at random places. hofs: a DQN places them. mixed: half of the
-    clips as hofs, half as rsf. rounds: as hofs, but after half of the steps a new DQN is trained against the tracker so far.
-    prior: where covering hurts on average. greedy, optimal: planned with the true errors."""
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """Every arm is fine-tuned once per seed; each seed also trains a DQN."""
-    occluder: PlacedOcclusion = "square"
-    """What training draws on the landmark that the policy chose. square: the noise square; varied: shapes and fillings,
-    which help more under masks."""
-    clips: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec to train on; repeat for several. The DQN plays on the first. Default: demo?split=train."""
-    val: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec that selects weights; repeat for several. Default: the --clips, so that no --test clip selects weights."""
-    test: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Held-out data spec to measure on; repeat for several. Default: demo?split=val."""
-    covered: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec for random and worst-case occlusion. Use fewer frames here: the worst case runs the tracker once per landmark
-    and frame. Default: the --test."""
-    video: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec of continuous video for the jitter. Default: the --test."""
-    mode: Mode = "detect"
-    """How the tracker runs on clean and masked clips. detect: it sees each frame without memory; track: its memory runs through
-    each clip. The jitter always uses track."""
-    base: str | None = None
-    """The tracker that all arms start from: a checkpoint's name or folder. Default: one is trained without occluders."""
-    preset: Literal["small", "paper"] = "small"
-    """Architecture of the tracker that is trained without --base: small (112 px) or paper (224 px)."""
-    base_steps: int = 10_000
-    """Optimiser steps of the training without --base."""
-    steps: int = 300
-    """Optimiser steps of the fine-tuning."""
-    batch: int = 64
-    """Faces per step."""
-    lr: float = 1e-4
-    """Peak learning rate of Adam in the fine-tuning."""
-    occluded_share: float = 0.5
-    """Share of the sequences that are occluded."""
-    refresh: int = 100
-    """Steps after which the policies play all clips again, with other noise and first landmarks."""
-    val_every: int = 50
-    """Steps between validations."""
-    dqn_steps: int = 60_000
-    """Env steps of the DQN's training."""
-    episodes: int = 3
-    """Episodes per clip under random and worst-case occlusion, each from another first landmark."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of training. bfloat16 is faster on GPUs and on CPUs with AMX, and slower on CPUs without AVX-512."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N."""
-    out: Path = Path("runs/hofs")
-    """Folder for the trackers. OUT/OCCLUDER gets figures.json, rows.csv.gz, README.md and arms.png."""
 
 
 LIMITS = {

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ablation import AblationArgs
 from benchmarks.common.results import FIGURES, ResultRow, read_figures, read_rows
 from benchmarks.common.tables import difference_text
-from benchmarks.hofs import HofsArgs
 from benchmarks.paper.numbers import CATEGORIES, FACES, SPLITS, TABLES, Section
 from benchmarks.paper.report import Cell, Found, OurRow
+from benchmarks.synthesis.args import HofsArgs
 from benchmarks.synthesis.report import REFERENCES, comparable, summarise_arms
+from benchmarks.variants.args import AblationArgs
 from benchmarks.variants.report import summarise_variants
 from srn_core.errors import UserError
 

@@ -10,12 +10,13 @@ import pytest
 import tyro
 
 from benchmarks import ablation as ablation_module
-from benchmarks.ablation import AblationArgs, Variant, ablation, variant_parameters, variant_training
+from benchmarks.ablation import ablation, variant_parameters, variant_training
 from benchmarks.common.clip_nme import clip_means
 from benchmarks.common.commands import option_words
 from benchmarks.common.results import read_figures, read_rows
 from benchmarks.common.settings import check_settings
 from benchmarks.common.stats import paired_difference
+from benchmarks.variants.args import AblationArgs, Variant
 from benchmarks.variants.report import summarise_variants
 from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips

@@ -12,7 +12,8 @@ import tyro
 from agents.hardening import setup as hardening_setup
 from benchmarks import hofs as hofs_module
 from benchmarks.common.results import read_figures, read_rows
-from benchmarks.hofs import HofsArgs, base_tracker, hofs
+from benchmarks.hofs import base_tracker, hofs
+from benchmarks.synthesis.args import HofsArgs
 from benchmarks.synthesis.measure import SETS
 from benchmarks.synthesis.report import arms_page, comparable, summarise_arms
 from srn_core.checkpoints import load_card

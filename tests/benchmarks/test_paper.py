@@ -14,13 +14,13 @@ import torch
 import tyro
 from scipy.io import savemat
 
-from benchmarks.ablation import Variant
 from benchmarks.common.results import read_figures, write_figures, write_results
-from benchmarks.hofs import Arm
 from benchmarks.paper import runs as paper_runs_module
 from benchmarks.paper.cofw68 import SHARED, with_pictures
 from benchmarks.paper.numbers import TABLES
 from benchmarks.paper_tables import PaperTablesArgs, main, paper_tables
+from benchmarks.synthesis.args import Arm
+from benchmarks.variants.args import Variant
 from srn_core import SRN
 from srn_core.checkpoints import load_pretrained, save_pretrained
 from srn_core.data import load_clips
