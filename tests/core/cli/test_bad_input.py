@@ -297,9 +297,7 @@ def test_other_options(complaint: Complaint, tiny_checkpoint: str, clip_spec: st
     for device in ("toaster", "meta", "mps", "cuda:99"):
         assert f"device '{device}'" in complaint(*evaluate, "--data", clip_spec, "--device", device)
     assert f"{tmp_path}: is a folder" in complaint(*evaluate, "--data", clip_spec, "--json", tmp_path)
-    assert "writes it for another option" in complaint(
-        *evaluate, "--data", clip_spec, "--json", "e.json", "--rows", "e.json"
-    )
+    assert "writes it for another option" in complaint(*evaluate, "--data", clip_spec, "--json", "e.json", "--rows", "e.json")
     assert "sheet.txt" in complaint("data", clip_spec, "--sheet", tmp_path / "sheet.txt")
     assert "knows all; name clips for" in complaint("data", "synthetic?split=val")
     assert "no data spec" in complaint("data")
