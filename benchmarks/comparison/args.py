@@ -42,7 +42,7 @@ class RegressionArgs:
     lr: float = 1e-3
     """Learning rate of Adam."""
     relative_to_clean: bool = False
-    """Show the network the difference to the clean frame, as agents/dqn.py does."""
+    """Show the network the features of the covered frame minus those of the clean frame, as in agents/dqn.py."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
 
