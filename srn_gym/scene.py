@@ -35,7 +35,7 @@ class Scene:
         boxes: ``(N, 4)`` float32 face boxes.
         normaliser: ``(N,)`` float32, crop pixels by which errors are divided. Crops only shift and scale, so the NME is
             the same as in the frame.
-        cuts: ``(N,)`` bool, frames that do not continue the one before.
+        cuts: ``(N,)`` bool, frames that do not continue the previous frame.
         clip_keys: ``(C,)`` int64 from the clips' names: the occluder does not depend on a clip's place in the set.
     """
 

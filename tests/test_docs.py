@@ -85,7 +85,7 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def workplace(data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, with a video and, if it is at hand, the face detector's file."""
+    """An empty folder to work in, with a video and, if it exists, the face detector's file."""
     shutil.copy(ROOT / "srn_core/demo_clips/demo012.avi", tmp_path / "VIDEO.mp4")
     if (DATA / "models/yunet.onnx").is_file():
         shutil.copy(DATA / "models/yunet.onnx", tmp_path / "yunet.onnx")

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = ("srn_core", "srn_gym", "agents", "benchmarks")
 MODULES = [path.relative_to(ROOT) for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
 MOST_MODULES = 14
-# Each script has a function of its own that reads its command line.
+# Each script has its own function that reads its command line.
 SHARED_NAMES = {"main"}
 
 

@@ -1,6 +1,6 @@
 """MkDocs hook: tables from ``benchmarks/results/NAME/figures.json``, so that no figure is copied by hand.
 
-A page asks for a table by a comment on a line of its own: ``<!-- figures: KIND NAME ... -->``. The kinds are the keys of
+A page asks for a table by a comment on a separate line: ``<!-- figures: KIND NAME ... -->``. The kinds are the keys of
 :data:`TABLES`. The plots beside the figures are part of the site as ``results/plots/NAME/FILE.png``.
 """
 

@@ -23,7 +23,7 @@ class Clip:
         landmarks: ``(T, L, 2)`` float32, frame pixels.
         boxes: ``(T, 4)`` float32 face boxes, frame pixels.
         source: reads the frames.
-        cuts: ``(T,)`` bool; True where a frame does not continue the one before. Frame 0 is always a cut.
+        cuts: ``(T,)`` bool; True where a frame does not continue the previous frame. Frame 0 is always a cut.
         scheme: what the landmarks mean.
         visible: ``(T, L)`` bool, False where a landmark is hidden; None where the annotation does not say.
     """

@@ -86,7 +86,7 @@ class ClipSet:
 
 
 class Reader(Protocol):
-    """A module that reads a kind. A kind with options of its own also has ``OPTIONS``, their names.
+    """A module that reads a kind. A kind with special options also has ``OPTIONS``, their names.
 
     Attributes:
         SPLITS: the values of ``split=`` besides ``all``.

@@ -40,7 +40,7 @@ def nme(predicted: Tensor, truth: Tensor, length: Tensor) -> Tensor:
 
 
 def jitter(predicted: np.ndarray, truth: np.ndarray, length: np.ndarray) -> np.ndarray:
-    """How much the error shakes: mean length of the change of the error vectors from one frame to the next.
+    """The jitter: mean length of the change of the error vectors from one frame to the next.
 
     ``(T, L, 2)`` twice and ``(T,)`` normalisers -> ``(T - 1,)``, divided by the later frame's normaliser.
     """

@@ -39,7 +39,7 @@ def varied_occluders(images: Tensor, points: Tensor, generator: torch.Generator,
     """A quarter of the faces stay clean, the others get one or two ellipses or turned boxes.
 
     The geometric mean of their sides is 20-80 % of the face's width. They show noise, a flat colour with grain and gradient, or
-    a piece of another picture of the batch. An occluder keeps its place on the face through a sequence, but for a drift. With
+    a piece of another picture of the batch. An occluder keeps its place on the face through a sequence, except for a drift. With
     ``on`` there is one occluder, centred on that landmark. Arguments as for :func:`square_occluder`.
     """
     if on is not None:
@@ -144,7 +144,7 @@ def _random_shapes(images: Tensor, points: Tensor, generator: torch.Generator, o
 
 
 def _random_fillings(images: Tensor, generator: torch.Generator) -> Tensor:
-    """The pixels of the occluders, alike in all frames of a sequence but for grain: ``(T, B, 3, S, S)``."""
+    """The pixels of the occluders, the same in all frames of a sequence except for grain: ``(T, B, 3, S, S)``."""
     frames, batch, _, side, _ = images.shape
 
     def rand(*shape: int) -> Tensor:

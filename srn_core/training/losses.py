@@ -29,7 +29,7 @@ def cascade_loss(model: SRN, batch: TrainingBatch, loss: Loss = "l2", start: Sta
 
     A learnt initial shape (SRN+HG) is one more term of the sum, on the frames that start from it. With ``start`` ``previous``
     only the first frame of a sequence does. The others start with the error at the end of the frame before, on a face that
-    has moved: each frame has a box and crop of its own, so the landmarks of the frame before do not fit it.
+    has moved: each frame has its own box and crop, so the landmarks of the previous frame do not fit it.
     """
     memory, error = model.start(batch.images.shape[1]), None
     losses = []

@@ -50,7 +50,7 @@ def split_commands(text: str) -> list[list[str]]:
 
 
 def entry_point(words: list[str]) -> tuple[Callable[[], None], list[str]] | None:
-    """The function behind one of the project's commands and its arguments with the program's name first.
+    """The function of one of the project's commands and its arguments with the program's name first.
 
     None for a program that takes no options of ours; that it exists is checked here.
     """
