@@ -39,7 +39,7 @@ def varied_occluders(images: Tensor, points: Tensor, generator: torch.Generator,
     """A quarter of the faces stay clean, the others get one or two ellipses or turned boxes.
 
     The geometric mean of their sides is 20-80 % of the face's width. They show noise, a flat colour with grain and gradient, or
-    a piece of another picture of the batch. An occluder keeps its place on the face through a sequence, except for a drift. With
+    a piece of another picture of the batch. They keep their place on the face in a sequence, except for a drift. With
     ``on`` there is one occluder, centred on that landmark. Arguments as for :func:`square_occluder`.
     """
     if on is not None:

@@ -39,7 +39,7 @@ def test_a_resumed_run_keeps_its_curves(clip_spec, tiny_checkpoint, tmp_path):
 
 
 def test_truth_stays_on_the_face_through_turn_mirror_and_box(pool):
-    """Paint every landmark of a blank pool bright, in one colour per side of the face: augmented truth must lie on the paint."""
+    """Paint each landmark of a blank pool bright, in one colour per side of the face: augmented truth must lie on the paint."""
     painted = FacePool.__new__(FacePool)
     painted.__dict__.update(pool.__dict__)
     painted.crops = torch.zeros_like(pool.crops)
