@@ -12,6 +12,8 @@ import dataclasses
 import time
 from pathlib import Path
 
+import srn_core.threads  # noqa: F401
+
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import srn_core.threads  # noqa: F401
+
 import torch
 
 from benchmarks.common.commands import benchmark_command

@@ -1,5 +1,7 @@
 """Hard occluded face synthesis as a Gymnasium environment; importing this package registers ``OcclusionSynthesis-v0``."""
 
+import srn_core.threads  # noqa: F401  before torch
+
 from gymnasium.envs.registration import register
 
 register(
