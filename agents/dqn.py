@@ -6,8 +6,6 @@ python agents/dqn.py ... --resume                                         # cont
 tensorboard --logdir runs
 """
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from pathlib import Path

@@ -4,8 +4,6 @@ python agents/evaluate.py --policy greedy --clips demo?split=val --optimal
 python agents/evaluate.py --policy runs/dqn-1 --clips "300vw:DIR?split=val" --optimal --json FILE --video FILE.mp4
 """
 
-from __future__ import annotations
-
 from agents.playing.args import EvaluateArgs
 from agents.playing.evaluation import all_episode_rows, evaluation_settings, play_policies
 from agents.playing.summary import CEILING, REFERENCE, print_summary, summarise

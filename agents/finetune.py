@@ -6,8 +6,6 @@ python agents/finetune.py --tracker srn-small --policy dqn --rounds 3 --out DIR 
 python agents/finetune.py ... --resume                                                # continues a run that was stopped
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The options that agents/dqn.py and agents/sb3.py share."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

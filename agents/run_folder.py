@@ -1,7 +1,5 @@
 """What a run's folder holds, and which command wrote it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from agents.baselines.extra import LIBRARY

@@ -8,8 +8,6 @@ tensorboard --logdir runs
 A run cannot be resumed, because SB3's checkpoints do not hold the state of the episodes.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

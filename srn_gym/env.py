@@ -1,7 +1,5 @@
 """The single environment: a batch of one."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import gymnasium as gym

@@ -3,8 +3,6 @@
 The single env is a batch of one, the vector env a batch of many. Agents that keep everything on the device use this class.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, NamedTuple

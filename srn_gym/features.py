@@ -4,8 +4,6 @@ The three candidates of a frame differ from the clean frame only in the patches 
 network's answer never changes. So untouched patches are taken from the clean frame, and every vector is computed once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -6,8 +6,6 @@ of the tracker's memory. Where episodes stand is in ``srn_gym.episodes``, what f
 Index tensors are ``(B,)`` int64 on :attr:`OcclusionGame.device`; points are ``(x, y)`` crop pixels unless said otherwise.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

@@ -3,8 +3,6 @@
 Both neighbourhoods are rings through all landmarks, so every landmark can be reached.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -8,8 +8,6 @@ frame that was covered last, with the truth in green and the tracker's landmarks
 another clip.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 

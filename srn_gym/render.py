@@ -1,7 +1,5 @@
 """Pictures of the game, and a window that shows them."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import socket

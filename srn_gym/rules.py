@@ -1,7 +1,5 @@
 """The rules of the occlusion game, as an env's arguments or a command's options give them, and their checks."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass

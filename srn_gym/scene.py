@@ -3,8 +3,6 @@
 Index tensors are ``(B,)`` int64 on :attr:`Scene.device`; points are ``(x, y)`` crop pixels unless said otherwise.
 """
 
-from __future__ import annotations
-
 import zlib
 
 import numpy as np

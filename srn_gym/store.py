@@ -1,7 +1,5 @@
 """What games keep in memory, as one object that games may share."""
 
-from __future__ import annotations
-
 import zlib
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Sequence

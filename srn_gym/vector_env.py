@@ -1,7 +1,5 @@
 """Many environments as one batch in one process, on the CPU or a GPU."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Literal
 

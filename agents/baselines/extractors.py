@@ -3,8 +3,6 @@
 SB3's own heads see the joined candidates, so only the extractors can treat all candidates the same way.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from typing import Any, Self

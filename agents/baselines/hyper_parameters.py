@@ -4,8 +4,6 @@ The key ``OcclusionSynthesis-v0`` is for the env's default observation, patches.
 ``OcclusionSynthesis-v0/features`` is for the observation ``features``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

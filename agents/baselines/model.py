@@ -1,7 +1,5 @@
 """SB3's environments, networks and algorithms, made from a run's arguments and hyper-parameters."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The batched environment as a ``VecEnv``: Stable-Baselines3 does not accept Gymnasium's vector envs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the Q-network sees of a candidate: a frozen SRN, run for one step on the patches of the observation."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """The learner: a Q-network that acts, and is updated by eq. 11 and 12."""
 
-from __future__ import annotations
-
 import copy
 
 import numpy as np

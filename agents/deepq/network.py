@@ -1,7 +1,5 @@
 """The Q-network: one value per candidate, ``Q(s, a) = Qnet(s^a)``, the same network for all three."""
 
-from __future__ import annotations
-
 import copy
 
 import torch

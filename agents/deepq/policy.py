@@ -1,7 +1,5 @@
 """A trained Q-network as a policy."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

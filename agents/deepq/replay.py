@@ -3,8 +3,6 @@
 A transition is stored by its place, not as pixels: the game rebuilds any observation from (clip, frame, landmark).
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from typing import NamedTuple
 

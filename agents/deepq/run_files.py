@@ -1,7 +1,5 @@
 """Files of a DQN's run: the trained policy, and the state from which training continues. Both are safetensors."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A trained DQN for fine-tuning and comparisons: it is trained only if its folder does not hold it yet."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

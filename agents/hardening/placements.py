@@ -1,7 +1,5 @@
 """Where a policy puts the occluder on training clips."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple

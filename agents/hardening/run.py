@@ -1,7 +1,5 @@
 """One round of fine-tuning."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Occluded clips as a data set on disk."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import zlib

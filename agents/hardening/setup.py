@@ -1,7 +1,5 @@
 """What fine-tuning needs before its first step: checked arguments, and a policy for each round."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

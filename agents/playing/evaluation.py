@@ -1,7 +1,5 @@
 """Playing the same episodes with several policies, and the evaluation of a trained run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Playing whole clips with a policy: the same seed gives every policy the same clips, first landmarks and noise."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

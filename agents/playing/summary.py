@@ -1,7 +1,5 @@
 """Figures of rollouts: mean error, share of the optimum, paired difference to the random walk."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """An episode as a video: the covered frames with the tracker's landmarks (pink) and the true ones (green)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

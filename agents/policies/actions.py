@@ -1,7 +1,5 @@
 """The base of policies that take one of the game's three actions."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The policies that need no training, by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from agents.policies.paths import BeamSearch, Planned, true_rewards

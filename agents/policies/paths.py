@@ -1,7 +1,5 @@
 """Policies that fix their whole path at the start: ``prior`` and ``optimal``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

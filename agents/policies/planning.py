@@ -1,7 +1,5 @@
 """Exact planning over a table of rewards: dynamic programming over the landmarks that the actions reach."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -1,7 +1,5 @@
 """The policy ``prior``: the best path for each landmark's mean excess error on the training clips. It sees no image."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

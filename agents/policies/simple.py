@@ -1,7 +1,5 @@
 """Policies without a plan: ``none``, ``static``, ``random-walk``, ``random-jump`` and ``greedy``."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

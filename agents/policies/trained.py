@@ -1,7 +1,5 @@
 """The policy in the folder of a run, of agents/dqn.py or of agents/sb3.py."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The faces of all clips as uint8 crops on a device, read one clip at a time within a budget of memory."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Remembered values of a function of (clip, frame, column): each is computed once, as long as memory suffices."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch

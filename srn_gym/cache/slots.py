@@ -1,7 +1,5 @@
 """Which clips are held in a tensor of limited size, and in which of its rows: the bookkeeping of crops and memos."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
