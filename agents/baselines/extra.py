@@ -1,5 +1,7 @@
 """Stable-Baselines3 is an optional dependency, the extra ``sb3``: without it, one clear line says what to install."""
 
+from __future__ import annotations
+
 import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
