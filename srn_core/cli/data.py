@@ -1,5 +1,10 @@
-"""The command ``srn data``: show what data specs hold, draw a contact sheet, pack everything into one file."""
+"""Show what data specs hold, draw a contact sheet, or pack the faces into one file.
 
+srn data demo --sheet sheet.png
+srn data "300w:DIR?split=train" "ytf68:DIR" --pack faces.pack
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +14,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from srn_core.cli.options import read_options
 from srn_core.data.pack import QUALITY, load_to_pack, write_pack
 from srn_core.data.sheet import contact_sheet, describe
 from srn_core.data.spec import load_clips, parse_spec
@@ -19,7 +25,7 @@ from srn_core.io.images import IMAGE_ENDINGS
 
 @dataclass(frozen=True, kw_only=True)
 class DataArgs:
-    """Show what data specs hold. The first frame of each clip is read and checked."""
+    """What to show and what to write. The first frame of each clip is read and checked."""
 
     spec: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SPEC ...")]
     """Data specs, KIND:PATH?key=value&key=value."""
@@ -33,8 +39,9 @@ class DataArgs:
     """Quality of the packed pictures (WebP), 1 to 100. A lower value makes a smaller file."""
 
 
-def show_data(args: DataArgs) -> None:
+def run(words: Sequence[str]) -> None:
     """The command ``srn data``."""
+    args = read_options(DataArgs, __doc__, "srn data", words)
     _check(args)
     clip_sets = load_to_pack(args.spec) if args.pack else [load_clips(spec) for spec in args.spec]
     console = Console(markup=False, highlight=False)

@@ -1,10 +1,12 @@
-"""The command ``srn evaluate``.
+"""Measure a checkpoint or published predictions: normalised mean error (NME), failure rates and the area under the error curve
+(AUC), in percent.
 
 srn evaluate --checkpoint srn-small --data demo --mode track --start previous --steps 1
 srn evaluate --predictions Results/CFSS_CFOW68.txt --data cofw68:DIR --points visible
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +15,7 @@ import tyro
 from rich.console import Console
 
 from srn_core.checkpoints import load_pretrained
+from srn_core.cli.options import read_options
 from srn_core.data import load_clips, parse_spec
 from srn_core.errors import COUNT, UserError, check_numbers
 from srn_core.evaluation.evaluate import Evaluation, Points, evaluate, evaluate_predictions
@@ -25,8 +28,7 @@ from srn_core.tracking.tracker import Tracker
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateFacesArgs(RunOptions):
-    """Measure a checkpoint or published predictions: normalised mean error (NME), failure rates and area under the error curve
-    (AUC), in percent."""
+    """What is measured, how, and where the figures go."""
 
     data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
     """Data spec to measure on, KIND:PATH?key=value&key=value; repeat for several."""
@@ -52,8 +54,9 @@ class EvaluateFacesArgs(RunOptions):
     """Faces that the network sees at once. Lower it if memory runs out."""
 
 
-def evaluate_command(args: EvaluateFacesArgs) -> None:
+def run(words: Sequence[str]) -> None:
     """The command ``srn evaluate``."""
+    args = read_options(EvaluateFacesArgs, __doc__, "srn evaluate", words)
     _check(args)
     evaluations = _evaluations(args)
     source = {"checkpoint": args.checkpoint, "predictions": str(args.predictions) if args.predictions else None}

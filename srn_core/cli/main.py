@@ -1,42 +1,41 @@
-"""The command ``srn``: train, evaluate, track, data."""
+"""The command ``srn``. Each subcommand is a module here, imported when it is called: torch takes seconds."""
 
 import os
-from collections.abc import Callable
-from typing import Annotated, Any
+import sys
+from importlib import import_module
 
 import cv2
-import tyro
 
-from srn_core.cli.data import DataArgs, show_data
-from srn_core.cli.evaluate import EvaluateFacesArgs, evaluate_command
-from srn_core.cli.options import read_options
-from srn_core.cli.track import TrackArgs, track_video
-from srn_core.errors import command
-from srn_core.training.args import TrainArgs
-from srn_core.training.train import train
+from srn_core.errors import UserError, command
 
-Command = (
-    Annotated[TrainArgs, tyro.conf.subcommand("train")]
-    | Annotated[EvaluateFacesArgs, tyro.conf.subcommand("evaluate")]
-    | Annotated[TrackArgs, tyro.conf.subcommand("track")]
-    | Annotated[DataArgs, tyro.conf.subcommand("data")]
-)
-RUN: dict[type, Callable[[Any], None]] = {
-    TrainArgs: train,
-    EvaluateFacesArgs: evaluate_command,
-    TrackArgs: track_video,
-    DataArgs: show_data,
+COMMANDS = {
+    "train": "train a tracker on clips with landmarks",
+    "evaluate": "measure a tracker's errors on clips with landmarks",
+    "track": "track a face through a video file",
+    "data": "show what data specs hold",
 }
+HELP = """usage: srn COMMAND ...
+
+Facial landmarks under occlusion: train and evaluate trackers, track a video, show data.
+
+{}
+
+srn COMMAND --help lists a command's options."""
 
 
 @command
 def main() -> None:
-    """Facial landmarks under occlusion: train and evaluate trackers, track a video, show data."""
+    name, *words = sys.argv[1:] or [""]
+    if name in ("-h", "--help"):
+        print(HELP.format("\n".join(f"  {known:<10}{said}" for known, said in COMMANDS.items())))
+        return
+    if name not in COMMANDS:
+        given = f"unknown command '{name}'" if name else "no command given"
+        raise UserError(f"srn: {given}; expected one of {', '.join(COMMANDS)}, or --help")
     # OpenCV and FFmpeg also report broken files on stderr. Our own line that names the file is enough.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    args = read_options(Command, main.__doc__, prog="srn")
-    RUN[type(args)](args)
+    import_module(f"srn_core.cli.{name}").run(words)
 
 
 if __name__ == "__main__":

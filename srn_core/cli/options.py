@@ -4,8 +4,9 @@ import contextlib
 import dataclasses
 import io
 import itertools
+from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any
 
 import docstring_parser
 import tyro
@@ -15,14 +16,15 @@ from srn_core.errors import UserError
 COMMANDS = ("python ", "srn ", "tensorboard ")
 
 
-def read_options(kind: Any, description: str | None, prog: str | None = None) -> Any:
+def read_options(kind: Any, description: str | None, prog: str | None = None, words: Sequence[str] | None = None) -> Any:
     """The command line as an instance of ``kind``.
 
     Args:
-        kind: a dataclass or a union of them. Its fields are the options, their docstrings the help.
+        kind: a dataclass. Its fields are the options, their docstrings the help.
         description: the text above the options. Lines that start with a command are examples and are indented, because tyro
             joins other lines to paragraphs.
         prog: name of the command; None: the name of the file.
+        words: what follows the name; None: the words of the command line.
 
     Raises:
         UserError: an option is unknown or missing, or its value cannot be read.
@@ -33,7 +35,7 @@ def read_options(kind: Any, description: str | None, prog: str | None = None) ->
     _join_help_lines(kind)
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(kind, prog=prog, description="\n".join(lines))
+            return tyro.cli(kind, prog=prog, args=words, description="\n".join(lines))
     except SystemExit as end:
         if end.code != 2:
             raise
@@ -45,9 +47,7 @@ def read_options(kind: Any, description: str | None, prog: str | None = None) ->
 
 def _join_help_lines(kind: Any) -> None:
     """Give tyro each option's help as one line, because it would break the text where the docstring's lines end."""
-    for part in get_args(kind):
-        _join_help_lines(part)
-    for cls in filter(dataclasses.is_dataclass, kind.__mro__ if isinstance(kind, type) else ()):
+    for cls in filter(dataclasses.is_dataclass, kind.__mro__):
         said = {found.arg_name: found.description or "" for found in docstring_parser.parse_from_object(cls).params}
         for field in dataclasses.fields(kind):
             if field.name in said and "help" not in field.metadata:

@@ -1,6 +1,10 @@
-"""The command ``srn track``: a video in, an annotated video and landmarks out."""
+"""Track one face through a video file.
 
-from collections.abc import Iterator
+srn track VIDEO --checkpoint srn-small --box 120,80,200,200 --out tracked.mp4
+srn track VIDEO --checkpoint srn-small --detector yunet:FILE.onnx --out tracked.mp4 --json landmarks.json
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +15,7 @@ from rich.console import Console
 from tqdm import tqdm
 
 from srn_core.checkpoints import load_pretrained
+from srn_core.cli.options import read_options
 from srn_core.errors import UserError
 from srn_core.face.drawing import draw_box, draw_landmarks
 from srn_core.io.files import check_outputs, write_atomically, write_json
@@ -23,7 +28,7 @@ from srn_core.tracking.video import read_to_end, track_frames
 
 @dataclass(frozen=True, kw_only=True)
 class TrackArgs:
-    """Track one face through a video file."""
+    """The video, the tracker, the face in the first frame, and the files to write."""
 
     video: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")]
     """Any video file that OpenCV can decode."""
@@ -43,8 +48,9 @@ class TrackArgs:
     """auto, cpu, cuda or cuda:N."""
 
 
-def track_video(args: TrackArgs) -> None:
+def run(words: Sequence[str]) -> None:
     """The command ``srn track``."""
+    args = read_options(TrackArgs, __doc__, "srn track", words)
     if args.out.suffix.lower() not in CODECS:
         raise UserError(f"--out {args.out}: unknown ending; expected one of {', '.join(CODECS)}")
     check_outputs((args.out, args.json), (args.video,))

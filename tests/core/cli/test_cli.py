@@ -166,6 +166,23 @@ def test_drawing_does_not_change_its_input_and_accepts_points_far_away() -> None
     assert draw_box(image, np.array([10, 20, 40, 60]))[40, 10, 1] > 100
 
 
+def test_the_list_of_commands_needs_no_torch() -> None:
+    code = "import sys; sys.argv[1:] = ['--help']; from srn_core.cli.main import main; main(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "False"
+    assert all(f"\n  {name} " in done.stdout for name in ("train", "evaluate", "track", "data"))
+
+
+@pytest.mark.parametrize(("words", "said"), [((), "no command given"), (("trian",), "unknown command 'trian'")])
+def test_an_unknown_command_is_one_line(
+    srn: Srn, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        srn(*words)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == f"error: srn: {said}; expected one of train, evaluate, track, data, or --help\n"
+
+
 def test_the_module_runs_as_a_program() -> None:
     done = subprocess.run([sys.executable, "-m", "srn_core.cli.main", "data", "nonsense:x"], capture_output=True, text=True)
     assert done.returncode == 2 and done.stdout == ""
