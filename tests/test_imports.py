@@ -14,6 +14,8 @@ MODULES = [path.relative_to(ROOT) for layer in LAYERS for path in sorted((ROOT /
 MOST_MODULES = 14
 # Each script has its own function that reads its command line.
 SHARED_NAMES = {"main"}
+# Each reader has a function ``read``, each subcommand a function ``run``.
+PROTOCOLS = {"read": "srn_core/data/readers", "run": "srn_core/cli"}
 
 
 def dotted(path: Path) -> str:
@@ -72,9 +74,8 @@ def test_a_public_name_means_one_thing() -> None:
         for node in parsed(path).body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(str(path))
-    # Each reader has one function of this name: a protocol (srn_core/data/spec.py).
-    readers = str(Path("srn_core", "data", "readers"))
-    places["read"] = [place for place in places["read"] if not place.startswith(readers)]
+    for name, folder in PROTOCOLS.items():
+        places[name] = [place for place in places[name] if not place.startswith(str(Path(folder)))]
     assert {name: found for name, found in places.items() if len(found) > 1 and name not in SHARED_NAMES} == {}
 
 
