@@ -19,6 +19,7 @@ from benchmarks.common.results import write_results
 from benchmarks.common.tables import command_block, markdown_table, show_page
 from benchmarks.speed.game import dqn_rows, env_rows, replay_rows
 from benchmarks.speed.parity import game_parity, landmark_parity
+from benchmarks.speed.steady import steady_rows
 from benchmarks.speed.timing import Load, Preset, SpeedRow, describe_machine, peak_memory_mib
 from benchmarks.speed.tracker import detect_rows, draw_rows, track_rows, train_rows, untrained
 from srn_core.checkpoints import load_pretrained
@@ -28,11 +29,11 @@ from srn_core.devices import pick_device
 from srn_core.errors import UserError, command
 from srn_core.io.files import plain
 
-Group = Literal["detect", "track", "draw", "train", "env", "dqn", "replay", "parity"]
-GROUPS: tuple[Group, ...] = ("detect", "track", "draw", "train", "env", "dqn", "replay", "parity")
+Group = Literal["detect", "track", "draw", "train", "env", "dqn", "replay", "steady", "parity"]
+GROUPS: tuple[Group, ...] = ("detect", "track", "draw", "train", "env", "dqn", "replay", "steady", "parity")
 MEASURES: Mapping[Group, Callable[[Load, torch.device], Iterator[SpeedRow]]] = {
     "detect": detect_rows, "track": track_rows, "draw": draw_rows, "train": train_rows,
-    "env": env_rows, "dqn": dqn_rows, "replay": replay_rows,
+    "env": env_rows, "dqn": dqn_rows, "replay": replay_rows, "steady": steady_rows,
 }  # fmt: skip
 LABELS = ("what", "on", "precision")
 

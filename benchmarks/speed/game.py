@@ -30,7 +30,12 @@ def env_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
     In ``track`` mode the tracker runs at every step; in ``detect`` mode its answers are cached, and here all are known.
     """
     for mode in ("track",) if load.quick else ("track", "detect"):
-        options: dict[str, Any] = {"clips": _first(load.clips), "tracker": load.tracker, "device": str(device), "mode": mode}
+        options: dict[str, Any] = {
+            "clips": first_clip(load.clips),
+            "tracker": load.tracker,
+            "device": str(device),
+            "mode": mode,
+        }
         if mode == "detect":
             load_game(**options).nme_table(0)
         for count in load.sizes.envs:
@@ -86,8 +91,8 @@ def dqn_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
 
 def filled_learner(load: Load, device: torch.device) -> Learner:
     """A learner with transitions of the first clip in its replay."""
-    game = load_game(_first(load.clips), load.tracker, str(device), reward="excess")
-    args = DQNArgs(clips=_first(load.clips), tracker=load.tracker, batch_size=load.sizes.dqn_batch, device=str(device))
+    game = load_game(first_clip(load.clips), load.tracker, str(device), reward="excess")
+    args = DQNArgs(clips=first_clip(load.clips), tracker=load.tracker, batch_size=load.sizes.dqn_batch, device=str(device))
     learner, rng = Learner(args, game), np.random.default_rng(0)
     rows = np.zeros(2 * load.sizes.dqn_batch, TRANSITION)
     rows["frame"] = rng.integers(max(len(game.clips[0]) - 1, 1), size=len(rows))
@@ -114,5 +119,5 @@ def _pixel_bytes(game: OcclusionGame) -> float:
     return 2 * game.observe(zero, zero, zero).cpu().numpy().nbytes + 8 + 4 + 1
 
 
-def _first(spec: str) -> str:
+def first_clip(spec: str) -> str:
     return f"{spec}{'&' if '?' in spec else '?'}limit=1"

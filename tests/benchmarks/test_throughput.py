@@ -14,6 +14,7 @@ from benchmarks.on_gpu import OnGpuArgs, gpu_training, on_gpu, planned, steps_wi
 from benchmarks.speed import parity as parity_module
 from benchmarks.speed.game import FreshFeatures, filled_learner
 from benchmarks.speed.parity import game_parity, landmark_parity
+from benchmarks.speed.steady import WORKS, steady_rows
 from benchmarks.speed.timing import Load, SpeedRow, arithmetic, time_calls
 from benchmarks.throughput import GROUPS, ThroughputArgs, throughput
 from srn_core.checkpoints import load_pretrained
@@ -27,13 +28,14 @@ CPU = torch.device("cpu")
 
 
 def test_every_group_has_its_rows_and_the_plain_way_beside_it(clip_spec, tiny_checkpoint, tmp_path, capsys):
+    groups = tuple(group for group in GROUPS if group != "steady")
     args = ThroughputArgs(
-        presets=("small",), quick=True, clips=clip_spec, tracker=tiny_checkpoint, device="cpu", out=tmp_path
+        rows=groups, presets=("small",), quick=True, clips=clip_spec, tracker=tiny_checkpoint, device="cpu", out=tmp_path
     )  # fmt: skip
     record = throughput(args)
     assert read_figures(tmp_path) == record
     rows = record["figures"]
-    assert list(dict.fromkeys(row["group"] for row in rows)) == [group for group in GROUPS if group != "parity"]
+    assert list(dict.fromkeys(row["group"] for row in rows)) == [group for group in groups if group != "parity"]
     assert all(row["value"] > 0 for row in rows) and record["parity"] == []
     with_plain = {row["group"] for row in rows if row["plain"] is not None}
     assert with_plain == {"detect", "track", "draw", "env", "dqn", "replay"}
@@ -44,6 +46,13 @@ def test_every_group_has_its_rows_and_the_plain_way_beside_it(clip_spec, tiny_ch
     assert "faces/s" in page and "no GPU" in page and "Speed on" in capsys.readouterr().out
     with pytest.raises(UserError, match="none given"):
         throughput(dataclasses.replace(args, rows=()))
+
+
+@pytest.mark.slow
+def test_slowdowns_are_measured_beside_busy_processes(clip_spec, tiny_checkpoint):
+    rows = list(steady_rows(Load(clips=clip_spec, tracker=tiny_checkpoint, presets=("small",), quick=True, seconds=0), CPU))
+    assert [row.what.partition(" beside")[0] for row in rows] == list(WORKS)
+    assert all(row.value > 0 and row.plain is not None and row.plain > 0 for row in rows)
 
 
 def test_gain_is_above_one_where_ours_is_better():
