@@ -12,7 +12,8 @@ import os
 import sys
 from pathlib import Path
 
-# Turns of the waiting loop; about 10 microseconds. benchmarks/results/throughput says what other values cost.
+# Turns of the waiting loop. Fewer are slower on an idle machine, many more are slower on a busy one:
+# python benchmarks/throughput.py --rows steady
 SPIN_COUNT = "10000"
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
