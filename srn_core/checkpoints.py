@@ -24,9 +24,9 @@ def save_pretrained(model: SRN, folder: Path, card: Mapping[str, Any], half: boo
 
 
 def resolve_checkpoint(name: str | Path) -> Path:
-    """The folder of a checkpoint: one that ships with the package, by name, or any other, by path."""
-    if (SHIPPED / str(name) / WEIGHTS).is_file():
-        return SHIPPED / str(name)
+    """The folder of a checkpoint: one that ships with the package, by name, or any other, by path (``./srn-small``)."""
+    if isinstance(name, str) and Path(name).name == name and (SHIPPED / name / WEIGHTS).is_file():
+        return SHIPPED / name
     if (Path(name) / WEIGHTS).is_file():
         return Path(name)
     shipped = ", ".join(sorted(folder.name for folder in SHIPPED.glob("*") if (folder / WEIGHTS).is_file())) or "none"

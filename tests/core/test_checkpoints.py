@@ -12,12 +12,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srn_core.checkpoints import load_card, load_pretrained, save_pretrained
+from srn_core.checkpoints import SHIPPED, load_card, load_pretrained, resolve_checkpoint, save_pretrained
 from srn_core.cli import ship
 from srn_core.errors import UserError
 from srn_core.io.files import read_json, write_json, write_text
 from srn_core.io.tensors import load_tensors, save_tensors
 from srn_core.io.videos import write_video
+from tests.support.faces import write_checkpoint
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
@@ -96,3 +97,14 @@ def test_a_fine_tuned_tracker_cannot_be_shipped(tiny_checkpoint: str, tmp_path: 
     )
     with pytest.raises(UserError, match=r"agents/finetune\.py"):
         ship._stages(tmp_path / "run")
+
+
+@pytest.mark.parametrize("path", ["./srn-small", "srn-small/", "sub/../srn-small", Path("srn-small")], ids=str)
+def test_a_path_is_never_taken_for_a_shipped_name(path: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(UserError, match="not found"):
+        resolve_checkpoint(path)
+    write_checkpoint(tmp_path / "srn-small", seed=0)
+    assert resolve_checkpoint(path).resolve() == tmp_path / "srn-small"
+    assert resolve_checkpoint("srn-small") == SHIPPED / "srn-small"
