@@ -50,6 +50,7 @@ def ablation(args: AblationArgs) -> list[ResultRow]:
     figures = summarise_variants(rows, {variant: variant_parameters(args, variant) for variant in args.variants})
     title = f"{args.preset}, {args.steps} steps of {args.batch} faces, {len(args.seeds)} seeds, {args.mode}"
     record = {
+        "kind": "ablation",
         "title": title,
         "command": benchmark_command("ablation", args),
         "settings": plain(args),

@@ -98,7 +98,7 @@ def accuracy(args: AccuracyArgs) -> list[ResultRow]:
         rows += [{**row, "data": spec, "mode": figure["mode"], "nme": round(row["nme"], 4)} for row in measured.rows()]
         if figure["mode"] == "detect":
             curves[spec.replace("DATA/", "")] = measured.nme
-    record = {"command": benchmark_command("accuracy", args), "settings": plain(args), "figures": figures}
+    record = {"kind": "accuracy", "command": benchmark_command("accuracy", args), "settings": plain(args), "figures": figures}
     page = accuracy_page(record, folder.name)
     write_results(folder, record, page, rows=rows)
     plot_ced(folder / "error-curves.png", curves, "inter-ocular")

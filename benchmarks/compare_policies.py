@@ -99,8 +99,8 @@ def compare(args: CompareArgs) -> list[ResultRow]:
     plot_policies(figures, rollouts, title, args.out / "policies.png")
     plot_places(rollouts, scheme, title, args.out / "places.png")
     settings = plain(args) | {"tracker_key": how.tracker_key}
-    record: dict[str, Any] = {"command": benchmark_command("compare_policies", args, ()), "settings": settings}
-    record |= {"optimum": OPTIMUM[args.mode], "policies": figures}
+    record: dict[str, Any] = {"kind": "comparison", "command": benchmark_command("compare_policies", args, ())}
+    record |= {"settings": settings, "optimum": OPTIMUM[args.mode], "policies": figures}
     tables = {"episodes": all_episode_rows(game, rollouts)}
     write_results(args.out, record, comparison_page(record), **tables)
     if learners:

@@ -66,6 +66,7 @@ def hofs(args: HofsArgs) -> list[ResultRow]:
     parts = [(summarise_arms(part), part) for part in comparable(rows)]
     title = f"fine-tuned {args.steps} steps from {Path(base).name}, occluder {args.occluder}"
     record: dict[str, Any] = {
+        "kind": "hofs",
         "title": title,
         "commands": command_lines(args, rows),
         "settings": plain(args),

@@ -17,7 +17,7 @@ from benchmarks.synthesis.report import arms_page, comparable, summarise_arms
 from benchmarks.tune import tuning_page
 from benchmarks.variants.report import summarise_variants, variants_page
 from srn_core.cli.options import read_options
-from srn_core.errors import command
+from srn_core.errors import UserError, command
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -33,21 +33,24 @@ class RemakeArgs:
 def remake(folder: Path) -> tuple[dict[str, Any], list[str]]:
     """What ``figures.json`` and ``README.md`` of a folder hold, made again from its rows."""
     record = read_figures(folder)
-    if "trainings" in record:
-        parameters = {figure["variant"]: figure["parameters"] for figure in record["figures"]}
-        record["figures"] = summarise_variants(read_rows(folder, "rows"), parameters)
-        return record, variants_page(record)
-    if "base" in record:
-        parts = comparable(read_rows(folder, "rows"))
-        record["figures"] = [figure for part in parts for figure in summarise_arms(part)]
-        return record, arms_page(record)
-    if "policies" in record or "learners" in record:
-        if "learners" in record:
-            record["learners"] = summarise_learners(read_rows(folder, "rows"), record["learners"][0]["policy"])
-        return record, comparison_page(record)
-    if "draws" in record["settings"]:
-        return record, tuning_page(record)
-    return record, accuracy_page(record, folder.name)
+    match record.get("kind"):
+        case "ablation":
+            parameters = {figure["variant"]: figure["parameters"] for figure in record["figures"]}
+            record["figures"] = summarise_variants(read_rows(folder, "rows"), parameters)
+            return record, variants_page(record)
+        case "hofs":
+            parts = comparable(read_rows(folder, "rows"))
+            record["figures"] = [figure for part in parts for figure in summarise_arms(part)]
+            return record, arms_page(record)
+        case "comparison":
+            if "learners" in record:
+                record["learners"] = summarise_learners(read_rows(folder, "rows"), record["learners"][0]["policy"])
+            return record, comparison_page(record)
+        case "tuning":
+            return record, tuning_page(record)
+        case "accuracy":
+            return record, accuracy_page(record, folder.name)
+    raise UserError(f"{folder}: holds results of the kind '{record.get('kind')}', which cannot be made again from rows")
 
 
 @command

@@ -78,7 +78,7 @@ def tune(args: TuneArgs) -> list[ResultRow]:
     for (name, i), text in texts.items():
         values = {"share": float(share[text].mean()), "shares": share[text].tolist()}
         figures.append({"learner": name, "draw": i, "hyper_parameters": drawn[name][i], **values, "text": text})
-    record = {"command": benchmark_command("tune", args), "settings": plain(args), "figures": figures}
+    record = {"kind": "tuning", "command": benchmark_command("tune", args), "settings": plain(args), "figures": figures}
     show_page(page := tuning_page(record))
     write_results(args.out, record, page, rows=rows)
     return figures
