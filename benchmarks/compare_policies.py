@@ -6,9 +6,7 @@ python benchmarks/compare_policies.py ... # the same command again: finished tra
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from agents.playing.evaluation import all_episode_rows
 from agents.playing.summary import (
@@ -25,7 +23,7 @@ from benchmarks.common.commands import benchmark_command
 from benchmarks.common.jobs import require_ray, run_jobs
 from benchmarks.common.results import ResultRow, ResultRows, write_results
 from benchmarks.common.tables import show_page
-from benchmarks.comparison.args import ComparedGame
+from benchmarks.comparison.args import CompareArgs
 from benchmarks.comparison.curves import read_curve
 from benchmarks.comparison.jobs import TrainingJob, check_jobs, make_jobs, named_rows, run_job
 from benchmarks.comparison.learners import LearnerSpec, read_learners
@@ -41,42 +39,8 @@ from benchmarks.comparison.report import (
 )
 from srn_core.cli.options import read_options
 from srn_core.data import spec_label
-from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
+from srn_core.errors import UserError, command
 from srn_core.io.files import plain
-
-
-@dataclass(frozen=True, kw_only=True)
-class CompareArgs(ComparedGame):
-    """Compare policies on the same clips, first landmarks and noise."""
-
-    policies: tuple[str, ...] = tuple(NAMES)
-    """Names of policies and folders of trained runs. random-walk is always played; with --learners also optimal."""
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """Seeds of first landmarks and random policies."""
-    out: Path = Path("runs/compare")
-    """Folder for figures.json, README.md, episodes.csv.gz and plots; with --learners also for rows.csv.gz and the runs.
-    Finished trainings there are not repeated."""
-    learners: tuple[str, ...] = ()
-    """What to train and compare: dqn, sb3-dqn, sb3-ppo, sb3-qrdqn, or regression, which fits the true rewards of the training
-    clips and shows what the network could learn. NAME:field=value,field=value changes arguments of the training. @N at the
-    end uses only the first N training seeds."""
-    train_seeds: tuple[int, ...] = tuple(range(10))
-    """Every learner is trained once per seed. Use 10 for a main result, 5 for an ablation. Fewer than 5 give no intervals."""
-    total_steps: int = 60_000
-    """Length of each training, in env steps (frames played)."""
-    start: Literal["cold", "warm"] = "cold"
-    """cold: each training starts with an empty cache, so that wall-clock curves are fair. warm: trainings share the tracker's
-    answers, which is many times faster; results may then differ by rounding."""
-    ray: str | None = None
-    """Train on a Ray cluster (extra ray). local: start a cluster on this machine; auto: use one that runs here; or
-    ray://HOST:10001. All its machines must see --out and the clips under the same paths."""
-    ray_gpus: float = 0
-    """GPUs per training on the cluster. A fraction such as 0.5 lets trainings share a GPU."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        counts, seeds = dict.fromkeys(("episodes", "total_steps"), COUNT), dict.fromkeys(("seeds", "train_seeds"), NOT_NEGATIVE)
-        check_numbers(self, counts | seeds | {"ray_gpus": NOT_NEGATIVE})
 
 
 def compare(args: CompareArgs) -> list[ResultRow]:

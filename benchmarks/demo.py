@@ -13,7 +13,8 @@ from agents.dqn import train_dqn
 from agents.playing.args import EvaluateArgs
 from agents.playing.evaluation import play_policies
 from agents.playing.video import write_episode
-from benchmarks.compare_policies import CompareArgs, compare
+from benchmarks.compare_policies import compare
+from benchmarks.comparison.args import CompareArgs
 from srn_core.cli.options import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
 from srn_core.io.files import plain, write_json

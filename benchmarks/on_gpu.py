@@ -18,9 +18,10 @@ from benchmarks.common.clip_nme import check_measurable, masked_spec
 from benchmarks.common.commands import benchmark_command, training_command
 from benchmarks.common.results import FIGURES, ResultRow, read_figures, write_figures, write_results
 from benchmarks.common.tables import command_block, markdown_table, number_text, show_page
+from benchmarks.speed.args import GROUPS, Group, ThroughputArgs
 from benchmarks.speed.timing import Preset, describe_machine
 from benchmarks.speed.tracker import training_step
-from benchmarks.throughput import GROUPS, Group, ThroughputArgs, throughput
+from benchmarks.throughput import throughput
 from srn_core.checkpoints import WEIGHTS, load_card, load_pretrained, resolve_checkpoint, save_pretrained
 from srn_core.cli.options import read_options
 from srn_core.data import load_clips

@@ -6,9 +6,7 @@ python benchmarks/throughput.py --device cuda --rows detect train parity --out r
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import srn_core.threads  # noqa: F401
 
@@ -17,10 +15,11 @@ import torch
 from benchmarks.common.commands import benchmark_command
 from benchmarks.common.results import write_results
 from benchmarks.common.tables import command_block, markdown_table, show_page
+from benchmarks.speed.args import Group, ThroughputArgs
 from benchmarks.speed.game import dqn_rows, env_rows, replay_rows
 from benchmarks.speed.parity import game_parity, landmark_parity
 from benchmarks.speed.steady import steady_rows
-from benchmarks.speed.timing import Load, Preset, SpeedRow, describe_machine, peak_memory_mib
+from benchmarks.speed.timing import Load, SpeedRow, describe_machine, peak_memory_mib
 from benchmarks.speed.tracker import detect_rows, draw_rows, track_rows, train_rows, untrained
 from srn_core.checkpoints import load_pretrained
 from srn_core.cli.options import read_options
@@ -29,37 +28,11 @@ from srn_core.devices import pick_device
 from srn_core.errors import UserError, command
 from srn_core.io.files import plain
 
-Group = Literal["detect", "track", "draw", "train", "env", "dqn", "replay", "steady", "parity"]
-GROUPS: tuple[Group, ...] = ("detect", "track", "draw", "train", "env", "dqn", "replay", "steady", "parity")
 MEASURES: Mapping[Group, Callable[[Load, torch.device], Iterator[SpeedRow]]] = {
     "detect": detect_rows, "track": track_rows, "draw": draw_rows, "train": train_rows,
     "env": env_rows, "dqn": dqn_rows, "replay": replay_rows, "steady": steady_rows,
 }  # fmt: skip
 LABELS = ("what", "on", "precision")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ThroughputArgs:
-    """Measure speed, memory and parity."""
-
-    rows: tuple[Group, ...] = GROUPS
-    """What to measure. parity compares results on a GPU with the CPU; without a GPU it is left out."""
-    presets: tuple[Preset, ...] = ("small", "paper")
-    """Architectures to measure: small (112 px), paper (224 px)."""
-    quick: bool = False
-    """Measure few sizes, with one or two calls each."""
-    checkpoints: tuple[str, ...] = ("srn-small",)
-    """Checkpoints to compare in parity, names or folders. An untrained model of each of --presets is added."""
-    clips: str = "demo?split=train"
-    """Data spec of the faces to measure on; at least one clip."""
-    tracker: str = "srn-small"
-    """The tracker that the game is played against."""
-    seconds: float = 3.0
-    """Seconds to measure each row; more give steadier figures. A single slow call may take longer."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N."""
-    out: Path = Path("runs/throughput")
-    """Folder for figures.json and README.md, written after each group of rows."""
 
 
 def throughput(args: ThroughputArgs) -> dict[str, Any]:

@@ -58,5 +58,5 @@ def round_policy(args: FinetuneArgs, tracker: str, folder: Path, number: int) ->
         clips=args.clips[0], tracker=tracker, mode=args.mode, seed=derived_seed(args.seed, number),
         total_steps=args.dqn_steps, device=args.device, run_dir=folder / "dqn",
     )  # fmt: skip
-    # Nobody plays this game again, so its store is not kept.
+    # This game is played once, so its store is private and freed with it.
     return str(trained_dqn(dqn, Store()))

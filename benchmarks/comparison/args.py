@@ -1,7 +1,10 @@
-"""The arguments that comparisons share, and the arguments of the regression."""
+"""The arguments of ``benchmarks/compare_policies.py`` and of the regression, and what comparing and tuning share."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
+from agents.policies.named import NAMES
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, check_numbers
 from srn_gym.rules import GameRules
 
@@ -48,3 +51,37 @@ class RegressionArgs:
 
     def __post_init__(self) -> None:
         check_numbers(self, {"seed": NOT_NEGATIVE, "steps": COUNT, "batch_size": COUNT, "lr": POSITIVE})
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareArgs(ComparedGame):
+    """Compare policies on the same clips, first landmarks and noise."""
+
+    policies: tuple[str, ...] = tuple(NAMES)
+    """Names of policies and folders of trained runs. random-walk is always played; with --learners also optimal."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds of first landmarks and random policies."""
+    out: Path = Path("runs/compare")
+    """Folder for figures.json, README.md, episodes.csv.gz and plots; with --learners also for rows.csv.gz and the runs.
+    Finished trainings there are not repeated."""
+    learners: tuple[str, ...] = ()
+    """What to train and compare: dqn, sb3-dqn, sb3-ppo, sb3-qrdqn, or regression, which fits the true rewards of the training
+    clips and shows what the network could learn. NAME:field=value,field=value changes arguments of the training. @N at the
+    end uses only the first N training seeds."""
+    train_seeds: tuple[int, ...] = tuple(range(10))
+    """Every learner is trained once per seed. Use 10 for a main result, 5 for an ablation. Fewer than 5 give no intervals."""
+    total_steps: int = 60_000
+    """Length of each training, in env steps (frames played)."""
+    start: Literal["cold", "warm"] = "cold"
+    """cold: each training starts with an empty cache, so that wall-clock curves are fair. warm: trainings share the tracker's
+    answers, which is many times faster; results may then differ by rounding."""
+    ray: str | None = None
+    """Train on a Ray cluster (extra ray). local: start a cluster on this machine; auto: use one that runs here; or
+    ray://HOST:10001. All its machines must see --out and the clips under the same paths."""
+    ray_gpus: float = 0
+    """GPUs per training on the cluster. A fraction such as 0.5 lets trainings share a GPU."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        counts, seeds = dict.fromkeys(("episodes", "total_steps"), COUNT), dict.fromkeys(("seeds", "train_seeds"), NOT_NEGATIVE)
+        check_numbers(self, counts | seeds | {"ray_gpus": NOT_NEGATIVE})

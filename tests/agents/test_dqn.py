@@ -169,7 +169,7 @@ def test_resumed_training_equals_uninterrupted(clip_spec, tiny_checkpoint, tmp_p
     replays = [tensors.pop("replay.data").numpy().view(TRANSITION) for tensors, _ in (first, second)]
     for name in ("clip", "frame", "landmark", "action", "steps", "next_landmark", "terminated"):
         assert np.array_equal(replays[0][name], replays[1][name]), name
-    # Answers and features were computed in batches of other sizes, so their last bits may differ.
+    # Answers and features were computed in batches of other sizes, so they may differ by rounding.
     for key, value in first[0].items():
         torch.testing.assert_close(value, second[0][key], rtol=1e-3, atol=1e-4)
 

@@ -111,7 +111,7 @@ def test_landmark_ids_name_the_landmark_that_each_candidate_covers(clip_spec, ti
 
 
 def assert_same(first, second) -> None:
-    """Equal in layout, types of arrays and values; features may differ in their last bits."""
+    """Equal in layout, types of arrays and values; features may differ by rounding."""
     if isinstance(first, list | tuple):
         assert len(first) == len(second)
         for a, b in zip(first, second, strict=True):

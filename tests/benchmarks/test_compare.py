@@ -22,9 +22,9 @@ from agents.run_folder import STATE
 from benchmarks.common.commands import benchmark_command
 from benchmarks.common.jobs import run_jobs
 from benchmarks.common.results import read_figures, read_rows
-from benchmarks.compare_policies import CompareArgs, compare
+from benchmarks.compare_policies import compare
 from benchmarks.comparison import jobs as learners_module
-from benchmarks.comparison.args import RegressionArgs
+from benchmarks.comparison.args import CompareArgs, RegressionArgs
 from benchmarks.comparison.curves import EACH_EPISODE, Curve, on_one_axis, read_curve
 from benchmarks.comparison.learners import read_learner
 from benchmarks.comparison.measure import HELD_OUT

@@ -12,11 +12,12 @@ from benchmarks import on_gpu as on_gpu_module
 from benchmarks.common.results import read_figures
 from benchmarks.on_gpu import OnGpuArgs, gpu_training, on_gpu, planned, steps_within
 from benchmarks.speed import parity as parity_module
+from benchmarks.speed.args import GROUPS, ThroughputArgs
 from benchmarks.speed.game import FreshFeatures, filled_learner
 from benchmarks.speed.parity import game_parity, landmark_parity
 from benchmarks.speed.steady import WORKS, steady_rows
 from benchmarks.speed.timing import Load, SpeedRow, arithmetic, time_calls
-from benchmarks.throughput import GROUPS, ThroughputArgs, throughput
+from benchmarks.throughput import throughput
 from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips
 from srn_core.errors import UserError

@@ -1,0 +1,34 @@
+"""The arguments of ``benchmarks/throughput.py``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.speed.timing import Preset
+
+Group = Literal["detect", "track", "draw", "train", "env", "dqn", "replay", "steady", "parity"]
+GROUPS: tuple[Group, ...] = ("detect", "track", "draw", "train", "env", "dqn", "replay", "steady", "parity")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThroughputArgs:
+    """Measure speed, memory and parity."""
+
+    rows: tuple[Group, ...] = GROUPS
+    """What to measure. parity compares results on a GPU with the CPU; without a GPU it is left out."""
+    presets: tuple[Preset, ...] = ("small", "paper")
+    """Architectures to measure: small (112 px), paper (224 px)."""
+    quick: bool = False
+    """Measure few sizes, with one or two calls each."""
+    checkpoints: tuple[str, ...] = ("srn-small",)
+    """Checkpoints to compare in parity, names or folders. An untrained model of each of --presets is added."""
+    clips: str = "demo?split=train"
+    """Data spec of the faces to measure on; at least one clip."""
+    tracker: str = "srn-small"
+    """The tracker that the game is played against."""
+    seconds: float = 3.0
+    """Seconds to measure each row; more give steadier figures. A single slow call may take longer."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    out: Path = Path("runs/throughput")
+    """Folder for figures.json and README.md, written after each group of rows."""
