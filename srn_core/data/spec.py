@@ -18,6 +18,7 @@ READERS: Mapping[str, str] = {
     "synthetic": "srn_core.data.readers.synthetic",
     "ytf68": "srn_core.data.readers.ytf68",
     "300w": "srn_core.data.readers.ibug_300w",
+    "pts": "srn_core.data.readers.pts_folder",
     "300vw": "srn_core.data.readers.ibug_300vw",
     "cofw29": "srn_core.data.readers.cofw29",
     "cofw68": "srn_core.data.readers.cofw68",

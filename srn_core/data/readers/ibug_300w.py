@@ -34,14 +34,14 @@ def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
     present = [subset for subset in subsets if (root / subset).is_dir()]
     notes = [f"{root / subset}: absent" for subset in subsets if subset not in present]
     names = [f"{subset}/{file.stem}" for subset in present for file in sorted((root / subset).glob("*.pts"))]
-    names = keep_split(names, spec.split, VAL_FRACTION, _photo)
+    names = keep_split(names, spec.split, VAL_FRACTION, photo)
     boxed = [(root / "bbs" / f"{name}.pts").is_file() for name in names]
     clips = [_clip(root, name, box) for name, box in zip(names, boxed, strict=True)]
     box_source = "detector" if all(boxed) else f"detector for {sum(boxed)} of {len(boxed)}, else annotation-derived box"
     return clips, box_source, notes
 
 
-def _photo(name: str) -> str:
+def photo(name: str) -> str:
     """``afw/1130084326_2`` -> ``afw/1130084326``: faces of one photo differ in the number after the underscore.
 
     That number has a digit or two. LFPW's photos have one face each and are named ``image_0001`` and so on.
