@@ -11,6 +11,7 @@ import numpy as np
 
 from srn_core.data.clip import Clip
 from srn_core.data.masked import TemplateFolder, mask_clip
+from srn_core.data.motion import move_clip
 from srn_core.errors import UserError
 
 READERS: Mapping[str, str] = {
@@ -39,9 +40,10 @@ class DataSpec:
         split: ``train``, ``val``, ``test`` or what the kind's protocol knows; None means everything present.
         limit: keep so many clips: the first, or a random draw where ``seed`` is given.
         frames: keep the first frames of each clip; for rendered clips: their length.
+        motion: make of every frame a clip of so many frames, in which the still moves; None: leave the clips as they are.
         masked: every face wears a medical mask.
         masks: folder of mask templates; None: the masks are drawn from scratch.
-        seed: of random choices: which clips ``limit`` keeps, the looks of masks, the heads of ``synthetic``.
+        seed: of random choices: which clips ``limit`` keeps, motions, the looks of masks, the heads of ``synthetic``.
         options: the remaining options, for the reader.
     """
 
@@ -50,6 +52,7 @@ class DataSpec:
     split: str | None = None
     limit: int | None = None
     frames: int | None = None
+    motion: int | None = None
     masked: bool = False
     masks: Path | None = None
     seed: int | None = None
@@ -116,17 +119,17 @@ def parse_spec(text: str) -> DataSpec:
             f"data spec '{text}': unknown kind '{kind}'; expected KIND:PATH?key=value with KIND one of {', '.join(READERS)}"
         )
     options, reader = split_query(query), _reader(kind)
-    known = {"split", "limit", "frames", "masked", "masks", "seed", *getattr(reader, "OPTIONS", ())}
+    known = {"split", "limit", "frames", "motion", "masked", "masks", "seed", *getattr(reader, "OPTIONS", ())}
     if unknown := sorted(set(options) - known) or (["?" + query] if query and not options else []):
         raise UserError(f"data spec '{text}': unknown option '{unknown[0]}'; {kind} knows {', '.join(sorted(known))}")
     split = options.pop("split", None)
     _check_split(text, kind, split, reader)
     _check_path(text, kind, path, reader)
-    least = {"limit": 1, "frames": 1, "seed": 0}
-    limit, frames, seed = (_whole_number(text, key, options.pop(key, None), least[key]) for key in least)
+    least = {"limit": 1, "frames": 1, "motion": 2, "seed": 0}
+    limit, frames, motion, seed = (_whole_number(text, key, options.pop(key, None), least[key]) for key in least)
     masked, masks = _mask_options(text, options.pop("masked", "0"), options.pop("masks", None))
     split = None if split == "all" else split
-    return DataSpec(kind, Path(path) if path else None, split, limit, frames, masked, masks, seed, options)
+    return DataSpec(kind, Path(path) if path else None, split, limit, frames, motion, masked, masks, seed, options)
 
 
 def _check_split(text: str, kind: str, split: str | None, reader: Reader) -> None:
@@ -190,6 +193,8 @@ def load_clips(text: str) -> ClipSet:
         chosen = np.random.default_rng(spec.seed).permutation(len(clips))[: spec.limit]
         clips = [clips[i] for i in sorted(chosen)]
     clips = [clip.head(spec.frames) for clip in clips[: spec.limit]]
+    if spec.motion:
+        clips = [moved for clip in clips for moved in move_clip(clip, spec.motion, spec.seed)]
     if spec.masked:
         templates = TemplateFolder(spec.masks.resolve()) if spec.masks else None
         clips = [mask_clip(clip, templates, spec.seed) for clip in clips]
