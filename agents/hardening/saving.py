@@ -107,5 +107,5 @@ def _cover(crops: Tensor, points: Tensor, target: int, key: Tensor, occlusion: P
     if occlusion == "square":
         return add_square(crops, points[:, target], key, round(crops.shape[-1] * SQUARE_SHARE))
     generator = torch.Generator().manual_seed(int(key) & (2**62 - 1))
-    images = varied_occluders(crops[None] / 255, points[None], generator, torch.tensor([[target]]))
+    images, _ = varied_occluders(crops[None] / 255, points[None], generator, torch.tensor([[target]]))
     return (images[0] * 255).round().clamp(0, 255).to(torch.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from srn_core.errors import UserError
@@ -26,8 +26,8 @@ HOURGLASS_MULTIPLE = 16
 class SRNConfig:
     """Architecture of an SRN. The defaults are the paper's.
 
-    The last six fields are switches for ablations (Tables 7 and 8). A level that is off has no layers: the next level reads
-    what this level would have read.
+    The six fields from ``relation`` on are switches for ablations (Tables 7 and 8). A level that is off has no layers: the next
+    level reads what this level would have read.
 
     Attributes:
         scheme: name of the landmark scheme.
@@ -49,6 +49,7 @@ class SRNConfig:
         groups: the component groups.
         outputs: the component outputs: ``on``: each reads all groups of its neighbourhood; ``own``: only its own group.
         global_shape: the global shape (eq. 7); off: component outputs are the shape update, two numbers per landmark.
+        certainty: a head that says which landmarks are hidden and how far off each may be. It changes no landmark.
     """
 
     scheme: str = "68"
@@ -68,6 +69,8 @@ class SRNConfig:
     groups: Level = "on"
     outputs: Outputs = "on"
     global_shape: Level = "on"
+    # Not in repr, from which fingerprint() makes the key of caches: models without the head keep the keys that they had.
+    certainty: Level = field(default="off", repr=False)
 
     def __post_init__(self) -> None:
         """Raise a :class:`UserError` if this cannot be built."""

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from srn_core.face.geometry import from_box_units
 from srn_core.face.mean_shapes import MEAN_SHAPES
+from srn_core.model.certainty import CertaintyHead, RawCertainty, cascade_moves
 from srn_core.model.config import SRNConfig
 from srn_core.model.hourglass import Hourglass, gaussian_prior, soft_argmax
 from srn_core.model.hsrm_ablations import build_hsrm
@@ -32,9 +33,10 @@ class SRN(nn.Module):
         self.nonlocal_block = NonLocalBlock(self.trunk.channels, config.relation) if config.relation != "off" else None
         self.hsrm = build_hsrm(config, features)
         self.register_buffer("mean_shape", torch.tensor(MEAN_SHAPES[config.scheme], dtype=torch.float32))
-        # Built last: with the same seed, the cascade starts from the same weights with and without an hourglass.
+        # Built last: with the same seed, the cascade starts from the same weights with and without hourglass and head.
         width, landmarks = config.hourglass_width, config.landmarks.num_landmarks
         self.hourglass = Hourglass(width, landmarks) if config.initial_shape == "hourglass" else None
+        self.certainty = CertaintyHead(landmarks, features, config.memory_dim) if config.certainty == "on" else None
 
     def start(self, batch: int) -> Tensor:
         """The memory at a clip's start: zeros ``(B, H)``."""
@@ -93,19 +95,31 @@ class SRN(nn.Module):
         Raises:
             ValueError: K below 1.
         """
+        shapes, memory, _ = self.cascade(images, shape, memory, steps)
+        return shapes, memory
+
+    def cascade(
+        self, images: Tensor, shape: Tensor, memory: Tensor, steps: int | None = None
+    ) -> tuple[Tensor, Tensor, RawCertainty | None]:
+        """:meth:`forward`, and how sure the network is of the last shape, ``(B, L)`` each; None without that head."""
         steps = self.config.steps if steps is None else steps
         if steps < 1:
             raise ValueError(f"steps {steps}; expected at least 1 cascade step")
-        shapes = []
+        shapes = [shape]
         entering = memory
         for _ in range(steps):
-            patches = extract_patches(images, shape, self.config.patch_size)
-            read = entering if self.config.memory == "frame" else memory
-            update, memory = self.regress(self.patch_features(patches), read)
             # phi is not differentiable, so no gradient flows through the shape into the next step.
-            shape = shape.detach() + update.float()
-            shapes.append(shape)
-        return torch.stack(shapes), memory
+            shape = shapes[-1].detach()
+            read = entering if self.config.memory == "frame" else memory
+            x = self.patch_features(extract_patches(images, shape, self.config.patch_size))
+            update, memory = self.regress(x, read)
+            shapes.append(shape + update.float())
+        raw = None
+        if self.certainty is not None:
+            # Detached: the head learns, the points stay.
+            moves = cascade_moves(shapes[0], shapes[-2], shapes[-1], self.config.image_size)
+            raw = self.certainty(x.detach().flatten(2), memory.detach(), moves.detach())
+        return torch.stack(shapes[1:]), memory, raw
 
 
 def _centred(pixels: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from srn_core.occluders.cover import Occluded, uncovered
 from srn_core.occluders.squares import square_corner
 
 SQUARE_SHARE = 48 / 224
@@ -14,7 +15,7 @@ SQUARE_SHARE = 48 / 224
 JAW, NOSE = slice(1, 16), slice(27, 31)
 
 
-def square_occluder(images: Tensor, points: Tensor, generator: torch.Generator, on: Tensor | None = None) -> Tensor:
+def square_occluder(images: Tensor, points: Tensor, generator: torch.Generator, on: Tensor | None = None) -> Occluded:
     """One uniform-noise square of 48 px (in a 224 px crop) on a landmark of each face, as in the paper.
 
     Args:
@@ -30,12 +31,12 @@ def square_occluder(images: Tensor, points: Tensor, generator: torch.Generator, 
     corner = square_corner(_places(points, on), size, side)[..., None, None, :]
     y, x = _pixel_grid(side, images.device)
     inside = (x >= corner[..., 0]) & (x < corner[..., 0] + size) & (y >= corner[..., 1]) & (y < corner[..., 1] + size)
-    inside = inside & (on >= 0)[..., None, None]
+    inside = (inside & (on >= 0)[..., None, None])[:, :, None]
     noise = torch.rand(images.shape, generator=generator, device=images.device)
-    return torch.where(inside[:, :, None], noise, images)
+    return Occluded(torch.where(inside, noise, images), inside)
 
 
-def varied_occluders(images: Tensor, points: Tensor, generator: torch.Generator, on: Tensor | None = None) -> Tensor:
+def varied_occluders(images: Tensor, points: Tensor, generator: torch.Generator, on: Tensor | None = None) -> Occluded:
     """A quarter of the faces stay clean, the others get one or two ellipses or turned boxes.
 
     The geometric mean of their sides is 20-80 % of the face's width. They show noise, a flat colour with grain and gradient, or
@@ -44,26 +45,27 @@ def varied_occluders(images: Tensor, points: Tensor, generator: torch.Generator,
     """
     if on is not None:
         inside = _random_shapes(images, points, generator, on) & (on >= 0)[..., None, None, None]
-        return torch.where(inside, _random_fillings(images, generator), images)
-    covered = chance(images, 0.75, generator)
+        return Occluded(torch.where(inside, _random_fillings(images, generator), images), inside)
+    occluded, covered = chance(images, 0.75, generator), uncovered(images).covered
     for again in (chance(images, 1.0, generator), chance(images, 0.4, generator)):
-        inside = _random_shapes(images, points, generator) & (covered & again)
+        inside = _random_shapes(images, points, generator) & (occluded & again)
         images = torch.where(inside, _random_fillings(images, generator), images)
-    return images
+        covered = covered | inside
+    return Occluded(images, covered)
 
 
-def masklike_occluders(images: Tensor, points: Tensor, generator: torch.Generator) -> Tensor:
+def masklike_occluders(images: Tensor, points: Tensor, generator: torch.Generator) -> Occluded:
     """:func:`varied_occluders`, and on half of the faces a polygon from the jaw line to the nose, as masks and scarves lie.
 
     Its corners are moved at random. Its filling is one of theirs, black, or a blur of the pixels below. For the 68 points;
     arguments as for :func:`square_occluder`.
     """
-    images = varied_occluders(images, points, generator)
+    images, covered = varied_occluders(images, points, generator)
     inside = _lower_faces(points, images.shape[-1], generator)[:, :, None] & chance(images, 0.5, generator)
     blurred = functional.avg_pool2d(images.flatten(0, 1), 15, 1, 7, count_include_pad=False).unflatten(0, images.shape[:2])
     plain = torch.where(chance(images, 0.5, generator), blurred, 0.0)
     filling = torch.where(chance(images, 0.2, generator), plain, _random_fillings(images, generator))
-    return torch.where(inside, filling, images)
+    return Occluded(torch.where(inside, filling, images), covered | inside)
 
 
 def _lower_faces(points: Tensor, side: int, generator: torch.Generator) -> Tensor:

@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from srn_core.devices import to_device
 from srn_core.face.boxes import draw_detector_boxes
 from srn_core.face.geometry import boxes_in_crop, crop_map
 from srn_core.face.metrics import normaliser_length
 from srn_core.model import SRNConfig
+from srn_core.occluders.cover import Occluded, hidden_points, uncovered
 from srn_core.occluders.shapes import chance, masklike_occluders, square_occluder, uniform, varied_occluders
 from srn_core.training.pool import FacePool
 
@@ -20,6 +22,8 @@ Occlusion = Literal["none", "square", "varied", "masklike"]
 ROTATION_DEGREES = 20.0
 # Boxes are drawn from a PCA of a detector's boxes. That spread is narrow, because the photos were easy; so it is widened.
 BOX_SPREAD = 1.3
+# The least and the most of a blurred picture's resolution that is left.
+SHARPNESS = 0.3, 0.8
 # Standard deviation of a head's motion from frame to frame, normalisers.
 MOTION = 0.03
 
@@ -33,6 +37,7 @@ class TrainingBatch(NamedTuple):
         truth: ``(T, B, L, 2)`` crop pixels.
         length: ``(T, B)`` the scheme's normaliser, crop pixels.
         motion: ``(T, B, 1, 2)`` crop pixels, a random motion of the head since the frame before.
+        hidden: ``(T, B, L)`` bool, landmarks under an occluder, outside the crop, or hidden by the annotation.
     """
 
     images: Tensor
@@ -40,6 +45,7 @@ class TrainingBatch(NamedTuple):
     truth: Tensor
     length: Tensor
     motion: Tensor
+    hidden: Tensor
 
 
 class PlacedOccluders(NamedTuple):
@@ -72,22 +78,31 @@ def draw_batch(
     generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
     index = pool.draw(rng, batch, frames)
     truth, boxes, to_wide, mirrored = _geometry(pool.landmarks[index], config, rng)
-    faces = pool.crops[torch.from_numpy(index.ravel()).to(pool.crops.device)].to(device)
+    faces = pool.crops[to_device(index.ravel(), pool.crops.device)].to(device, non_blocking=True)
     images = _resample(faces, to_wide, config.image_size)
-    images = jitter_colours(images.unflatten(0, (frames, batch)), generator)
-    points = torch.from_numpy(truth).to(device)
-    on = None if placed is None else torch.from_numpy(_covered(placed, index, mirrored, config, rng)).to(device)
-    if occlusion == "square":
-        images = square_occluder(images, points, generator, on)
-    elif occlusion == "varied":
-        images = varied_occluders(images, points, generator, on)
-    elif occlusion == "masklike":
-        images = masklike_occluders(images, points, generator)
+    images = jitter_colours(images.unflatten(0, (frames, batch)), rng.uniform(*SHARPNESS), generator)
+    points = to_device(truth, device)
+    on = None if placed is None else to_device(_covered(placed, index, mirrored, config, rng), device)
+    images, covered = _occluded(images, points, generator, occlusion, on)
     noise = torch.randn(images.shape, generator=generator, device=device)
     images = images + noise * uniform((1, batch, 1, 1, 1), 0, 0.03, generator)
-    length = torch.from_numpy(normaliser_length(truth, config.landmarks)).float().to(device)
+    length = to_device(normaliser_length(truth, config.landmarks), device).float()
     motion = torch.randn((*length.shape, 1, 2), generator=generator, device=device) * MOTION * length[..., None, None]
-    return TrainingBatch(images.clamp(0, 1) - 0.5, torch.from_numpy(boxes).to(device), points, length, motion)
+    hidden = hidden_points(covered[:, :, 0], points) | torch.from_numpy(_flags(pool.hidden[index], mirrored, config)).to(device)
+    return TrainingBatch(images.clamp(0, 1) - 0.5, to_device(boxes, device), points, length, motion, hidden)
+
+
+def _occluded(images: Tensor, points: Tensor, generator: torch.Generator, occlusion: Occlusion, on: Tensor | None) -> Occluded:
+    if occlusion == "square":
+        return square_occluder(images, points, generator, on)
+    if occlusion == "varied":
+        return varied_occluders(images, points, generator, on)
+    return masklike_occluders(images, points, generator) if occlusion == "masklike" else uncovered(images)
+
+
+def _flags(hidden: np.ndarray, mirrored: np.ndarray, config: SRNConfig) -> np.ndarray:
+    """The annotation's flags ``(T, B, L)`` as landmarks are numbered after mirroring."""
+    return np.where(mirrored[:, None], hidden[..., config.landmarks.mirror], hidden)
 
 
 def _covered(
@@ -127,30 +142,29 @@ def _geometry(
     return mapping.to_crop(turned), boxes_in_crop(boxes, config.crop), to_wide, flip < 0
 
 
-def _resample(wide: Tensor, to_wide: Tensor | np.ndarray, size: int) -> Tensor:
+def _resample(wide: Tensor, to_wide: np.ndarray, size: int) -> Tensor:
     """Bilinear crops ``(N, 3, size, size)`` in [0, 1] out of ``(N, W, W, 3)`` uint8; outside is black, as in evaluation."""
     pixels = torch.arange(size, device=wide.device, dtype=torch.float32)
     y, x = torch.meshgrid(pixels, pixels, indexing="ij")
     grid = torch.stack([x, y, torch.ones_like(x)], -1).reshape(-1, 3)
-    matrix = torch.as_tensor(to_wide).to(wide.device)
-    sampled = (grid @ matrix.transpose(1, 2)).reshape(-1, size, size, 2)
+    sampled = (grid @ to_device(to_wide, wide.device).transpose(1, 2)).reshape(-1, size, size, 2)
     normalised = sampled * (2 / (wide.shape[1] - 1)) - 1
     return functional.grid_sample(wide.permute(0, 3, 1, 2).float() / 255, normalised, align_corners=True)
 
 
-def jitter_colours(images: Tensor, generator: torch.Generator) -> Tensor:
+def jitter_colours(images: Tensor, sharpness: float, generator: torch.Generator) -> Tensor:
     """Brightness, contrast, saturation, colour cast and lost resolution, the same in all frames of a sequence.
 
     The cast, a gain per channel, replaces the hue of the authors' code: it looks more like the light of a room. ``images`` are
-    ``(T, B, 3, S, S)`` in [0, 1]; ``generator`` is on their device.
+    ``(T, B, 3, S, S)`` in [0, 1]. Where resolution is lost, this share ``sharpness`` of each side's pixels is left; it is no
+    tensor, because sizes follow from it. ``generator`` is on the images' device.
     """
 
     def normal(deviation: float, channels: int = 1) -> Tensor:
         shape = (1, images.shape[1], channels, 1, 1)
         return torch.randn(shape, generator=generator, device=images.device) * deviation
 
-    scale = float(uniform((1,), 0.3, 0.8, generator))
-    blurred = functional.interpolate(images.flatten(0, 1), scale_factor=scale, mode="bilinear", antialias=True)
+    blurred = functional.interpolate(images.flatten(0, 1), scale_factor=sharpness, mode="bilinear", antialias=True)
     blurred = functional.interpolate(blurred, images.shape[-2:], mode="bilinear").unflatten(0, images.shape[:2])
     images = torch.where(chance(images, 0.25, generator), blurred, images)
     grey = images.mean(2, keepdim=True)

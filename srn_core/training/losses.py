@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from srn_core.face.metrics import nme
 from srn_core.model import SRN
+from srn_core.model.certainty import RawCertainty
 from srn_core.tracking.step import Start
 from srn_core.training.augment import TrainingBatch
 
@@ -22,6 +23,8 @@ SMOOTH_L1_BETA = 0.01
 WING_WIDTH, WING_EPSILON = 0.10, 0.02
 # The source's exponent is 2.1 minus a heat map's value; that is 1 on a landmark, and a coordinate is always on one.
 ADAPTIVE_EXPONENT = 2.1 - 1
+# Adam does not see the scale of a loss, but gradients are clipped together: the head's should not shrink the cascade's.
+CERTAINTY_WEIGHT = 0.1
 
 
 def cascade_loss(model: SRN, batch: TrainingBatch, loss: Loss = "l2", start: Start = "mean") -> Tensor:
@@ -30,20 +33,40 @@ def cascade_loss(model: SRN, batch: TrainingBatch, loss: Loss = "l2", start: Sta
     A learnt initial shape (SRN+HG) is one more term of the sum, on the frames that start from it. With ``start`` ``previous``
     only the first frame of a sequence does. The others start with the error at the end of the frame before, on a face that
     has moved: each frame has its own box and crop, so the landmarks of the previous frame do not fit it.
+
+    The head for certainty adds :func:`certainty_loss` of the last step. It reads detached features, so no gradient of that
+    term reaches the cascade.
     """
     memory, error = model.start(batch.images.shape[1]), None
     losses = []
-    for images, boxes, truth, length, motion in zip(*batch, strict=True):
+    for images, boxes, truth, length, motion, hidden in zip(*batch, strict=True):
         if start == "previous" and error is not None:
-            shapes, memory = model(images, truth + error + motion, memory)
+            shapes, memory, raw = model.cascade(images, truth + error + motion, memory)
             scored = shapes
         else:
             initial = model.initial_shape(images, boxes)
-            shapes, memory = model(images, initial, memory)
+            shapes, memory, raw = model.cascade(images, initial, memory)
             scored = shapes if model.hourglass is None else torch.cat([initial[None], shapes])
         error = (shapes[-1] - truth).detach()
         losses.append(landmark_loss(scored, truth, length, loss).sum(0).mean())
+        if raw is not None:
+            losses[-1] = losses[-1] + CERTAINTY_WEIGHT * certainty_loss(raw, error.norm(dim=-1) / length[:, None], hidden)
     return torch.stack(losses).mean()
+
+
+def certainty_loss(raw: RawCertainty, errors: Tensor, hidden: Tensor) -> Tensor:
+    """What the head for certainty minimises, the mean over faces and landmarks.
+
+    Cross-entropy of the visibility, and the likelihood of the error ``r`` under a Laplace distribution in the plane with the
+    density ``exp(-2 r / m)`` times a constant, whose mean distance is ``m``: ``r / m + log m``.
+
+    Args:
+        raw: the head's outputs.
+        errors: ``(B, L)`` distances from the truth, normalisers; no gradient flows through them.
+        hidden: ``(B, L)`` bool.
+    """
+    unseen = functional.binary_cross_entropy_with_logits(raw.visible, (~hidden).float())
+    return unseen + (errors.detach() * torch.exp(-raw.log_error) + raw.log_error).mean()
 
 
 def landmark_loss(predicted: Tensor, truth: Tensor, length: Tensor, loss: Loss = "l2") -> Tensor:

@@ -59,13 +59,14 @@ def make_optimisers(model: nn.Module, lr: float, muon_lr: float) -> Optimisers:
     """The optimisers of a training by name, each with its peak rate.
 
     Args:
-        model: each of its parameters goes to one optimiser.
+        model: each of its parameters that wants a gradient goes to one optimiser.
         lr: Adam's peak rate.
         muon_lr: Muon's, scaled to the root mean square of Adam's steps; 0: Adam alone.
     """
-    matrices = [p for p in model.parameters() if muon_lr and p.ndim == 2 and min(p.shape) >= NARROWEST_MATRIX]
+    trained = [p for p in model.parameters() if p.requires_grad]
+    matrices = [p for p in trained if muon_lr and p.ndim == 2 and min(p.shape) >= NARROWEST_MATRIX]
     chosen = {id(p) for p in matrices}
-    found: Optimisers = {"adam": Adam([p for p in model.parameters() if id(p) not in chosen], lr=lr)}
+    found: Optimisers = {"adam": Adam([p for p in trained if id(p) not in chosen], lr=lr)}
     if matrices:
         kind = Float32Muon if emulates_bfloat16(matrices[0].device) else Muon
         found["muon"] = kind(matrices, lr=muon_lr, weight_decay=MUON_DECAY, adjust_lr_fn="match_rms_adamw")

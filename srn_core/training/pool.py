@@ -26,6 +26,7 @@ class FacePool:
         device: where batches are made.
         crops: ``(N, W, W, 3)`` uint8 wide crops, on that device, or in a file.
         landmarks: ``(N, L, 2)`` float32, wide-crop pixels.
+        hidden: ``(N, L)`` bool, landmarks that the annotation calls hidden; none where it does not say.
         first: ``(C,)`` the face of each clip's first frame; its other frames follow.
         run: ``(N,)`` how many frames from here on, this one included, follow each other without a cut.
         mean_shape: ``(L, 2)`` box units, over clips (a long clip counts once).
@@ -37,6 +38,9 @@ class FacePool:
         self.device = device
         self.crops = _read_crops(clips, spec, device)
         self.landmarks = np.concatenate([crop_map(clip.boxes, spec).to_crop(clip.landmarks) for clip in clips])
+        self.hidden = np.concatenate(
+            [np.zeros(clip.landmarks.shape[:2], bool) if clip.visible is None else ~clip.visible for clip in clips]
+        )
         self.first = np.cumsum([0, *(len(clip) for clip in clips[:-1])])
         self.run = np.concatenate([np.arange(end - start, 0, -1) for clip in clips for start, end in clip.runs()])
         self.mean_shape = np.mean([to_box_units(clip.landmarks, clip.boxes).mean(0) for clip in clips], axis=0)

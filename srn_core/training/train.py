@@ -4,6 +4,7 @@ srn train --preset small --data "ytf68:DIR?split=train" --data "300w:DIR?split=t
 srn train ... --resume            # continues an interrupted run, bit for bit on the CPU
 srn train ... --config-override relation=off --config-override maps=off     # an ablation (Tables 7 and 8)
 srn train ... --config-override initial_shape=hourglass     # SRN+HG: S_0 from an hourglass network
+srn train ... --init srn-small --heads-only --ema 0.99 --warmup 50 --steps 1000     # visibility and expected errors alone
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from srn_core.model import SRN
 from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import TrainArgs, check_train_args
 from srn_core.training.augment import TrainingBatch, draw_batch
+from srn_core.training.calibration import calibrate
 from srn_core.training.losses import cascade_loss
 from srn_core.training.optimiser import make_optimisers, set_rate_share, step_all
 from srn_core.training.pool import FacePool
@@ -74,7 +76,11 @@ class TrainingRun:
         self.clips = [clip for spec in args.data for clip in _load(spec)]
         self.validation = {spec: _load(spec) for spec in args.val}
         scheme = self.clips[0].scheme.name
-        self.model = starting_model(args.preset, args.init, args.config_override, scheme).train().to(self.device)
+        overrides = (*args.config_override, *["certainty=on"] * args.heads_only)
+        self.model = starting_model(args.preset, args.init, overrides, scheme).train().to(self.device)
+        if args.heads_only:
+            for name, parameter in self.model.named_parameters():
+                parameter.requires_grad_(name.startswith("certainty."))
         self.config = self.model.config
         check_scheme([clip for clips in self.validation.values() for clip in clips], self.config.landmarks)
         if args.occlusion == "masklike" and self.config.scheme != "68":
@@ -88,6 +94,8 @@ class TrainingRun:
         self.metadata: dict[str, Any] = {}
         # Read now, so that a broken picture ends the run here, not after its first steps.
         self.faces = {spec: read_faces(clips, self.config) for spec, clips in self.validation.items()}
+        held_out = [clip for clips in self.validation.values() for clip in clips]
+        self.held_out = FacePool(held_out, self.config, self.device) if held_out and self.config.certainty == "on" else None
         if args.resume:
             self.metadata = load_state(args.out, self.model, self.average, self.optimisers, self.settings)
             self.step, self.best = self.metadata["step"], self.metadata["best"] or math.inf
@@ -116,12 +124,14 @@ class TrainingRun:
         averaged = self.averaged()
         tracker = Tracker(averaged, str(self.device))
         errors = {spec: detection_nme(tracker, faces) for spec, faces in self.faces.items()}
+        certainty = calibrate(averaged, self.held_out, self.args.occlusion) if self.held_out else None
         for spec, label in spec_labels(errors).items():
             self.writer.add_scalar(f"val/nme_percent/{label}", errors[spec], step)
         mean = float(np.mean(list(errors.values()))) if errors else math.inf
         if mean <= self.best:
             self.best = mean
-            save_pretrained(averaged, self.args.out, self.card(step, errors))
+            found = {"certainty": certainty} if certainty else {}
+            save_pretrained(averaged, self.args.out, {**self.card(step, errors), **found})
         self.save({"step": step, "best": self.best if errors else None})
         tqdm.write(f"step {step}: " + (", ".join(f"{spec} {error:.2f} %" for spec, error in errors.items()) or "saved"))
 

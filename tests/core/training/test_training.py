@@ -172,7 +172,7 @@ def test_masklike_occluders_cover_mouths_and_spare_eyes_on_half_of_the_faces():
     images = torch.rand(1, 200, 3, 112, 112, generator=torch.Generator().manual_seed(1))
     covered = {}
     for draw in (varied_occluders, masklike_occluders):
-        drawn = draw(images, points, torch.Generator().manual_seed(0))
+        drawn, _ = draw(images, points, torch.Generator().manual_seed(0))
         changed = (drawn != images).any(2)[0]
         at = points[0].round().long()
         covered[draw] = changed[torch.arange(200)[:, None], at[..., 1], at[..., 0]].float()
