@@ -1,5 +1,6 @@
-"""The torch device that the option --device names."""
+"""The torch device that the option --device names, and the way of NumPy's values to it."""
 
+import numpy as np
 import torch
 
 from srn_core.errors import UserError
@@ -22,6 +23,14 @@ def pick_device(device: str) -> torch.device:
     if picked.type == "cuda" and (picked.index or 0) >= torch.cuda.device_count():
         raise UserError(f"device '{device}': this CUDA device is not available; use cpu or auto")
     return picked
+
+
+def to_device(values: np.ndarray, device: torch.device) -> torch.Tensor:
+    """NumPy values as a tensor on a device; on the CPU they share their memory.
+
+    Unlike ``.to(device)``, the CPU does not wait until a GPU has done its earlier work.
+    """
+    return torch.from_numpy(values).to(device, non_blocking=True)
 
 
 def emulates_bfloat16(device: torch.device) -> bool:
