@@ -24,8 +24,8 @@ def extract_patches(images: Tensor, points: Tensor, size: int) -> Tensor:
     """
     height, width = images.shape[-2:]
     # Far outside the image a patch holds the same border pixels as just outside, so the padding is bounded.
-    limit = torch.tensor([width, height], device=images.device)
-    corner = (torch.floor(points.detach() + 0.5).long() - size // 2).clamp(min=-size).minimum(limit) + size
+    x, y = (torch.floor(points.detach() + 0.5).long() - size // 2).unbind(-1)
+    column, row = x.clamp(-size, width) + size, y.clamp(-size, height) + size
     # On a CPU, joining the border on is several times faster than indexing it.
     pixels = images.permute(0, 2, 3, 1)
     left, right = (side.expand(-1, -1, size, -1) for side in (pixels[:, :, :1], pixels[:, :, -1:]))
@@ -33,4 +33,4 @@ def extract_patches(images: Tensor, points: Tensor, size: int) -> Tensor:
     top, bottom = (side.expand(-1, size, -1, -1) for side in (pixels[:, :1], pixels[:, -1:]))
     windows = torch.cat([top, pixels, bottom], 1).unfold(1, size, 1).unfold(2, size, 1).permute(0, 1, 2, 4, 5, 3)
     batch = torch.arange(len(images), device=images.device)[:, None]
-    return windows[batch, corner[..., 1], corner[..., 0]].permute(0, 1, 4, 2, 3)
+    return windows[batch, row, column].permute(0, 1, 4, 2, 3)

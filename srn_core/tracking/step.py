@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from srn_core.devices import to_device
 from srn_core.face.boxes import following_box
 from srn_core.face.geometry import CropSpec, box_overlap, boxes_in_crop, crop_image, crop_map
 from srn_core.model import SRN
@@ -56,7 +57,7 @@ class FollowedFaces:
         images, places = as_tensors(crops, boxes, self.crop, self._memory.device)
         memory, shape = self.model.start(len(crops)), self.model.initial_shape(images, places)
         if len(self._found):
-            starts = torch.from_numpy(np.asarray(first)).to(images.device)
+            starts = to_device(np.asarray(first), images.device)
             memory = torch.where(starts[:, None], memory, self._memory[: len(crops)])
             if self.start == "previous":
                 last = continued_shape(self._found[: len(crops)], boxes, shape, self.model)
@@ -68,8 +69,7 @@ class FollowedFaces:
 
 def as_tensors(crops: np.ndarray, boxes: np.ndarray, spec: CropSpec, device: torch.device) -> tuple[Tensor, Tensor]:
     """Crops ``(B, S, S, 3)`` uint8 and boxes ``(B, 4)`` in frame pixels -> images ``(B, 3, S, S)``, boxes in crop pixels."""
-    images = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2)
-    return images, torch.from_numpy(boxes_in_crop(boxes, spec)).to(device)
+    return to_device(crops, device).permute(0, 3, 1, 2), to_device(boxes_in_crop(boxes, spec), device)
 
 
 def continued_shape(last: np.ndarray, boxes: np.ndarray, initial: Tensor, model: SRN) -> Tensor:
@@ -83,5 +83,5 @@ def continued_shape(last: np.ndarray, boxes: np.ndarray, initial: Tensor, model:
     """
     fits = box_overlap(following_box(last, model.config.scheme), boxes) >= KEPT_OVERLAP
     shapes = crop_map(boxes, model.config.crop).to_crop(last)
-    carried, kept = (torch.from_numpy(values).to(initial.device) for values in (shapes, fits))
+    carried, kept = (to_device(values, initial.device) for values in (shapes, fits))
     return torch.where(kept[:, None, None], carried, initial)
