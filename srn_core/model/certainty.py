@@ -30,6 +30,10 @@ class Certainty(NamedTuple):
     visibility: np.ndarray
     expected_error: np.ndarray
 
+    def face(self, index: int) -> "Certainty":
+        """Of one face ``(L,)`` out of ``(N, L)``."""
+        return Certainty(*(values[index] for values in self))
+
 
 class RawCertainty(NamedTuple):
     """The outputs of :class:`CertaintyHead`, float32 ``(B, L)``.
@@ -41,6 +45,10 @@ class RawCertainty(NamedTuple):
 
     visible: Tensor
     log_error: Tensor
+
+    def with_mirrored(self, flipped: "RawCertainty", order: np.ndarray) -> "RawCertainty":
+        """The mean with the outputs for the mirror image; ``order`` is the scheme's mirror."""
+        return RawCertainty(*((ours + theirs[:, order.tolist()]) / 2 for ours, theirs in zip(self, flipped, strict=True)))
 
     def numpy(self) -> Certainty:
         """As users get it."""

@@ -11,6 +11,7 @@ from srn_core.devices import to_device
 from srn_core.face.boxes import following_box
 from srn_core.face.geometry import CropSpec, box_overlap, boxes_in_crop, crop_image, crop_map
 from srn_core.model import SRN
+from srn_core.model.certainty import Certainty
 
 Start = Literal["mean", "previous"]
 """``mean``: the cascade starts at the model's own initial shape (mean shape in the box, or its hourglass's).
@@ -28,7 +29,13 @@ class FollowedFaces:
         model: in eval mode, on its device.
         start: the start shape of the cascade.
         steps: K, cascade steps per frame; None: the model's own.
+
+    Attributes:
+        certainty: how sure the model is of the last landmarks, ``(B, L)`` each; None before the first step, and for a model
+            without that head.
     """
+
+    certainty: Certainty | None = None
 
     def __init__(self, model: SRN, start: Start = "mean", steps: int | None = None) -> None:
         self.model, self.start, self.steps = model, start, steps
@@ -62,7 +69,8 @@ class FollowedFaces:
             if self.start == "previous":
                 last = continued_shape(self._found[: len(crops)], boxes, shape, self.model)
                 shape = torch.where(starts[:, None, None], shape, last)
-        shapes, self._memory = self.model(images, shape, memory, self.steps)
+        shapes, self._memory, raw = self.model.cascade(images, shape, memory, self.steps)
+        self.certainty = raw.numpy() if raw else None
         self._found = crop_map(boxes, self.crop).to_frame(shapes[-1].cpu().numpy())
         return self._found
 

@@ -1,7 +1,7 @@
 """The landmark tracker as users and the game see it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, get_args
+from typing import Any, Literal, get_args, overload
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from srn_core.checkpoints import fingerprint
 from srn_core.devices import pick_device
 from srn_core.face.geometry import crop_image, crop_map, mirror_points
 from srn_core.model import SRN
+from srn_core.model.certainty import Certainty, RawCertainty
 from srn_core.tracking.step import FollowedFaces, Start, as_tensors
 
 
@@ -50,9 +51,37 @@ class Tracker:
         shapes, state = self.model(frames, self.model.initial_shape(frames, boxes), state, steps)
         return shapes[-1], state
 
+    @overload
     def detect(
-        self, images: Sequence[np.ndarray] | np.ndarray, boxes: np.ndarray, *, steps: int | None = None, mirror: bool = False
-    ) -> np.ndarray:
+        self,
+        images: Sequence[np.ndarray] | np.ndarray,
+        boxes: np.ndarray,
+        *,
+        steps: int | None = ...,
+        mirror: bool = ...,
+        certainty: Literal[False] = ...,
+    ) -> np.ndarray: ...
+
+    @overload
+    def detect(
+        self,
+        images: Sequence[np.ndarray] | np.ndarray,
+        boxes: np.ndarray,
+        *,
+        steps: int | None = ...,
+        mirror: bool = ...,
+        certainty: Literal[True],
+    ) -> tuple[np.ndarray, Certainty | None]: ...
+
+    def detect(
+        self,
+        images: Sequence[np.ndarray] | np.ndarray,
+        boxes: np.ndarray,
+        *,
+        steps: int | None = None,
+        mirror: bool = False,
+        certainty: bool = False,
+    ) -> np.ndarray | tuple[np.ndarray, Certainty | None]:
         """Landmarks of one face per image, without memory.
 
         Args:
@@ -60,9 +89,12 @@ class Tracker:
             boxes: ``(N, 4)`` face boxes ``x0, y0, x1, y1`` in image pixels.
             steps: K, cascade steps; None: the model's own.
             mirror: average with the landmarks found in the mirrored crop; takes twice the time.
+            certainty: also return which landmarks are hidden and how far off each may be.
 
         Returns:
-            ``(N, L, 2)`` float32 landmarks, image pixels.
+            ``(N, L, 2)`` float32 landmarks, image pixels. With ``certainty`` a pair: the landmarks, and a
+            :class:`srn_core.model.certainty.Certainty` of ``visibility`` and ``expected_error``, ``(N, L)`` each, or None for a
+            model without that head.
 
         Raises:
             ValueError: images or boxes have a wrong shape, type or number, or a box is empty.
@@ -71,25 +103,63 @@ class Tracker:
         if len(images) != len(boxes):
             raise ValueError(f"{len(images)} images, {len(boxes)} boxes; expected one box per image")
         crops = [crop_image(_read_image(image), box, self.crop) for image, box in zip(images, boxes, strict=True)]
-        if not crops:
-            return np.zeros((0, self.scheme.num_landmarks, 2), np.float32)
-        return self.detect_crops(np.stack(crops), boxes, steps=steps, mirror=mirror)
+        size = self.crop.size
+        together = np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
+        landmarks, found = self.detect_with_certainty(together, boxes, steps=steps, mirror=mirror)
+        return (landmarks, found) if certainty else landmarks
 
     def detect_crops(
         self, crops: np.ndarray, boxes: np.ndarray, *, steps: int | None = None, mirror: bool = False
     ) -> np.ndarray:
         """:meth:`detect` for faces that are already cropped: ``(N, S, S, 3)`` uint8 and their ``(N, 4)`` frame boxes."""
-        found = []
+        return self.detect_with_certainty(crops, boxes, steps=steps, mirror=mirror)[0]
+
+    @torch.inference_mode()
+    def detect_with_certainty(
+        self, crops: np.ndarray, boxes: np.ndarray, *, steps: int | None = None, mirror: bool = False
+    ) -> tuple[np.ndarray, Certainty | None]:
+        """:meth:`detect_crops`, and how sure the model is: ``(N, L)`` each, None without that head."""
+        nothing = np.zeros((0, self.scheme.num_landmarks), np.float32)
+        points, sure = [np.zeros((*nothing.shape, 2), np.float32)], [Certainty(nothing, nothing)]
         for first in range(0, len(crops), self.batch_size):
             part = slice(first, first + self.batch_size)
             images, places = as_tensors(crops[part], boxes[part], self.crop, self.device)
-            landmarks, _ = self.step(images, places, self.start(len(images)), steps=steps)
+            landmarks, raw = self._cascade(images, places, steps)
             if mirror:
                 # The box is in the middle of its crop, so the mirrored crop has the same box.
-                flipped, _ = self.step(images.flip(-1), places, self.start(len(images)), steps=steps)
+                flipped, other = self._cascade(images.flip(-1), places, steps)
                 landmarks = (landmarks + mirror_points(flipped, self.crop.size, self.scheme.mirror)) / 2
-            found.append(crop_map(boxes[part], self.crop).to_frame(landmarks.cpu().numpy()))
-        return np.concatenate(found)
+                raw = raw.with_mirrored(other, self.scheme.mirror) if raw and other else None
+            points.append(crop_map(boxes[part], self.crop).to_frame(landmarks.cpu().numpy()))
+            sure += [raw.numpy()] if raw else []
+        both = (np.concatenate(values) for values in zip(*sure, strict=True))
+        return np.concatenate(points), Certainty(*both) if self.model.certainty else None
+
+    def _cascade(self, images: Tensor, boxes: Tensor, steps: int | None) -> tuple[Tensor, RawCertainty | None]:
+        shapes, _, raw = self.model.cascade(images, self.model.initial_shape(images, boxes), self.start(len(images)), steps)
+        return shapes[-1], raw
+
+    @overload
+    def track(
+        self,
+        frames: Iterable[np.ndarray],
+        boxes: np.ndarray | Iterable[np.ndarray],
+        *,
+        start: Start = ...,
+        steps: int | None = ...,
+        certainty: Literal[False] = ...,
+    ) -> Iterator[np.ndarray]: ...
+
+    @overload
+    def track(
+        self,
+        frames: Iterable[np.ndarray],
+        boxes: np.ndarray | Iterable[np.ndarray],
+        *,
+        start: Start = ...,
+        steps: int | None = ...,
+        certainty: Literal[True],
+    ) -> Iterator[tuple[np.ndarray, Certainty | None]]: ...
 
     def track(
         self,
@@ -98,7 +168,8 @@ class Tracker:
         *,
         start: Start = "mean",
         steps: int | None = None,
-    ) -> Iterator[np.ndarray]:
+        certainty: bool = False,
+    ) -> Iterator[Any]:
         """Landmarks of one face per frame of a video; the memory runs on from frame to frame (eq. 13).
 
         Args:
@@ -106,9 +177,10 @@ class Tracker:
             boxes: one box ``(4,)`` for the first frame, whose later boxes then follow the landmarks; or one box per frame.
             start: the start shape of the cascade, see :data:`srn_core.tracking.step.Start`.
             steps: K, cascade steps; None: the model's own.
+            certainty: also yield which landmarks are hidden and how far off each may be.
 
         Yields:
-            ``(L, 2)`` float32 landmarks, frame pixels.
+            ``(L, 2)`` float32 landmarks, frame pixels. With ``certainty`` pairs, as :meth:`detect`, of one face: ``(L,)`` each.
 
         Raises:
             ValueError: ``start`` is unknown, there are fewer boxes than frames, or a frame or box is wrong, see :meth:`detect`.
@@ -127,7 +199,8 @@ class Tracker:
                 box = _read_boxes(read, 1)
             else:
                 raise ValueError("boxes: fewer boxes than frames; expected one box (4,), or one per frame")
-            yield face.step([_read_image(frame)], box[None], [t == 0])[0]
+            landmarks = face.step([_read_image(frame)], box[None], [t == 0])[0]
+            yield (landmarks, face.certainty.face(0) if face.certainty else None) if certainty else landmarks
 
 
 def _read_image(image: Any) -> np.ndarray:
