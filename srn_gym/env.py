@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 import gymnasium as gym
 import numpy as np
-import torch
 from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Box, Discrete
 
+from srn_core.devices import to_device
 from srn_core.errors import UserError
 from srn_gym.episodes import Episodes, Step
 from srn_gym.game import NUM_ACTIONS, OcclusionGame
@@ -161,7 +161,7 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
             raise ResetNeeded(f"step() {'after the episode ended' if self._ended else 'before reset()'}; call reset() first")
         if not self.action_space.contains(action):
             raise ValueError(f"action {action!r}: expected 0, 1 or 2")
-        step = self.episodes.step(torch.tensor([int(action)], device=self.game.device))
+        step = self.episodes.step(to_device(np.array([int(action)]), self.game.device))
         info, terminated, truncated = _single(step_info(self.game, step)), bool(step.terminated[0]), bool(step.truncated[0])
         self._ended = terminated or truncated
         self._show()

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from srn_core.devices import to_device
 from srn_core.errors import UserError
 from srn_gym.game import NO_OCCLUDER, OcclusionGame, Response
 
@@ -94,8 +95,8 @@ class Episodes:
             return
         given = _read_options(options or {}, self.num_envs)
         places = [self._draw(rngs[i], {name: int(values[i]) for name, values in given.items()}) for i in envs]
-        clip, frame, landmark = torch.tensor(places, device=self.game.device).unbind(1)
-        rows = (torch.tensor(envs, device=self.game.device),)
+        clip, frame, landmark = to_device(np.array(places), self.game.device).unbind(1)
+        rows = (to_device(np.array(envs), self.game.device),)
         # Out of place, because the last step holds these tensors too.
         self.clip, self.landmark = self.clip.index_put(rows, clip), self.landmark.index_put(rows, landmark)
         self.frame, self.start = self.frame.index_put(rows, frame), self.start.index_put(rows, frame)

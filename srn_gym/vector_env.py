@@ -5,13 +5,13 @@ from typing import Any, Literal
 
 import gymnasium as gym
 import numpy as np
-import torch
 from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Discrete
 from gymnasium.utils.seeding import np_random
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from srn_core.devices import to_device
 from srn_core.errors import UserError
 from srn_gym.env import RENDER_FPS, check_render_mode, observation_space, reset_info, step_info
 from srn_gym.episodes import Episodes
@@ -109,7 +109,7 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
         """
         chosen = self._read_actions(actions)
         restarting = self._ended & (self.autoreset_mode is AutoresetMode.NEXT_STEP)
-        step = self.episodes.step(torch.from_numpy(chosen).to(self.game.device))
+        step = self.episodes.step(to_device(chosen, self.game.device))
         results = [tensor.cpu().numpy() for tensor in (step.reward, step.terminated, step.truncated)]
         rewards, terminated, truncated = (np.where(restarting, np.zeros((), x.dtype), x) for x in results)
         self._ended = terminated | truncated
@@ -144,11 +144,11 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
 
     def _final_infos(self, played: dict[str, np.ndarray]) -> Infos:
         """``final_obs`` and ``final_info`` of the envs that ended, in gymnasium's layout."""
-        ended = torch.from_numpy(self._ended).to(self.game.device)
+        ended = to_device(np.flatnonzero(self._ended), self.game.device)
         episodes = self.episodes
         last = self.game.observe(episodes.clip[ended], episodes.frame[ended], episodes.landmark[ended]).cpu().numpy()
         final_obs = np.full(self.num_envs, None, object)
-        for i, observation in zip(self._ended.nonzero()[0], last, strict=True):
+        for i, observation in zip(np.flatnonzero(self._ended), last, strict=True):
             final_obs[i] = observation
         final_info: Infos = {}
         _merge(final_info, played, self._ended)

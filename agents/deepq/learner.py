@@ -12,6 +12,7 @@ from agents.deepq.features import network_features
 from agents.deepq.network import QNet
 from agents.deepq.replay import MultiQueueReplay, Sample
 from srn_core.checkpoints import fingerprint
+from srn_core.devices import to_device
 from srn_gym.game import NUM_ACTIONS, OcclusionGame
 
 # Transitions from which the mean and deviation of the network's inputs are taken.
@@ -49,9 +50,9 @@ class Learner:
         """Epsilon-greedy actions ``(B,)``; each env decides independently."""
         explore = self.rng.random(len(clip)) < epsilon
         random = self.rng.integers(NUM_ACTIONS, size=len(clip))
-        actions = torch.from_numpy(random).to(clip.device)
-        exploit = torch.from_numpy(~explore).to(clip.device).nonzero()[:, 0]
-        if len(exploit):
+        actions = to_device(random, clip.device)
+        if not explore.all():
+            exploit = to_device(np.flatnonzero(~explore), clip.device)
             candidates = self.game.candidates(landmark[exploit])
             values = self.online.candidate_values(self.features, clip[exploit], frame[exploit], candidates)
             actions[exploit] = values.argmax(1)

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from srn_core.devices import to_device
+
 TRANSITION = np.dtype(
     [
         ("clip", np.int32), ("frame", np.int32), ("landmark", np.int16), ("action", np.int8),
@@ -84,7 +86,7 @@ class MultiQueueReplay:
         rows = self._data[queues, (rng.random(batch) * counts).astype(np.int64)]
 
         def column(name: str, dtype: torch.dtype = torch.int64) -> Tensor:
-            return torch.from_numpy(np.ascontiguousarray(rows[name])).to(device, dtype)
+            return to_device(np.ascontiguousarray(rows[name]), device).to(dtype)
 
         discount = np.where(rows["terminated"], 0, self.gamma ** rows["steps"].astype(np.float64))
         return Sample(
@@ -95,7 +97,7 @@ class MultiQueueReplay:
             next_frame=column("frame") + column("steps"),
             next_landmark=column("next_landmark"),
             reward=column("reward", torch.float32),
-            discount=torch.from_numpy(discount).to(device, torch.float32),
+            discount=to_device(discount, device).float(),
         )
 
     def state(self) -> dict[str, np.ndarray]:

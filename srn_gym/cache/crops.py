@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from srn_core.data import Clip
+from srn_core.devices import to_device
 from srn_core.errors import UserError
 from srn_core.face.geometry import CropSpec
 from srn_gym.cache.slots import ClipSlots
@@ -53,5 +54,4 @@ class Crops:
         return out
 
     def _load(self, clip: int, slots: Tensor) -> None:
-        crops = torch.from_numpy(self.clips[clip].crops(self.spec))
-        self._pixels[slots] = crops.to(self.device).permute(0, 3, 1, 2)
+        self._pixels[slots] = to_device(self.clips[clip].crops(self.spec), self.device).permute(0, 3, 1, 2)
