@@ -1,9 +1,11 @@
 """What the Q-network sees of a candidate: a frozen SRN, run for one step on the patches of the observation."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from srn_core.checkpoints import load_pretrained
+from srn_core.devices import to_device
 from srn_core.model import SRN
 from srn_core.tracking.tracker import Tracker
 from srn_core.victims.registry import is_own, is_srn, load_victim
@@ -22,8 +24,10 @@ def encode(model: SRN, x: Tensor) -> Tensor:
     """
     update = model.hsrm.shape_update(component_groups(model, x)) * (16 / model.config.patch_size)
     lengths = update.norm(dim=-1)
-    parts = [lengths[:, list(points)].mean(1) for points in model.config.landmarks.groups.values()]
-    return torch.stack([lengths.mean(1), *parts], 1)
+    components = [np.array(points) for points in model.config.landmarks.groups.values()]
+    # Indices that are lists would make the CPU wait for a GPU, once for each component.
+    parts = lengths[:, to_device(np.concatenate(components), lengths.device)].split([*map(len, components)], 1)
+    return torch.stack([part.mean(1) for part in (lengths, *parts)], 1)
 
 
 def network_features(game: OcclusionGame, tracker: str, encoder: str = "") -> FrozenFeatures:

@@ -7,9 +7,12 @@ state.
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
+
+from srn_core.devices import to_device
 
 TEXTURE_GRID = 5
 MASK_COLOURS = ((168, 205, 232), (176, 220, 204), (232, 236, 240), (240, 208, 216))
@@ -101,7 +104,7 @@ def texture(images: Tensor, corners: Tensor, keys: Tensor, size: int) -> Tensor:
 def mask(images: Tensor, corners: Tensor, keys: Tensor, size: int) -> Tensor:
     """The cloth of a medical mask: one pale colour, three pleats across, shaded below each fold, and a grain."""
     drawn = mix(keys ^ 1)
-    colour = torch.tensor(MASK_COLOURS, device=keys.device)[_shift(drawn, 1) % len(MASK_COLOURS)]
+    colour = to_device(np.array(MASK_COLOURS), keys.device)[_shift(drawn, 1) % len(MASK_COLOURS)]
     pleat = max(size // 3, 2)
     row = (torch.arange(size, device=keys.device) + (_shift(drawn, 8) % pleat)[:, None]) % pleat
     shade = 36 * (pleat - 1 - row) // pleat + 40 * (row == 0)

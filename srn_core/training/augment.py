@@ -88,7 +88,7 @@ def draw_batch(
     images = images + noise * uniform((1, batch, 1, 1, 1), 0, 0.03, generator)
     length = to_device(normaliser_length(truth, config.landmarks), device).float()
     motion = torch.randn((*length.shape, 1, 2), generator=generator, device=device) * MOTION * length[..., None, None]
-    hidden = hidden_points(covered[:, :, 0], points) | torch.from_numpy(_flags(pool.hidden[index], mirrored, config)).to(device)
+    hidden = hidden_points(covered[:, :, 0], points) | to_device(_flags(pool.hidden[index], mirrored, config), device)
     return TrainingBatch(images.clamp(0, 1) - 0.5, to_device(boxes, device), points, length, motion, hidden)
 
 
