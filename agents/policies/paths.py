@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.policies.planning import best_path, reachable
 from agents.policies.protocol import Position
 from srn_gym.game import NUM_ACTIONS, OcclusionGame
+from srn_gym.planning import best_path, reachable
 
 Plan = Callable[[OcclusionGame, int, np.ndarray], np.ndarray]
 """(game, clip, entries that a path can meet ``(T, L)`` bool) -> the clip's rewards ``(T, L)``; only those entries are read."""

@@ -12,11 +12,11 @@ import torch
 from agents.playing.rollout import Rollout, episode_starts, play
 from agents.playing.summary import component_shares, landmark_shares, summarise
 from agents.policies.named import NAMES, named_policy
-from agents.policies.planning import best_path, reachable, values_to_go
 from agents.policies.prior import mean_excess
 from srn_core.errors import UserError
 from srn_core.face.schemes import IBUG68
 from srn_gym.games import load_game
+from srn_gym.planning import best_path, reachable, values_to_go
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +107,7 @@ def test_prior_samples_clips_and_frames_evenly(game, monkeypatch):
     excess = [table[:, :-1] - table[:, -1:] for table in tables]
     assert mean_excess(game) == pytest.approx(np.mean([table.mean(0) for table in excess], 0), abs=1e-5)
     monkeypatch.setattr("agents.policies.prior.PRIOR_CLIPS", 2)
-    monkeypatch.setattr("agents.policies.prior.PRIOR_FRAMES", 1)
-    assert mean_excess(game) == pytest.approx((excess[0][0] + excess[-1][0]) / 2, abs=1e-5)
+    assert mean_excess(game, frames=1) == pytest.approx((excess[0][0] + excess[-1][0]) / 2, abs=1e-5)
 
 
 class Detour:

@@ -17,7 +17,6 @@ from torch.utils.tensorboard import SummaryWriter
 
 import agents.dqn
 from agents.deepq.network import QNet
-from agents.policies.planning import best_path
 from agents.run_folder import STATE
 from benchmarks.common.commands import benchmark_command
 from benchmarks.common.jobs import run_jobs
@@ -33,6 +32,7 @@ from benchmarks.comparison.report import Results, summarise_learners
 from srn_core.errors import UserError
 from srn_core.io.tensors import load_tensors
 from srn_gym.games import load_game
+from srn_gym.planning import best_path
 
 SMALL = "num_envs=8,learning_starts=40,batch_size=16,capacity=64,save_every=80"
 DQN, FIFO = f"dqn:{SMALL}", f"dqn:{SMALL},single_queue=true"

@@ -35,6 +35,14 @@ def reachable(neighbours: np.ndarray, first: np.ndarray, frames: int) -> np.ndar
     return found
 
 
+def best_actions(rewards: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
+    """What an optimal player does wherever it stands: actions ``(T, L)`` by frame and landmark covered before.
+
+    Among equal actions it takes the lowest. Arguments as for :func:`values_to_go`.
+    """
+    return np.asarray((rewards + values_to_go(rewards, neighbours)[1:])[:, neighbours].argmax(2))
+
+
 def best_path(rewards: np.ndarray, neighbours: np.ndarray, first: int) -> np.ndarray:
     """The landmarks ``(T,)`` that an optimal player covers; among equal actions it takes the lowest.
 
@@ -43,10 +51,9 @@ def best_path(rewards: np.ndarray, neighbours: np.ndarray, first: int) -> np.nda
         neighbours: ``(L, A)`` int64, the landmark that each action covers.
         first: the landmark covered before the first frame.
     """
-    values = values_to_go(rewards, neighbours)
+    actions = best_actions(rewards, neighbours)
     path, current = np.empty(len(rewards), np.int64), first
     for t in range(len(rewards)):
-        candidates = neighbours[current]
-        current = candidates[int(np.argmax((rewards[t] + values[t + 1])[candidates]))]
+        current = neighbours[current, actions[t, current]]
         path[t] = current
     return path
