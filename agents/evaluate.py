@@ -22,7 +22,9 @@ def main() -> None:
     rows = summarise(rollouts)
     print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}, seed {args.seed}", game)
     if args.json:
-        write_json(args.json, {**evaluation_settings(args), **rows[0], "rows": all_episode_rows(game, rollouts)})
+        # The data spec stands under "clips" here, as in a run's evaluation.json.
+        figures = {**rows[0], "num_clips": rows[0]["clips"], **evaluation_settings(args)}
+        write_json(args.json, {**figures, "rows": all_episode_rows(game, rollouts)})
     if args.video:
         write_episode(game, rollouts[args.policy], 0, args.video)
 
