@@ -151,7 +151,8 @@ class OcclusionGame:
             raise UserError("mode 'track': errors depend on earlier frames, so no table of them exists; use mode 'detect'")
         table = torch.full((len(self.clips[clip]), self.num_landmarks + 1), torch.nan)
         frames, columns = (torch.ones_like(table) if wanted is None else wanted).nonzero(as_tuple=True)
-        size = batch_size(self.device)
+        # Parts bound the memory; the memo computes them in parts that suit the device.
+        size = 32 * batch_size(self.device)
         for frame, column in zip(frames.split(size), columns.split(size), strict=True):
             target = torch.where(column == self.num_landmarks, NO_OCCLUDER, column)
             which, when, covered = (values.to(self.device) for values in (torch.full_like(frame, clip), frame, target))

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from agents.deepq.args import DQNArgs
 from agents.deepq.features import network_features
-from agents.deepq.network import QNet
+from agents.deepq.network import QNet, each_candidate
 from agents.deepq.replay import MultiQueueReplay, Sample
 from srn_core.checkpoints import fingerprint
 from srn_core.devices import to_device
@@ -32,7 +32,11 @@ class Learner:
                 self.features, args.trunk == "tuned", args.landmark_only, args.relative_to_clean, args.without_landmark_id
             ).to(game.device)
         self.target = copy.deepcopy(self.online)
+        # Listed once, because each walk through the modules costs as much as a layer.
+        self._weights, self._target_weights = list(self.online.parameters()), list(self.target.parameters())
         self.optimiser = torch.optim.Adam(self._parameter_groups(), lr=args.lr)
+        # Remembered here, because to look at the head's tensors would make the CPU wait for a GPU at each update.
+        self._standardised_inputs = False
         self.replay = MultiQueueReplay(args.queues, args.capacity, args.gamma, args.single_queue)
         self.rng = np.random.default_rng((args.seed, 11))
         # Rewards are NMEs of a few percent. They are standardised by the mean and deviation before learning starts. Episodes
@@ -65,10 +69,10 @@ class Learner:
             self.reward_mean += float((reward - self.reward_mean).sum()) / self.reward_count
             self.reward_square += float((reward**2 - self.reward_square).sum()) / self.reward_count
 
-    def update(self) -> dict[str, float]:
-        """One gradient step on ``(r + gamma max_a' Q_target(s', a') - Q(s, a))`` (eq. 11, 12); returns what to log."""
+    def update(self) -> dict[str, Tensor]:
+        """One gradient step on ``(r + gamma max_a' Q_target(s', a') - Q(s, a))`` (eq. 11, 12); returns what to log: ``()``."""
         sample = self.replay.sample(self.args.batch_size, self.rng, self.game.device)
-        if not self.online.head.standardised:
+        if not self._standardised_inputs:
             self._standardise_inputs()
         covered = self._covered(sample)
         value = self.online(self.features, sample.clip, sample.frame, covered)
@@ -76,27 +80,35 @@ class Learner:
         loss = functional.smooth_l1_loss(value, wanted)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.online.parameters(), 10.0)
+        torch.nn.utils.clip_grad_norm_(self._weights, 10.0)
         self.optimiser.step()
         with torch.no_grad():
-            for target, online in zip(self.target.parameters(), self.online.parameters(), strict=True):
+            for target, online in zip(self._target_weights, self._weights, strict=True):
                 target.lerp_(online, self.args.target_rate)
-        return {"td_loss": float(loss.detach()), "q_mean": float(value.detach().mean())}
+        return {"td_loss": loss.detach(), "q_mean": value.detach().mean()}
 
     @torch.no_grad()
     def _wanted(self, sample: Sample) -> Tensor:
         """The target of eq. 11: ``r + gamma max_a' Q_target(s', a')``, ``(B,)``."""
         # The state after a clip's end has discount 0, so any frame will do for it.
         frame = sample.next_frame.minimum(self.game.lengths[sample.clip] - 1)
-        after = self.features, sample.clip, frame, self.game.candidates(sample.next_landmark)
-        future = self.target.candidate_values(*after)
-        # Double DQN: the online network chooses, the target network values.
-        chooser = self.online.candidate_values(*after) if self.args.double else future
+        after = each_candidate(sample.clip, frame, self.game.candidates(sample.next_landmark))
+        seen = self.target.see(self.features, *after)
+        future = chooser = self.target.value(seen, after[-1]).view(-1, NUM_ACTIONS)
+        # Double DQN: the online network chooses, the target network values. With a frozen trunk, both see the same.
+        if self.args.double:
+            if self.online.encoder is not None:
+                seen = self.online.see(self.features, *after)
+            chooser = self.online.value(seen, after[-1]).view(-1, NUM_ACTIONS)
         best = future.gather(1, chooser.argmax(1, keepdim=True))[:, 0]
         return self._standardised(sample.reward, sample.next_frame - sample.frame) + sample.discount * best
 
     @torch.no_grad()
     def _standardise_inputs(self) -> None:
+        """Before the first update of a run; a resumed run has loaded the mean and deviation."""
+        self._standardised_inputs = True
+        if self.online.head.standardised:
+            return
         sample = self.replay.sample(INPUT_SAMPLE, self.rng, self.game.device)
         features = self.online.see(self.features, sample.clip, sample.frame, self._covered(sample))
         for network in (self.online, self.target):

@@ -53,16 +53,23 @@ class QNet(nn.Module):
         (clips, frames), place = torch.unique(torch.stack([clip, frame]), dim=1, return_inverse=True)
         return seen - _encoded(self.encoder, features.patches(clips, frames, torch.full_like(clips, -1)))[place]
 
+    def value(self, seen: Tensor, covered: Tensor) -> Tensor:
+        """Values ``(B,)`` of hiding landmarks ``covered`` ``(B,)``, from what :meth:`see` returned for them."""
+        return self.head(seen, torch.zeros_like(covered) if self.without_landmark_id else covered)
+
     def forward(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, covered: Tensor) -> Tensor:
         """Values ``(B,)`` of hiding landmark ``covered`` on the frames."""
-        named = torch.zeros_like(covered) if self.without_landmark_id else covered
-        return self.head(self.see(features, clip, frame, covered), named)
+        return self.value(self.see(features, clip, frame, covered), covered)
 
     def candidate_values(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, candidates: Tensor) -> Tensor:
         """Values of landmarks ``candidates`` ``(B, 3)`` on frames ``(B,)``: ``(B, 3)``."""
-        count = candidates.shape[1]
-        values = self(features, clip.repeat_interleave(count), frame.repeat_interleave(count), candidates.flatten())
-        return values.view(-1, count)
+        return self(features, *each_candidate(clip, frame, candidates)).view(candidates.shape)
+
+
+def each_candidate(clip: Tensor, frame: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """One entry per candidate: clips and frames ``(B,)`` and landmarks ``(B, A)`` -> three times ``(B * A,)``."""
+    count = candidates.shape[1]
+    return clip.repeat_interleave(count), frame.repeat_interleave(count), candidates.flatten()
 
 
 def _encoded(model: SRN, patches: Tensor) -> Tensor:

@@ -36,25 +36,39 @@ class Memo:
         self._known = torch.empty(self._slots.capacity, columns, *shape, device=lengths.device)
 
     def lookup(self, clip: Tensor, frame: Tensor, column: Tensor, compute: Compute) -> Tensor:
-        """Values ``(B, *shape)`` of (clip, frame, column), each ``(B,)`` int64; column -1 is the last.
+        """Values ``(B, *shape)`` of (clip, frame, column), each ``(B,)`` int64; column -1 is the last. A fresh tensor.
 
-        ``compute`` returns the values that are not known yet, without NaN, for at most :func:`batch_size` at once. It must be
-        the same function at every call. A memo does not keep it, because its owner would then refer to itself.
+        ``compute`` returns the values that are not known yet, without NaN, for at most :func:`batch_size` at once; a value
+        that the batch asks for several times is computed once. It must be the same function at every call. A memo does not
+        keep it, because its owner would then refer to itself.
         """
+        parts = [
+            (part, self._lookup_fitting(clip[part], frame[part], column[part], compute)) for part in self._slots.fitting(clip)
+        ]
+        if len(parts) == 1:
+            return parts[0][1]
         out = self._known.new_empty(len(clip), *self._known.shape[2:])
-        for part in self._slots.fitting(clip):
-            out[part] = self._lookup_fitting(clip[part], frame[part], column[part], compute)
+        for part, values in parts:
+            out[part] = values
         return out
 
     def _lookup_fitting(self, clip: Tensor, frame: Tensor, column: Tensor, compute: Compute) -> Tensor:
-        place = self._slots.locate(clip, frame, self._forget), column
-        unknown = self._known[place].flatten(1)[:, 0].isnan().nonzero()[:, 0]
-        if len(unknown):
-            parts = (index[unknown].split(batch_size(clip.device)) for index in (clip, frame, column))
-            with torch.no_grad():
-                found = torch.cat([compute(*part) for part in zip(*parts, strict=True)])
-            self._known[place[0][unknown], column[unknown]] = found.to(self._known.dtype)
-        return self._known[place]
+        columns = self._known.shape[1]
+        place = self._slots.locate(clip, frame, self._forget) * columns + column % columns
+        known = self._known.flatten(0, 1)
+        found = known.index_select(0, place)
+        unknown = found.flatten(1)[:, 0].isnan().nonzero()[:, 0]
+        if not len(unknown):
+            return found
+        places, which = torch.unique(place[unknown], return_inverse=True)
+        # One of the entries of the batch that ask for each place.
+        asking = torch.empty_like(places).scatter_(0, which, unknown)
+        # Parts of equal size, because a small last part would cost more per value.
+        count = -(-len(places) // batch_size(clip.device))
+        parts = (index[asking].tensor_split(count) for index in (clip, frame, column))
+        with torch.no_grad():
+            known[places] = torch.cat([compute(*part) for part in zip(*parts, strict=True)]).to(known.dtype)
+        return known.index_select(0, place)
 
     def _forget(self, clip: int, slots: Tensor) -> None:
         self._known[slots] = torch.nan

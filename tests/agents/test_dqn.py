@@ -220,14 +220,25 @@ def test_a_resume_is_refused_after_clips_or_encoder_have_changed(clip_folder, ti
         play(game, load_policy(run), 2, 0)
 
 
+def test_networks_with_tuned_trunks_each_see_with_their_own(game, clip_spec, tiny_checkpoint, tmp_path):
+    learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path, trunk="tuned"), game)
+    zero = torch.tensor([0])
+    sample = Sample(zero, zero, zero, zero, zero, zero, reward=torch.tensor([0.0]), discount=torch.tensor([1.0]))
+    seen = []
+    for network in (learner.online, learner.target):
+        network.see = lambda *given, network=network, see=network.see: seen.append(network) or see(*given)
+    learner._wanted(sample)
+    assert seen == [learner.target, learner.online]
+
+
 @pytest.mark.parametrize(("double", "expected"), [(True, 0.5 * 5), (False, 0.5 * 9)])
 def test_double_dqn_values_what_the_online_network_chooses(
     game, clip_spec, tiny_checkpoint, tmp_path, monkeypatch, double, expected
 ):
     learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path, double=double), game)
     learner.observe_rewards(np.array([-1.0, 1.0]))
-    monkeypatch.setattr(learner.online, "candidate_values", lambda *_: torch.tensor([[1.0, 0, 0]]))
-    monkeypatch.setattr(learner.target, "candidate_values", lambda *_: torch.tensor([[5.0, 7, 9]]))
+    monkeypatch.setattr(learner.online, "value", lambda *_: torch.tensor([1.0, 0, 0]))
+    monkeypatch.setattr(learner.target, "value", lambda *_: torch.tensor([5.0, 7, 9]))
     zero, one = torch.tensor([0]), torch.tensor([1])
     sample = Sample(zero, zero, zero, one, one, zero, reward=torch.tensor([0.0]), discount=torch.tensor([0.5]))
     assert float(learner._wanted(sample)) == pytest.approx(expected, abs=1e-6)

@@ -99,6 +99,24 @@ def test_envs_made_by_name_share_clips_crops_and_answers(clip_spec, tiny_checkpo
     assert first.unwrapped.game.tracker is second.unwrapped.game.tracker
 
 
+def test_an_answer_that_a_batch_asks_for_several_times_is_computed_once(clips, tracker):
+    game = OcclusionGame(clips, tracker)
+    clip, frame, target = (index.repeat(12) for index in BATCH)
+    found = game.respond(clip, frame, target, tracker.start(len(clip)))
+    assert tracker.faces == 4
+    expected = respond(OcclusionGame(clips, tracker)).nme
+    torch.testing.assert_close(found.nme, expected.repeat(12))
+
+
+def test_unknown_answers_are_computed_in_parts_of_equal_size(clips, tracker, monkeypatch):
+    sizes = []
+    step = tracker.step
+    monkeypatch.setattr(tracker, "step", lambda frames, *others: sizes.append(len(frames)) or step(frames, *others))
+    clip = torch.zeros(33, dtype=torch.int64)
+    OcclusionGame(clips, tracker).respond(clip, clip, torch.arange(33), tracker.start(33))
+    assert sizes == [17, 16]
+
+
 def test_features_of_equal_weights_are_shared(clips, tracker, tiny_checkpoint, tmp_path):
     game = OcclusionGame(clips, tracker)
     features = game.features(load_pretrained(tiny_checkpoint), encode_groups)
