@@ -4,8 +4,10 @@ python agents/finetune.py --tracker srn-small --policy greedy --clips "demo?spli
 python agents/finetune.py --tracker srn-small --policy runs/dqn-1 --clips "300vw:DIR?split=train" --out runs/hofs --save faces
 python agents/finetune.py --tracker srn-small --policy dqn --rounds 3 --out DIR       # policy and tracker take turns
 python agents/finetune.py ... --resume                                                # continues a run that was stopped
+torchrun --nproc-per-node 2 agents/finetune.py ...                                    # the same run in two processes
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +19,44 @@ from srn_core.checkpoints import load_card, load_pretrained, save_pretrained
 from srn_core.cli.options import read_options
 from srn_core.errors import command
 from srn_core.io.tensors import load_tensors
+from srn_core.training.processes import joined, on_first
 from srn_core.training.state import STATE, check_state
 from srn_core.training.train import run_to_end
 
 
 def finetune(args: FinetuneArgs) -> Path:
     """Run all rounds; returns ``args.out``, which holds the last round's tracker."""
-    args = checked(args)
+    with joined(args.device):
+        return _all_rounds(checked(args))
+
+
+def _all_rounds(args: FinetuneArgs) -> Path:
     tracker = args.tracker
     for number in range(1, args.rounds + 1):
         folder = args.out / f"round-{number}"
         if (folder / STATE).is_file():
             # Checked before a DQN is trained, which takes long.
             check_state(folder, load_tensors(folder / STATE)[1], args)
-        run = FinetuningRun(args, tracker, round_policy(args, tracker, folder, number), folder, number)
+        policy = on_first(partial(round_policy, args, tracker, folder, number))
+        run = FinetuningRun(args, tracker, policy, folder, number)
         if number == args.rounds and args.save is not None and not (args.resume and args.save.exists()):
-            save_clips(args.save, run.clips, run.placements(0), run.config.crop, args.occlusion, _manifest(args, tracker, run))
+            card, placed = _manifest(args, tracker, run), run.placements(0)
+            on_first(partial(save_clips, args.save, run.clips, placed, run.config.crop, args.occlusion, card))
         if not run.metadata:
-            run.validate_and_save(0)
+            on_first(partial(run.validate_and_save, 0))
         run_to_end(run)
         tracker = str(folder)
+    on_first(partial(_finish, args, tracker))
+    return args.out
+
+
+def _finish(args: FinetuneArgs, tracker: str) -> None:
+    """Save the last round's tracker as the run's, and print how good it is."""
     card = load_card(tracker)
     # Fine-tuned weights stay under the licence of the weights that they come from.
     terms = {"licence": terms} if (terms := load_card(args.tracker).get("licence")) else {}
     save_pretrained(load_pretrained(tracker), args.out, {**terms, **card, "rounds": args.rounds})
     _report(card)
-    return args.out
 
 
 def _manifest(args: FinetuneArgs, tracker: str, run: FinetuningRun) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class FinetuneArgs:
     steps: int = 300
     """Optimiser steps per round."""
     batch: int = 64
-    """Faces per step."""
+    """Faces per step, over all processes of torchrun."""
     sequence: int = 4
     """Frames per training sequence; the tracker's memory runs through it. A step sees --batch / --sequence sequences."""
     lr: float = 1e-4

@@ -12,6 +12,7 @@ from agents.playing.rollout import play
 from agents.policies.protocol import Policy
 from agents.policies.trained import trained_rules
 from srn_core.data.clip import Clip
+from srn_core.training.processes import is_first, process_count, process_rank
 from srn_core.victims.protocol import Victim
 from srn_gym.game import OcclusionGame
 from srn_gym.rules import Mode
@@ -49,7 +50,7 @@ def placements(
 ) -> Iterator[Placement]:
     """One pass of a policy over all clips against the frozen tracker. Each pass has other noise and first landmarks.
 
-    A trained policy plays by the rules that it was trained with.
+    A trained policy plays by the rules that it was trained with. Of several processes, each plays its share of the clips.
 
     Args:
         clips: training clips.
@@ -60,15 +61,17 @@ def placements(
         mode: the game's mode.
 
     Yields:
-        every frame of every clip once; frames of one clip in order.
+        every frame of every clip of this process once; frames of one clip in order.
 
     Raises:
         UserError: the policy is unknown, or the game cannot be played on the clips.
     """
     noise_seed, found = derived_seed(seed, number), None
     rules = {**trained_rules(policy), "mode": mode, "noise_seed": noise_seed}
-    with tqdm(total=len(clips), desc=f"{policy} plays", unit="clip", leave=False) as bar:
-        for first, part in _parts(clips):
+    parts = list(_parts(clips))[process_rank() :: process_count()]
+    total = sum(len(part) for _, part in parts)
+    with tqdm(total=total, desc=f"{policy} plays", unit="clip", leave=False, disable=not is_first()) as bar:
+        for first, part in parts:
             game = OcclusionGame(part, tracker, **rules)
             found = found or find_policy(policy, game, lambda: OcclusionGame(clips, tracker, noise_seed=noise_seed))
             for clip, targets in enumerate(_played_targets(game, found, derived_seed(seed, number, first))):

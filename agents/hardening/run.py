@@ -18,6 +18,7 @@ from srn_core.occluders.squares import add_square, noise_keys
 from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import TrainArgs
 from srn_core.training.augment import PlacedOccluders, TrainingBatch, draw_batch
+from srn_core.training.processes import gathered
 from srn_core.training.state import STATE
 from srn_core.training.train import TrainingRun
 from srn_core.training.validation import Faces, detection_nme
@@ -51,14 +52,17 @@ class FinetuningRun(TrainingRun):
         self._covered: Faces | None = None
 
     def placements(self, number: int) -> list[Placement]:
-        """A pass over the clips: the policy or random-jump plays each. It depends only on the run's seed and ``number``."""
+        """A pass over the clips: the policy or random-jump plays each. It depends only on the run's seed and ``number``.
+
+        Processes share the work, and all get all placements. All call this.
+        """
         if self._pass[0] != number:
             rng = np.random.default_rng((self.args.seed, number))
             at_random = rng.random(len(self.clips)) < self.finetuning.random_share
             found = [placement for placement in self._played(self.policy, number) if not at_random[placement.clip]]
             if at_random.any():
                 found += [placement for placement in self._played("random-jump", number) if at_random[placement.clip]]
-            self._pass = number, found
+            self._pass = number, gathered(found)
         return self._pass[1]
 
     def _played(self, policy: str, number: int) -> Iterator[Placement]:
@@ -88,8 +92,8 @@ class FinetuningRun(TrainingRun):
         tracker = Tracker(averaged, str(self.device))
         errors = {spec: detection_nme(tracker, faces) for spec, faces in self.faces.items()}
         clean, covered = float(np.mean(list(errors.values()))), detection_nme(tracker, self.covered_faces())
-        self.writer.add_scalar("val/nme_percent/clean", clean, step)
-        self.writer.add_scalar("val/nme_percent/covered", covered, step)
+        self.log("val/nme_percent/clean", clean, step)
+        self.log("val/nme_percent/covered", covered, step)
         if step == 0:
             self.start = clean
         too_high = clean > (1 + CLEAN_LOSS) * self.start

@@ -14,6 +14,7 @@ from srn_core.data import load_clips
 from srn_core.data.clip import check_scheme
 from srn_core.errors import UserError
 from srn_core.training.args import check_batch, check_out, refuse_masked
+from srn_core.training.processes import is_first
 from srn_gym.store import Store
 
 
@@ -26,7 +27,7 @@ def checked(args: FinetuneArgs) -> FinetuneArgs:
     clips = args.clips or ("demo?split=train",)
     val = args.val or tuple(sibling_split(spec, "val") for spec in clips)
     refuse_masked((*clips, *val))
-    for spec in () if args.val else clips:
+    for spec in clips if is_first() and not args.val else ():
         warn_of_overlap(spec)
     check_batch(args.batch, args.sequence)
     if args.policy != "dqn":

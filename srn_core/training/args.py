@@ -13,6 +13,7 @@ from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, che
 from srn_core.tracking.step import Start
 from srn_core.training.augment import Occlusion
 from srn_core.training.losses import Loss
+from srn_core.training.processes import process_count
 from srn_core.training.state import STATE
 
 LIMITS = {
@@ -44,7 +45,7 @@ class TrainArgs:
     steps: int = 10000
     """Optimiser steps."""
     batch: int = 64
-    """Faces per step; a sequence of T frames counts as T faces."""
+    """Faces per step, over all processes of torchrun; a sequence of T frames counts as T faces."""
     sequence: int = 4
     """Frames per training sequence (eq. 13)."""
     sequence_every: int = 3
@@ -102,9 +103,12 @@ def refuse_masked(specs: Iterable[str], remedy: str = "leave masked=1 out") -> N
 
 
 def check_batch(batch: int, sequence: int) -> None:
-    """Raise a :class:`UserError` if sequences do not fill a batch."""
+    """Raise a :class:`UserError` if sequences do not fill a batch, or a process's share of it."""
     if batch % sequence:
         raise UserError(f"--batch {batch}: expected a multiple of {sequence}, the frames per sequence (--sequence)")
+    if batch // sequence % process_count():
+        shares = f"a multiple of {sequence * process_count()}, so that {process_count()} processes have equal shares"
+        raise UserError(f"--batch {batch}: expected {shares}; sequences are not divided")
 
 
 def check_out(out: Path, resume: bool, started: bool) -> None:
@@ -125,8 +129,7 @@ def check_train_args(args: TrainArgs) -> None:
         raise UserError("no --data; expected at least one data spec, KIND:PATH?key=value")
     check_out(args.out, args.resume, (args.out / STATE).is_file())
     check_numbers(args, LIMITS)
-    if args.sequence_every:
-        check_batch(args.batch, args.sequence)
+    check_batch(args.batch, args.sequence if args.sequence_every else 1)
     if args.heads_only and not args.init:
         raise UserError("--heads-only without --init: its landmarks would stay untrained; give a checkpoint as --init")
     if not args.allow_masked:

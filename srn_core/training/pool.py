@@ -14,6 +14,7 @@ from srn_core.data.clip import Clip, check_scheme
 from srn_core.errors import UserError
 from srn_core.face.geometry import CropSpec, crop_map, to_box_units, wide_crop
 from srn_core.model import SRNConfig
+from srn_core.training.processes import is_first
 
 # A larger pool lies in a temporary file and not on a GPU. The system keeps in memory what fits.
 MEMORY_BYTES = 8 << 30
@@ -70,7 +71,7 @@ def _read_crops(clips: Sequence[Clip], spec: CropSpec, device: torch.device) -> 
     else:
         crops = np.empty(shape, np.uint8)
     first = 0
-    for clip in tqdm(clips, desc="reading faces", unit="clip", leave=False):
+    for clip in tqdm(clips, desc="reading faces", unit="clip", leave=False, disable=not is_first()):
         crops[first : first + len(clip)] = clip.crops(spec)
         first += len(clip)
     return torch.from_numpy(crops) if large else torch.from_numpy(crops).to(device)

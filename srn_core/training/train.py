@@ -2,6 +2,7 @@
 
 srn train --preset small --data "ytf68:DIR?split=train" --data "300w:DIR?split=train" --val "ytf68:DIR?split=val" --out DIR
 srn train ... --resume            # continues an interrupted run, bit for bit on the CPU
+torchrun --nproc-per-node 2 -m srn_core.cli.main train ...        # the same run in two processes; any number may resume it
 srn train ... --config-override relation=off --config-override maps=off     # an ablation (Tables 7 and 8)
 srn train ... --config-override initial_shape=hourglass     # SRN+HG: S_0 from an hourglass network
 srn train ... --init srn-small --heads-only --ema 0.99 --warmup 50 --steps 1000     # visibility and expected errors alone
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,7 @@ from srn_core.training.calibration import calibrate
 from srn_core.training.losses import cascade_loss
 from srn_core.training.optimiser import make_optimisers, set_rate_share, step_all
 from srn_core.training.pool import FacePool
+from srn_core.training.processes import is_first, joined, on_first, own_share, process_mean, with_shared_gradients
 from srn_core.training.state import AveragedModel, load_state, save_state
 from srn_core.training.validation import detection_nme, read_faces
 
@@ -40,27 +43,30 @@ CLIP_NORM = 1.0
 
 
 def train(args: TrainArgs) -> None:
-    """Run a training to its end."""
-    run_to_end(TrainingRun(args))
+    """Run a training to its end, together with the other processes that torchrun has started."""
+    with joined(args.device):
+        run_to_end(TrainingRun(args))
 
 
 def run_to_end(run: TrainingRun) -> None:
     """The loop of a training, from the step that ``run`` has reached."""
     args = run.args
-    progress = tqdm(range(run.step, args.steps), initial=run.step, total=args.steps, desc="training", unit="step")
+    steps = range(run.step, args.steps)
+    progress = tqdm(steps, "training", initial=run.step, total=args.steps, unit="step", disable=not is_first())
     for step in progress:
         loss = run.update(step)
         saved = (step + 1) % args.val_every == 0 or step + 1 == args.steps
         if step % 20 == 0 or saved:
-            value = float(loss)
+            value = float(process_mean(loss))
             if not math.isfinite(value):
                 raise UserError(f"step {step}: the loss is {value}, training stops; try a lower --lr, or --precision float32")
-            run.writer.add_scalar("train/loss", value, step + 1)
+            run.log("train/loss", value, step + 1)
             best = {"val": f"{run.best:.2f}%"} if math.isfinite(run.best) else {}
             progress.set_postfix(loss=f"{value:.3f}", **best)
         if saved:
-            run.validate_and_save(step + 1)
-    run.writer.close()
+            on_first(partial(run.validate_and_save, step + 1))
+    if run.writer is not None:
+        run.writer.close()
 
 
 class TrainingRun:
@@ -70,7 +76,7 @@ class TrainingRun:
         check_train_args(args)
         self.args = args
         self.device = pick_device(args.device)
-        if args.precision == "bfloat16" and emulates_bfloat16(self.device):
+        if args.precision == "bfloat16" and emulates_bfloat16(self.device) and is_first():
             print("note: --precision bfloat16: this CPU only emulates it; --precision float32 is several times faster")
         torch.manual_seed(args.seed)
         self.clips = [clip for spec in args.data for clip in _load(spec)]
@@ -100,15 +106,20 @@ class TrainingRun:
             self.metadata = load_state(args.out, self.model, self.average, self.optimisers, self.settings)
             self.step, self.best = self.metadata["step"], self.metadata["best"] or math.inf
             self.started -= self.metadata["seconds"]
-        self.writer = SummaryWriter(str(args.out), purge_step=self.step + 1)
+        self.shared_loss = with_shared_gradients(self.model, self.loss, has_unused=self.config.memory == "off")
+        self.writer = SummaryWriter(str(args.out), purge_step=self.step + 1) if is_first() else None
+
+    def loss(self, batch: TrainingBatch) -> Tensor:
+        """The loss ``()`` of a batch: all that is minimised."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.args.precision == "bfloat16"):
+            return cascade_loss(self.model, batch, self.args.loss, self.args.start)
 
     def update(self, step: int) -> Tensor:
-        """One optimiser step; returns the loss ``()``. Reading it waits for the GPU."""
+        """One optimiser step; returns the loss ``()`` of this process's share. Reading it waits for the GPU."""
         args = self.args
-        batch = self.draw(step)
+        batch = own_share(self.draw(step))
         set_rate_share(self.optimisers, learning_rate_share(step, args.warmup, args.steps))
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=args.precision == "bfloat16"):
-            loss = cascade_loss(self.model, batch, args.loss, args.start)
+        loss = self.shared_loss(batch)
         step_all(self.optimisers, loss, CLIP_NORM)
         self.average.update(self.model)
         return loss.detach()
@@ -126,7 +137,7 @@ class TrainingRun:
         errors = {spec: detection_nme(tracker, faces) for spec, faces in self.faces.items()}
         certainty = calibrate(averaged, self.held_out, self.args.occlusion) if self.held_out else None
         for spec, label in spec_labels(errors).items():
-            self.writer.add_scalar(f"val/nme_percent/{label}", errors[spec], step)
+            self.log(f"val/nme_percent/{label}", errors[spec], step)
         mean = float(np.mean(list(errors.values()))) if errors else math.inf
         if mean <= self.best:
             self.best = mean
@@ -134,6 +145,11 @@ class TrainingRun:
             save_pretrained(averaged, self.args.out, {**self.card(step, errors), **found})
         self.save({"step": step, "best": self.best if errors else None})
         tqdm.write(f"step {step}: " + (", ".join(f"{spec} {error:.2f} %" for spec, error in errors.items()) or "saved"))
+
+    def log(self, name: str, value: float, step: int) -> None:
+        """A point of a curve, which the first process writes."""
+        if self.writer is not None:
+            self.writer.add_scalar(name, value, step)
 
     def save(self, metadata: dict[str, Any]) -> None:
         """Write the resumable state, with ``metadata``."""
@@ -173,5 +189,6 @@ def _load(spec: str) -> tuple[Clip, ...]:
     """The clips of a spec; prints what is absent."""
     clip_set = load_clips(spec)
     for note in clip_set.notes:
-        tqdm.write(note)
+        if is_first():
+            tqdm.write(note)
     return clip_set.clips
