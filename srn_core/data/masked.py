@@ -18,8 +18,8 @@ from srn_core.errors import UserError
 from srn_core.face.schemes import IBUG68
 from srn_core.io.frames import FrameSource
 from srn_core.masks.cloth import MaskStyle
-from srn_core.masks.draw import draw_mask
-from srn_core.masks.templates import MaskTemplate, draw_template, load_templates
+from srn_core.masks.draw import draw_mask, hidden_by_mask
+from srn_core.masks.templates import MaskTemplate, draw_template, hidden_by_template, load_templates
 
 
 class TemplateFolder:
@@ -59,12 +59,22 @@ class MaskedFrames:
         image, points = self.source(t), self.landmarks[t]
         if self.templates is None:
             return draw_mask(image, points, clip_style(self.name, self.seed))
-        masks = self.templates.masks
-        return draw_template(image, points, masks[int(_generator(self.name, self.seed).integers(len(masks)))])
+        return draw_template(image, points, self._template(self.templates))
+
+    def hidden(self) -> np.ndarray:
+        """Which landmarks lie under the mask: ``(T, 68)`` bool."""
+        if self.templates is None:
+            style = clip_style(self.name, self.seed)
+            return np.array([hidden_by_mask(points, style) for points in self.landmarks])
+        template = self._template(self.templates)
+        return np.array([hidden_by_template(points, template) for points in self.landmarks])
+
+    def _template(self, templates: TemplateFolder) -> MaskTemplate:
+        return templates.masks[int(_generator(self.name, self.seed).integers(len(templates.masks)))]
 
 
 def mask_clip(clip: Clip, templates: TemplateFolder | None = None, seed: int | None = None) -> Clip:
-    """The same clip (name, landmarks, boxes, cuts) with masked faces.
+    """The same clip (name, landmarks, boxes, cuts) with masked faces. Landmarks under the mask are not visible.
 
     Args:
         clip: of the 68-point scheme.
@@ -79,9 +89,9 @@ def mask_clip(clip: Clip, templates: TemplateFolder | None = None, seed: int | N
             f"masked=1: clip {clip.name} has the {clip.scheme.name}-point scheme; "
             f"a mask is drawn from {IBUG68.num_landmarks} points; leave masked=1 out"
         )
-    if templates is not None:
-        assert templates.masks  # A broken folder is reported here, and not at the first frame.
-    return dataclasses.replace(clip, source=MaskedFrames(clip.source, clip.landmarks, clip.name, templates, seed))
+    source = MaskedFrames(clip.source, clip.landmarks, clip.name, templates, seed)
+    visible = ~source.hidden()
+    return dataclasses.replace(clip, source=source, visible=visible if clip.visible is None else visible & clip.visible)
 
 
 def clip_style(name: str, seed: int | None = None) -> MaskStyle:

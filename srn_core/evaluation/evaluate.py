@@ -15,8 +15,10 @@ from srn_core.data import ClipSet
 from srn_core.data.clip import check_scheme
 from srn_core.data.formats.predictions import read_predictions
 from srn_core.errors import UserError
+from srn_core.evaluation.certainty import certainty_figures
 from srn_core.face import metrics
 from srn_core.face.metrics import Normaliser, normaliser_length, point_errors
+from srn_core.model.certainty import Certainty
 from srn_core.tracking.batch import Boxes, Mode, RunOptions, run_clips
 from srn_core.tracking.step import Start
 from srn_core.tracking.tracker import Tracker
@@ -39,6 +41,7 @@ class Evaluation:
         errors: ``(N, L)`` distances from the truth over the normaliser.
         counted: ``(N, L)`` bool, whether a landmark counts.
         clip_index: ``(N,)`` which clip a frame belongs to.
+        certainty: how sure the model is, ``(N, L)`` each; None without that head.
     """
 
     clip_set: ClipSet
@@ -49,6 +52,7 @@ class Evaluation:
     errors: np.ndarray
     counted: np.ndarray
     clip_index: np.ndarray
+    certainty: Certainty | None = None
 
     @property
     def nme(self) -> np.ndarray:
@@ -78,6 +82,7 @@ class Evaluation:
             "auc_08": 100 * metrics.auc(nme, 0.08),
             "auc_10": 100 * metrics.auc(nme, 0.10),
             **self.stability(),
+            **certainty_figures(self.certainty, self.clip_set.clips, self.errors),
             "nme_groups": self._group_errors(),
         }
 
@@ -151,8 +156,9 @@ def evaluate(
     check_scheme(clip_set.clips, tracker.scheme)
     counted = counted_points(clip_set, points)
     with tqdm(total=clip_set.num_frames, desc=clip_set.spec, unit="face", disable=None) as bar:
-        predictions = run_clips(tracker, clip_set.clips, options, batch_size, bar)
-    return _compare(clip_set, options, predictions, normaliser or tracker.scheme.normaliser, points, counted)
+        predictions, certainty = run_clips(tracker, clip_set.clips, options, batch_size, bar)
+    normaliser = normaliser or tracker.scheme.normaliser
+    return _compare(clip_set, options, predictions, normaliser, points, counted, certainty)
 
 
 def evaluate_predictions(
@@ -195,8 +201,9 @@ def _compare(
     normaliser: Normaliser,
     points: Points,
     counted: np.ndarray,
+    certainty: Certainty | None = None,
 ) -> Evaluation:
     truth = np.concatenate([clip.landmarks for clip in clip_set.clips])
     errors = point_errors(predictions, truth, normaliser_length(truth, clip_set.clips[0].scheme, normaliser))
     clip_index = np.repeat(np.arange(len(clip_set)), [len(clip) for clip in clip_set.clips])
-    return Evaluation(clip_set, run, normaliser, points, predictions, errors, counted, clip_index)
+    return Evaluation(clip_set, run, normaliser, points, predictions, errors, counted, clip_index, certainty)

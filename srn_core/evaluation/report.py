@@ -41,6 +41,11 @@ _LABELS = {
     "auc_10": "AUC up to 10 %, %",
     "jitter": "jitter, %",
     "time_to_failure": "frames until above 10 %",
+    "hidden_share": "hidden points, %",
+    "visibility_ap": "hidden points: average precision, %",
+    "visibility_recall_at_80": "hidden points: recall at 80 % precision, %",
+    "error_rank_correlation": "rank correlation of expected and true error, faces",
+    "error_rank_correlation_points": "  points",
 }
 
 

@@ -57,8 +57,7 @@ def draw_mask(image: np.ndarray, points: np.ndarray, style: MaskStyle) -> np.nda
     """
     points = np.asarray(points, np.float64)
     axes = face_axes(points)
-    lower = _lower_edge(points, style, axes)
-    edges = MaskEdges(_upper_edge(points, lower[0], lower[-1], style, axes), lower)
+    edges = _edges(points, style, axes)
     outlines, straps = _outlines(points, edges, axes), _straps(points, edges, axes)
     window = window_of(np.concatenate([*outlines, *straps]), image.shape, 0.1 * axes.unit + 1)
     if window is None:
@@ -69,6 +68,22 @@ def draw_mask(image: np.ndarray, points: np.ndarray, style: MaskStyle) -> np.nda
         cloth[(strap > 0) & (coverage == 0)] = STRAP_COLOUR
         coverage = np.maximum(coverage, strap)
     return lay_on(image, window, cloth, coverage, axes)
+
+
+def hidden_by_mask(points: np.ndarray, style: MaskStyle) -> np.ndarray:
+    """Which landmarks the cloth of :func:`draw_mask` covers: ``(68, 2)`` pixels -> ``(68,)`` bool.
+
+    Straps do not count: they are thinner than a landmark's place is exact.
+    """
+    points = np.asarray(points, np.float64)
+    axes = face_axes(points)
+    outlines = [part.astype(np.float32) for part in _outlines(points, _edges(points, style, axes), axes)]
+    return np.array([any(cv2.pointPolygonTest(part, (x, y), False) >= 0 for part in outlines) for x, y in points.tolist()])
+
+
+def _edges(points: np.ndarray, style: MaskStyle, axes: FaceAxes) -> MaskEdges:
+    lower = _lower_edge(points, style, axes)
+    return MaskEdges(_upper_edge(points, lower[0], lower[-1], style, axes), lower)
 
 
 def _outlines(points: np.ndarray, edges: MaskEdges, axes: FaceAxes) -> list[np.ndarray]:

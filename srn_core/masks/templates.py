@@ -22,7 +22,7 @@ from srn_core.errors import UserError
 from srn_core.face.schemes import IBUG68
 from srn_core.io.files import read_json
 from srn_core.io.images import decode_image
-from srn_core.masks.fit import ThinPlate, face_axes, right_share
+from srn_core.masks.fit import FaceAxes, ThinPlate, face_axes, right_share
 from srn_core.masks.light import lay_on, sample, shrink_level, window_of
 
 ANCHORS = "anchors.json"
@@ -71,21 +71,35 @@ def draw_template(image: np.ndarray, points: np.ndarray, template: MaskTemplate)
     ``points`` ``(68, 2)`` are landmarks in pixels of this image; they may lie outside.
     """
     axes = face_axes(points)
-    pins = np.asarray(points[list(template.landmarks)], np.float64)
-    turn = right_share(pins[0], pins[1], pins[2], axes.across)
-    view = min(template.views, key=lambda candidate: abs(candidate.turn - turn))
+    pins, view, held = _pinned(points, template, axes)
     window = window_of(pins, image.shape, REACH * axes.unit)
     if window is None:
         return np.array(image)
     # Diagonals of the tight boxes.
     texels, pixels = (float(np.linalg.norm(np.ptp(positions, axis=0))) for positions in (view.anchors, pins))
     level = shrink_level(texels / max(pixels, 1.0), len(view.pyramid) - 1)
-    held = _held(pins, axes.unit)
     at = ThinPlate.fit(pins[held], (view.anchors[held] + 0.5) / 2**level - 0.5, STIFFNESS).on_window(window)
     picture = sample(view.pyramid[level], at, cv2.BORDER_CONSTANT).astype(np.float32)
     coverage = picture[..., 3] / 255
     cloth = picture[..., :3] / np.maximum(coverage, 1 / 255)[..., None]
     return lay_on(image, window, cloth, coverage, axes)
+
+
+def hidden_by_template(points: np.ndarray, template: MaskTemplate) -> np.ndarray:
+    """Which landmarks the mask of :func:`draw_template` covers by more than half: ``(68, 2)`` pixels -> ``(68,)`` bool."""
+    pins, view, held = _pinned(points, template, face_axes(points))
+    alpha = view.pyramid[0][..., 3]
+    x, y = np.floor(ThinPlate.fit(pins[held], view.anchors[held], STIFFNESS)(points) + 0.5).astype(int).T
+    inside = (x >= 0) & (x < alpha.shape[1]) & (y >= 0) & (y < alpha.shape[0])
+    return np.asarray(inside & (alpha[y.clip(0, alpha.shape[0] - 1), x.clip(0, alpha.shape[1] - 1)] > 127))
+
+
+def _pinned(points: np.ndarray, template: MaskTemplate, axes: FaceAxes) -> tuple[np.ndarray, TemplateView, list[int]]:
+    """The landmarks ``(6, 2)`` that hold the mask, the view that fits the head's turn, and which pins hold."""
+    pins = np.asarray(points[list(template.landmarks)], np.float64)
+    turn = right_share(pins[0], pins[1], pins[2], axes.across)
+    view = min(template.views, key=lambda candidate: abs(candidate.turn - turn))
+    return pins, view, _held(pins, axes.unit)
 
 
 def load_templates(folder: Path) -> tuple[MaskTemplate, ...]:
