@@ -2,6 +2,7 @@
 
 python -m srn_gym.play
 python -m srn_gym.play --clips "300vw:DIR?split=val" --neighbourhood graph --occluder mask
+python -m srn_gym.play --html play.html     # a page to play in a browser, on any machine
 
 The left arrow covers the previous landmark, the right arrow the next one, up or space the same; q quits. The picture shows the
 frame that was covered last, with the truth in green and the tracker's landmarks in pink. After a clip's end, any key starts
@@ -10,16 +11,18 @@ another clip.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from srn_core.cli.options import read_options
-from srn_core.errors import command
+from srn_core.errors import UserError, command
 from srn_gym.env import OcclusionSynthesisEnv
-from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER
+from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER, load_game
+from srn_gym.pages.play_page import write_play_page
 from srn_gym.render import TITLE, require_display, show
-from srn_gym.rules import GameRules
+from srn_gym.rules import GameRules, rules_of
 
 ACTIONS = ("previous", "same", "next")
 QUIT = "quit"
@@ -44,6 +47,14 @@ class PlayArgs(GameRules):
     """auto, cpu, cuda or cuda:N."""
     window: int | None = 64
     """Longest episode, in frames. In a longer clip, an episode starts at a random frame. None: always whole clips."""
+    html: Path | None = None
+    """Open no window; write a page (.html) on which the first clip is played in a browser. It holds the tracker's answers to
+    all places of the occluder, so it needs neither the tracker nor a network. For a trained rival: benchmarks/play_page.py."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.html is not None and self.html.suffix.lower() not in (".html", ".htm"):
+            raise UserError(f"--html {self.html}: unknown ending; expected .html")
 
 
 def play_with_keys(
@@ -99,9 +110,13 @@ def _picture(env: OcclusionSynthesisEnv) -> np.ndarray:
 @command
 def main() -> None:
     args = read_options(PlayArgs, __doc__, prog="python -m srn_gym.play")
-    remedy = "run it where windows can be opened"
+    if args.html is not None:
+        write_play_page(args.html, load_game(args.clips, args.tracker, args.device, **rules_of(args)), most_frames=args.window)
+        print(f"wrote {args.html}, {args.html.stat().st_size / 1e3:.0f} kB; open it in a browser")
+        return
+    remedy = "run it where windows can be opened, or write a page with --html FILE"
     require_display("srn_gym.play", remedy)
-    env = OcclusionSynthesisEnv(**asdict(args), render_mode="rgb_array")
+    env = OcclusionSynthesisEnv(**{k: v for k, v in asdict(args).items() if k != "html"}, render_mode="rgb_array")
     for error in play_with_keys(env, pressed_keys(), lambda picture: show(picture, TITLE, "srn_gym.play", remedy), seed=None):
         print(f"mean NME of the episode: {100 * error:.2f} %; any key starts another one, q quits")
 

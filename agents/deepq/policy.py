@@ -54,4 +54,8 @@ class LearnedPolicy(ActionPolicy):
             self.features, self.network.encoder = game.features(self.network.encoder, encode), None
 
     def actions(self, game: OcclusionGame, position: Position, candidates: Tensor) -> Tensor:
-        return self.network.candidate_values(self.features, position.clip, position.frame, candidates).argmax(1)
+        return self.values(position, candidates).argmax(1)
+
+    def values(self, position: Position, candidates: Tensor) -> Tensor:
+        """What the network expects of covering each of the candidates ``(B, 3)``: ``(B, 3)``, in standardised rewards."""
+        return self.network.candidate_values(self.features, position.clip, position.frame, candidates)

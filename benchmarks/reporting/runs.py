@@ -1,0 +1,203 @@
+"""What a run's folder or file says: which command wrote it, with which arguments, its figures, and who can play."""
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agents.baselines.args import SB3Args
+from agents.deepq.args import DQNArgs
+from agents.hardening.args import FinetuneArgs
+from agents.playing.evaluation import sibling_split
+from agents.policies.named import NAMES
+from agents.run_folder import POLICY, is_sb3_run
+from benchmarks.common.commands import option_words
+from benchmarks.common.results import FIGURES
+from srn_core.checkpoints import CARD
+from srn_core.errors import UserError
+from srn_core.io.files import read_json
+from srn_core.io.tensors import load_tensors
+from srn_core.pages.page import Section
+from srn_core.pages.sections import facts, table
+from srn_core.training.args import TrainArgs
+from srn_gym.rules import GameRules
+
+EVALUATION = "evaluation.json"
+
+
+@dataclass(frozen=True)
+class Match:
+    """A game and who plays it; matches on one game are watched together.
+
+    Attributes:
+        clips: data spec.
+        tracker: the victim's name.
+        rules: of the game.
+        policies: names, and folders of runs.
+        seed: of the episodes.
+    """
+
+    clips: str
+    tracker: str
+    rules: GameRules
+    policies: tuple[str, ...]
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run on the page.
+
+    Attributes:
+        path: as it was given.
+        what: one line: which command wrote it.
+        sections: facts and tables.
+        logs: folders with TensorBoard files.
+        match: who plays which game; None of a run without a player.
+    """
+
+    path: Path
+    what: str
+    sections: Sequence[Section]
+    logs: Sequence[Path] = ()
+    match: Match | None = None
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+def read_run(path: Path) -> Run:
+    """Recognise a run by what lies in its folder.
+
+    Raises:
+        UserError: nothing there, or not of a known kind.
+    """
+    if path.is_file() and path.suffix == ".json":
+        return _json_file(path)
+    for marker, read in _FOLDERS:
+        if (path / marker).is_file():
+            return read(path)
+    markers = ", ".join(marker for marker, _ in _FOLDERS)
+    raise UserError(f"{path}: no run; expected a folder with one of {markers}, or a JSON file of an evaluation")
+
+
+def command_line(words: Sequence[str], kind: type, arguments: Mapping[str, Any]) -> str:
+    """The command of a run from its saved arguments; options at their defaults are left out."""
+    known = {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
+    return shlex.join([*words, *option_words(kind(**known), ("resume",))])
+
+
+def _dqn(path: Path) -> Run:
+    card = load_tensors(path / POLICY)[1]
+    return _learner(path, "agents/dqn.py", DQNArgs, card, {"env steps": card["step"], "tracker's key": card["tracker_key"]})
+
+
+def _carded(path: Path) -> Run:
+    card = read_json(path / CARD)
+    if is_sb3_run(path):
+        about = {"env steps": card["step"], "Stable-Baselines3": card["version"]}
+        return _learner(path, "agents/sb3.py", SB3Args, card, about)
+    if "rounds" in card or "clean_percent" in card:
+        return _tracker(path, ("python", "agents/finetune.py"), FinetuneArgs, card)
+    return _tracker(path, ("srn", "train"), TrainArgs, card)
+
+
+def _learner(path: Path, script: str, kind: type, card: Mapping[str, Any], about: Mapping[str, Any]) -> Run:
+    arguments = card["arguments"]
+    clips = arguments["val_clips"] or sibling_split(arguments["clips"], "val")
+    rules = GameRules(**{name: arguments[name] for name in GameRules.__dataclass_fields__})
+    shown = {
+        "command": command_line(["python", script], kind, arguments),
+        "trained on": arguments["clips"], "evaluated on": clips, "tracker": arguments["tracker"], **about,
+    }  # fmt: skip
+    sections = [facts("What was run", shown)]
+    evaluation = path / EVALUATION
+    if evaluation.is_file():
+        sections.append(policy_table(read_json(evaluation)["policies"]))
+    match = Match(clips, arguments["tracker"], rules, (str(path),), arguments["seed"])
+    return Run(path, f"{script}, trained on {arguments['clips']}", sections, [path], match)
+
+
+def _tracker(path: Path, words: Sequence[str], kind: type, card: Mapping[str, Any]) -> Run:
+    figures = {name: value for name, value in card.items() if name not in ("arguments", "config", "val_nme_percent")}
+    shown = {"command": command_line(words, kind, card["arguments"]), **figures}
+    sections = [facts("What was run", shown)]
+    if errors := card.get("val_nme_percent"):
+        rows = [[spec, f"{error:.2f} %"] for spec, error in errors.items()]
+        sections.append(table("Validation, the weights that were kept", ("data", "NME"), rows))
+    logs = [path, *sorted(path.glob("round-*"))]
+    return Run(path, f"{' '.join(words)}", sections, logs)
+
+
+def _benchmark(path: Path) -> Run:
+    record = read_json(path / FIGURES)
+    settings = record.get("settings", {})
+    command = record.get("command") or "\n".join(record.get("commands", ()))
+    sections: list[Section] = [facts("What was run", {"command": command, **settings})]
+    match = None
+    if record.get("kind") == "comparison":
+        sections.append(policy_table(record["policies"]))
+        names = [name for name in settings["policies"] if name in NAMES or (Path(name) / POLICY).is_file()]
+        rules = GameRules(**{name: settings[name] for name in GameRules.__dataclass_fields__})
+        match = Match(settings["clips"], settings["tracker"], rules, tuple(names))
+    sections += [
+        records_table(name, rows) for name, rows in record.items() if isinstance(rows, list) and rows and name != "policies"
+        and all(isinstance(row, dict) for row in rows)
+    ]  # fmt: skip
+    return Run(path, f"a benchmark of kind {record.get('kind', 'unknown')}", sections, match=match)
+
+
+def _json_file(path: Path) -> Run:
+    found = read_json(path)
+    records = found if isinstance(found, list) else [found]
+    if not records or not all(isinstance(record, dict) for record in records):
+        raise UserError(f"{path}: unknown content; expected a file of agents/evaluate.py or srn evaluate")
+    if "nme_ci95" in records[0]:
+        rows = [{name: value for name, value in record.items() if name != "nme_groups"} for record in records]
+        groups = [{"data": record["data"], **record["nme_groups"]} for record in records]
+        return Run(
+            path, "srn evaluate", [records_table("Errors, percent", rows), records_table("Components, NME in %", groups)]
+        )
+    if "policy" in records[0]:
+        (record,) = records
+        known = {name: record[name] for name in ("policy", "clips", "tracker", "seed", *GameRules.__dataclass_fields__)}
+        rules = GameRules(**{name: record[name] for name in GameRules.__dataclass_fields__})
+        match = Match(record["clips"], record["tracker"], rules, (record["policy"],), record["seed"])
+        return Run(
+            path, f"agents/evaluate.py, {record['policy']}", [facts("What was run", known), policy_table([record])], match=match
+        )
+    raise UserError(f"{path}: unknown content; expected a file of agents/evaluate.py or srn evaluate")
+
+
+_FOLDERS: tuple[tuple[str, Callable[[Path], Run]], ...] = ((POLICY, _dqn), (CARD, _carded), (FIGURES, _benchmark))
+
+
+def policy_table(rows: Sequence[Mapping[str, Any]]) -> Section:
+    """The rows of :func:`agents.playing.summary.summarise`."""
+    lines = []
+    for row in rows:
+        gain, interval = row.get("gain"), row.get("gain_ci95")
+        lines.append([
+            str(row["policy"]), str(row["clips"]) if isinstance(row.get("clips"), int) else "", str(row["episodes"]),
+            f"{row['return_mean']:.3f}", f"{row['nme_mean']:.2f} %", "" if gain is None else f"{gain:+.2f}",
+            "[{:+.2f}, {:+.2f}]".format(*interval) if interval else "",
+            "" if row.get("optimal_share") is None else f"{row['optimal_share']:.2f}",
+        ])  # fmt: skip
+    note = (
+        "All play the same episodes. NME: the tracker's mean error. Gain: its difference to the random walk, in points, with "
+        "the 95 % interval over clips. Share: (return - random walk) / (optimal - random walk)."
+    )
+    head = ("policy", "clips", "episodes", "return", "NME", "gain", "95 % interval", "share")
+    return table("Players", head, lines, note)
+
+
+def records_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Section:
+    """Records side by side: a column per record, a line per key; lists and mappings within are left to the files."""
+    keys = [key for key, value in rows[0].items() if not isinstance(value, dict)]
+    lines = [[key.replace("_", " "), *(_cell(row.get(key)) for row in rows)] for key in keys[1:]]
+    return table(title.replace("_", " "), (keys[0], *(str(row.get(keys[0], "")) for row in rows)), lines)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_cell, value))}]"
+    return f"{value:.4g}" if isinstance(value, float) else "–" if value is None else str(value)
