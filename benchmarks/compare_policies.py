@@ -46,7 +46,7 @@ from srn_core.io.files import plain
 def compare(args: CompareArgs) -> list[ResultRow]:
     """Play, train, print, plot and write; returns one figure per policy."""
     learners = _checked_learners(args)
-    how = measurement_of(args, args.seeds)
+    how = measurement_of(args, args.seeds, args.prior_frames)
     names = list(dict.fromkeys([REFERENCE, *args.policies, *([CEILING] if learners else [])]))
     named = [name for name in dict.fromkeys([REFERENCE, CEILING, *args.policies]) if name in NAMES]
     jobs = make_jobs(learners, args.train_seeds, args.total_steps, how, args.out, args.start == "cold")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.policies.prior import PRIOR_FRAMES
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers
 from srn_gym.rules import GameRules
 
@@ -17,6 +18,8 @@ class EvaluateArgs(GameRules):
     """Data spec of the clips to play."""
     train_clips: str | None = None
     """Data spec of the training clips, which the policy prior needs. Default: --clips with split=train."""
+    prior_frames: int = PRIOR_FRAMES
+    """Frames of each training clip that the policy prior uses. Fewer are faster and less exact."""
     tracker: str = "srn-small"
     """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
     episodes: int = 48
@@ -34,6 +37,6 @@ class EvaluateArgs(GameRules):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_numbers(self, {"episodes": COUNT, "seed": NOT_NEGATIVE})
+        check_numbers(self, {"episodes": COUNT, "prior_frames": COUNT, "seed": NOT_NEGATIVE})
         if self.video is not None and self.video.suffix != ".mp4":
             raise UserError(f"--video {self.video}: expected a file name that ends in .mp4")

@@ -9,6 +9,7 @@ from agents.playing.args import EvaluateArgs
 from agents.playing.rollout import Rollout, play
 from agents.playing.summary import CEILING, OPTIMUM, REFERENCE, episode_rows, print_summary, summarise
 from agents.policies.named import NAMES, named_policy
+from agents.policies.prior import PRIOR_FRAMES
 from agents.policies.protocol import Policy
 from agents.policies.trained import load_policy
 from srn_core.data import parse_spec
@@ -35,9 +36,11 @@ def warn_of_overlap(spec: str) -> None:
         print(f"note: data leak: {spec} names no split, so it contains the clips of split=val; add split=train")
 
 
-def find_policy(name: str, game: OcclusionGame, training: Callable[[], OcclusionGame]) -> Policy:
-    """A named policy, or the trained one of a folder; ``training`` loads the game on the training clips for ``prior``."""
-    return named_policy(name, game, training) if name in NAMES else load_policy(Path(name))
+def find_policy(
+    name: str, game: OcclusionGame, training: Callable[[], OcclusionGame], prior_frames: int = PRIOR_FRAMES
+) -> Policy:
+    """A named policy, or the trained one of a folder; see :func:`agents.policies.named.named_policy`."""
+    return named_policy(name, game, training, prior_frames) if name in NAMES else load_policy(Path(name))
 
 
 def check_policy(name: str) -> None:
@@ -54,7 +57,7 @@ def play_policies(args: EvaluateArgs, policies: list[str]) -> tuple[NamedGame, d
         return load_game(train_clips, args.tracker, args.device, **{**rules_of(args), "mode": "detect"})
 
     game = load_game(args.clips, args.tracker, args.device, **rules_of(args))
-    found = {name: find_policy(name, game, training) for name in policies}
+    found = {name: find_policy(name, game, training, args.prior_frames) for name in policies}
     return game, {name: play(game, policy, args.episodes, args.seed) for name, policy in found.items()}
 
 

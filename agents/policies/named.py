@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from agents.policies.paths import BeamSearch, Planned, true_rewards
-from agents.policies.prior import prior
+from agents.policies.prior import PRIOR_FRAMES, prior
 from agents.policies.protocol import Policy
 from agents.policies.simple import Fixed, Greedy, Random
 from srn_core.errors import UserError
@@ -20,13 +20,16 @@ NAMES: Mapping[str, str] = {
 }
 
 
-def named_policy(name: str, game: OcclusionGame, training: Callable[[], OcclusionGame]) -> Policy:
+def named_policy(
+    name: str, game: OcclusionGame, training: Callable[[], OcclusionGame], prior_frames: int = PRIOR_FRAMES
+) -> Policy:
     """A policy of :data:`NAMES`.
 
     Args:
         name: which.
         game: the game that it will play.
         training: loads the game on the training clips in ``detect`` mode, for ``prior``.
+        prior_frames: frames of each training clip that ``prior`` uses.
 
     Raises:
         UserError: an unknown name.
@@ -38,7 +41,7 @@ def named_policy(name: str, game: OcclusionGame, training: Callable[[], Occlusio
     if name == "greedy":
         return Greedy()
     if name == "prior":
-        return prior(training())
+        return prior(training(), prior_frames)
     if name == "optimal":
         return Planned(true_rewards) if game.mode == "detect" else BeamSearch()
     raise UserError(f"policy '{name}': unknown; expected {', '.join(NAMES)} or the folder of a trained run")

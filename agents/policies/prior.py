@@ -12,18 +12,19 @@ from srn_gym.game import NO_OCCLUDER, OcclusionGame
 PRIOR_CLIPS, PRIOR_FRAMES = 128, 32
 
 
-def prior(training: OcclusionGame) -> Planned:
-    """The policy of a training game; see :class:`agents.policies.paths.Planned`."""
-    excess = mean_excess(training)
+def prior(training: OcclusionGame, frames: int = PRIOR_FRAMES) -> Planned:
+    """The policy of a training game; see :class:`agents.policies.paths.Planned` and :func:`mean_excess`."""
+    excess = mean_excess(training, frames)
     return Planned(lambda game, clip, _: np.tile(excess, (len(game.clips[clip]), 1)))
 
 
-def mean_excess(training: OcclusionGame) -> np.ndarray:
+def mean_excess(training: OcclusionGame, frames: int = PRIOR_FRAMES) -> np.ndarray:
     """Each landmark's mean error on the training clips, minus the error on the clean frame: ``(L,)``; every clip counts once.
 
-    At most :data:`PRIOR_CLIPS` clips and :data:`PRIOR_FRAMES` frames of each are used, evenly spaced.
+    At most :data:`PRIOR_CLIPS` clips and ``frames`` frames of each are used, evenly spaced.
     """
-    return np.mean([_clip_excess(training, clip) for clip in _evenly(len(training.clips), PRIOR_CLIPS).tolist()], axis=0)
+    clips = _evenly(len(training.clips), PRIOR_CLIPS).tolist()
+    return np.mean([_clip_excess(training, clip, frames) for clip in clips], axis=0)
 
 
 def _evenly(count: int, most: int) -> Tensor:
@@ -31,8 +32,8 @@ def _evenly(count: int, most: int) -> Tensor:
     return torch.linspace(0, count - 1, min(count, most)).round().long()
 
 
-def _clip_excess(game: OcclusionGame, clip: int) -> np.ndarray:
-    frames = _evenly(len(game.clips[clip]), PRIOR_FRAMES).to(game.device)
+def _clip_excess(game: OcclusionGame, clip: int, most: int) -> np.ndarray:
+    frames = _evenly(len(game.clips[clip]), most).to(game.device)
     targets = torch.arange(NO_OCCLUDER, game.num_landmarks, device=game.device)
     frame, target = frames.repeat_interleave(len(targets)), targets.repeat(len(frames))
     clips = torch.full_like(frame, clip)

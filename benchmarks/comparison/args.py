@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from agents.policies.named import NAMES
+from agents.policies.prior import PRIOR_FRAMES
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, check_numbers
 from srn_gym.rules import GameRules
 
@@ -61,6 +62,8 @@ class CompareArgs(ComparedGame):
     """Names of policies and folders of trained runs. random-walk is always played; with --learners also optimal."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds of first landmarks and random policies."""
+    prior_frames: int = PRIOR_FRAMES
+    """Frames of each training clip that the policy prior uses. Fewer are faster and less exact."""
     out: Path = Path("runs/compare")
     """Folder for figures.json, README.md, episodes.csv.gz and plots; with --learners also for rows.csv.gz and the runs.
     Finished trainings there are not repeated."""
@@ -83,5 +86,8 @@ class CompareArgs(ComparedGame):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        counts, seeds = dict.fromkeys(("episodes", "total_steps"), COUNT), dict.fromkeys(("seeds", "train_seeds"), NOT_NEGATIVE)
+        counts, seeds = (
+            dict.fromkeys(("episodes", "prior_frames", "total_steps"), COUNT),
+            dict.fromkeys(("seeds", "train_seeds"), NOT_NEGATIVE),
+        )
         check_numbers(self, counts | seeds | {"ray_gpus": NOT_NEGATIVE})

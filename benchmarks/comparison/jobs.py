@@ -96,7 +96,9 @@ def check_jobs(jobs: Sequence[TrainingJob], names: Sequence[str], how: Measureme
 def _settings(label: str, how: Measurement, training: dict[str, Any] | None = None) -> dict[str, Any]:
     """All that the rows depend on, on one level."""
     settings = {"label": label, "tracker_key": how.tracker_key, "eval_seeds": list(how.seeds), **(training or {})}
-    settings |= {f"eval_{name}": value for name, value in plain(how.options).items() if name not in PLACES}
+    # The other policies do not depend on how prior is made.
+    left_out = PLACES if label == "prior" else (*PLACES, "prior_frames")
+    settings |= {f"eval_{name}": value for name, value in plain(how.options).items() if name not in left_out}
     return {name: value for name, value in settings.items() if name not in PLACES}
 
 

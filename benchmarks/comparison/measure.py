@@ -10,6 +10,7 @@ from tqdm import tqdm
 from agents.playing.args import EvaluateArgs
 from agents.playing.evaluation import play_policies, sibling_split
 from agents.playing.rollout import Rollout, play
+from agents.policies.prior import PRIOR_FRAMES
 from agents.policies.protocol import Policy
 from benchmarks.common.results import ResultRow
 from benchmarks.comparison.args import ComparedGame
@@ -50,11 +51,11 @@ class Measurement:
             yield split, load_game(clips, self.options.tracker, self.options.device, store, **rules_of(self.options))
 
 
-def measurement_of(args: ComparedGame, seeds: tuple[int, ...]) -> Measurement:
+def measurement_of(args: ComparedGame, seeds: tuple[int, ...], prior_frames: int = PRIOR_FRAMES) -> Measurement:
     """The measurement that a command asks for."""
     options = EvaluateArgs(
         policy="", clips=args.clips, train_clips=args.train_clips or sibling_split(args.clips, "train"),
-        tracker=args.tracker, episodes=args.episodes, device=args.device, **rules_of(args),
+        prior_frames=prior_frames, tracker=args.tracker, episodes=args.episodes, device=args.device, **rules_of(args),
     )  # fmt: skip
     return Measurement(options, seeds, load_victim(args.tracker, args.device).key)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from benchmarks.comparison.episode import plot_episode
 from benchmarks.demo import DemoArgs, demo
 from srn_core.errors import UserError
 
@@ -87,6 +88,19 @@ def test_no_share_of_the_optimum_where_the_occluder_changes_nothing(clip_spec, t
     evaluated = call("agents/evaluate.py", "--policy", "static", "--optimal", "--json", str(out), *shared)
     assert evaluated.returncode == 0, evaluated.stderr
     assert json.loads(out.read_text())["optimal_share"] is None
+
+
+def test_the_demo_shows_simple_players_first_and_trains(clip_spec, tiny_checkpoint, tmp_path, capsys, monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        "benchmarks.demo.plot_episode", lambda *given: (shown.append((tmp_path / "dqn").exists()), plot_episode(*given))
+    )
+    demo(DemoArgs(out=tmp_path, clips=clip_spec, train_clips=clip_spec, tracker=tiny_checkpoint, episodes=4, total_steps=64))
+    printed = capsys.readouterr().out
+    order = [printed.index(words) for words in ("1/4", "random-jump", "2/4", "3/4", "optimal", "4/4", "done in")]
+    assert order == sorted(order) and shown == [False, True]
+    assert cv2.imread(str(tmp_path / "episode.png")).std() > 10
+    assert {path.name for path in tmp_path.iterdir()} >= {"README.md", "policies.png", "places.png", "episode.mp4", "dqn"}
 
 
 def test_the_demo_does_not_delete_a_folder_that_it_did_not_make(tmp_path):
