@@ -94,7 +94,7 @@ def training_run(preset: Preset, clips: str, batch: int, precision: Precision, d
         )  # fmt: skip
         run = TrainingRun(args)
         yield run
-        run.writer.close()
+        run.close_log()
 
 
 def untrained(preset: Preset, device: torch.device, batch_size: int = 128) -> Tracker:

@@ -65,8 +65,7 @@ def run_to_end(run: TrainingRun) -> None:
             progress.set_postfix(loss=f"{value:.3f}", **best)
         if saved:
             on_first(partial(run.validate_and_save, step + 1))
-    if run.writer is not None:
-        run.writer.close()
+    run.close_log()
 
 
 class TrainingRun:
@@ -150,6 +149,11 @@ class TrainingRun:
         """A point of a curve, which the first process writes."""
         if self.writer is not None:
             self.writer.add_scalar(name, value, step)
+
+    def close_log(self) -> None:
+        """Write what the curves' file does not hold yet."""
+        if self.writer is not None:
+            self.writer.close()
 
     def save(self, metadata: dict[str, Any]) -> None:
         """Write the resumable state, with ``metadata``."""
