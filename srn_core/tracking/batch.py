@@ -11,11 +11,14 @@ from srn_core.data import Clip
 from srn_core.errors import UserError
 from srn_core.face.geometry import crop_image
 from srn_core.io.frames import KEPT_OPEN
+from srn_core.model.certainty import Certainty
 from srn_core.tracking.step import FollowedFaces, Start
 from srn_core.tracking.tracker import Tracker
 
 Mode = Literal["detect", "track"]
 Boxes = Literal["annotation", "tracked"]
+Arrays = tuple[np.ndarray, ...]
+"""Landmarks ``(T, L, 2)`` and, of a model with the head, the two arrays ``(T, L)`` of a :class:`Certainty`."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,10 @@ class RunOptions:
             raise UserError(f"steps {self.steps}; expected at least 1 cascade step")
 
 
-def run_clips(tracker: Tracker, clips: Sequence[Clip], options: RunOptions, batch_size: int, bar: tqdm) -> np.ndarray:
-    """Landmarks of all frames, clip after clip: ``(N, L, 2)`` float32 frame pixels.
+def run_clips(
+    tracker: Tracker, clips: Sequence[Clip], options: RunOptions, batch_size: int, bar: tqdm
+) -> tuple[np.ndarray, Certainty | None]:
+    """Landmarks of all frames, clip after clip: ``(N, L, 2)`` float32 frame pixels, and how sure the model is of them.
 
     Args:
         tracker: the model on its device.
@@ -61,33 +66,39 @@ def run_clips(tracker: Tracker, clips: Sequence[Clip], options: RunOptions, batc
         UserError: a frame cannot be read.
     """
     run = _detect if options.mode == "detect" else _track
-    return np.concatenate(run(tracker, clips, options, batch_size, bar))
+    found = run(tracker, clips, options, batch_size, bar)
+    landmarks, *certainty = (np.concatenate(values) for values in zip(*found, strict=True))
+    return landmarks, Certainty(*certainty) if tracker.model.certainty else None
 
 
-def _detect(tracker: Tracker, clips: Sequence[Clip], options: RunOptions, batch_size: int, bar: tqdm) -> list[np.ndarray]:
+def _detect(tracker: Tracker, clips: Sequence[Clip], options: RunOptions, batch_size: int, bar: tqdm) -> list[Arrays]:
     places = [(clip, t) for clip in clips for t in range(len(clip))]
     found = []
     for first in range(0, len(places), batch_size):
         part = places[first : first + batch_size]
         boxes = np.stack([clip.boxes[t] for clip, t in part])
         crops = np.stack([crop_image(clip.frame(t), clip.boxes[t], tracker.crop) for clip, t in part])
-        found.append(tracker.detect_crops(crops, boxes, steps=options.steps, mirror=options.mirror))
+        landmarks, certainty = tracker.detect_with_certainty(crops, boxes, steps=options.steps, mirror=options.mirror)
+        found.append((landmarks, *(certainty or ())))
         bar.update(len(part))
     return found
 
 
-def _track(tracker: Tracker, clips: Sequence[Clip], options: RunOptions, batch_size: int, bar: tqdm) -> list[np.ndarray]:
+def _track(tracker: Tracker, clips: Sequence[Clip], options: RunOptions, batch_size: int, bar: tqdm) -> list[Arrays]:
     """Clips of similar length run side by side. The longest come first, so those that still run are always the first ones."""
     order = sorted(range(len(clips)), key=lambda i: -len(clips[i]))
-    found = [np.zeros_like(clip.landmarks) for clip in clips]
+    found: list[Arrays] = []
+    for clip in clips:
+        certainty = [np.zeros(clip.landmarks.shape[:2], np.float32) for _ in Certainty._fields if tracker.model.certainty]
+        found.append((np.zeros_like(clip.landmarks), *certainty))
     side_by_side = min(batch_size, KEPT_OPEN)
     for first in range(0, len(order), side_by_side):
         _track_together(tracker, [(clips[i], found[i]) for i in order[first : first + side_by_side]], options, bar)
     return found
 
 
-def _track_together(tracker: Tracker, pairs: list[tuple[Clip, np.ndarray]], options: RunOptions, bar: tqdm) -> None:
-    """Fill the ``(T, L, 2)`` array of each clip; the longest clip comes first."""
+def _track_together(tracker: Tracker, pairs: list[tuple[Clip, Arrays]], options: RunOptions, bar: tqdm) -> None:
+    """Fill the arrays ``(T, ...)`` of each clip; the longest clip comes first."""
     faces = FollowedFaces(tracker.model, options.start, options.steps)
     for t in range(len(pairs[0][0])):
         running = [(clip, out) for clip, out in pairs if t < len(clip)]
@@ -96,6 +107,7 @@ def _track_together(tracker: Tracker, pairs: list[tuple[Clip, np.ndarray]], opti
         if options.boxes == "tracked" and t:
             boxes = np.where(cuts[:, None], boxes, faces.boxes()[: len(running)])
         landmarks = faces.step((clip.frame(t) for clip, _ in running), boxes, cuts)
-        for (_, out), points in zip(running, landmarks, strict=True):
-            out[t] = points
+        for i, (_, arrays) in enumerate(running):
+            for out, values in zip(arrays, (landmarks, *(faces.certainty or ())), strict=True):
+                out[t] = values[i]
         bar.update(len(running))
