@@ -11,8 +11,9 @@ import srn_core.threads  # noqa: F401
 from agents.playing.episodes import action_table
 from agents.policies.trained import trained_rules
 from srn_core.cli.options import read_options
-from srn_core.errors import NOT_NEGATIVE, UserError, check_numbers, command
+from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
 from srn_core.io.files import check_outputs
+from srn_core.pages.page import check_page_name
 from srn_gym.games import load_game
 from srn_gym.pages.play_page import write_play_page
 
@@ -39,7 +40,8 @@ class PlayPageArgs:
     """Write the page here (.html)."""
 
     def __post_init__(self) -> None:
-        check_numbers(self, {"clip": NOT_NEGATIVE, "most_frames": (1, 10**6)})
+        check_numbers(self, {"clip": NOT_NEGATIVE, "most_frames": COUNT})
+        check_page_name("--out", self.out)
 
 
 def play_page(args: PlayPageArgs) -> None:

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 
 from srn_core.cli.options import read_options
-from srn_core.errors import UserError, command
+from srn_core.errors import command
+from srn_core.pages.page import check_page_name
 from srn_gym.env import OcclusionSynthesisEnv
 from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER, load_game
 from srn_gym.pages.play_page import write_play_page
@@ -53,8 +54,7 @@ class PlayArgs(GameRules):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.html is not None and self.html.suffix.lower() not in (".html", ".htm"):
-            raise UserError(f"--html {self.html}: unknown ending; expected .html")
+        check_page_name("--html", self.html)
 
 
 def play_with_keys(

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers
+from srn_core.pages.page import check_page_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,5 +30,4 @@ class ReportArgs:
         check_numbers(self, {"episodes": NOT_NEGATIVE, "frames": COUNT})
         if not self.runs:
             raise UserError("no RUN given; expected at least one run's folder or JSON file")
-        if self.out.suffix.lower() not in (".html", ".htm"):
-            raise UserError(f"--out {self.out}: unknown ending; expected .html")
+        check_page_name("--out", self.out)

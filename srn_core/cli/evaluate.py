@@ -6,6 +6,7 @@ srn evaluate --predictions Results/CFSS_CFOW68.txt --data cofw68:DIR --points vi
 """
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,9 +20,11 @@ from srn_core.cli.options import read_options
 from srn_core.data import load_clips, parse_spec
 from srn_core.errors import COUNT, UserError, check_numbers
 from srn_core.evaluation.evaluate import Evaluation, Points, evaluate, evaluate_predictions
+from srn_core.evaluation.page import write_evaluation_page
 from srn_core.evaluation.report import PLOT_ENDINGS, plot_ced, print_report
 from srn_core.face.metrics import Normaliser
 from srn_core.io.files import check_outputs, write_json, write_text
+from srn_core.pages.page import check_page_name
 from srn_core.tracking.batch import RunOptions
 from srn_core.tracking.tracker import Tracker
 
@@ -48,6 +51,8 @@ class EvaluateFacesArgs(RunOptions):
     """Write the cumulative error distribution here (.png, .pdf or .svg)."""
     rows: Path | None = None
     """Write one JSON line per face here (.jsonl): data, clip, frame, NME in percent."""
+    report: Path | None = None
+    """Write a page here (.html) that works offline: figures, error curve, and the faces with their points, worst first."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     batch_size: int = 32
@@ -63,7 +68,6 @@ def run(words: Sequence[str]) -> None:
     records = [{**source, **evaluation.summary()} for evaluation in evaluations]
     title = f"Predictions {args.predictions}" if args.predictions else f"Checkpoint {args.checkpoint}"
     notes = [note for evaluation in evaluations for note in evaluation.clip_set.notes]
-    print_report(Console(markup=False, highlight=False), title, records, notes)
     if args.json:
         write_json(args.json, records if len(records) > 1 else records[0])
     if args.plot:
@@ -71,6 +75,10 @@ def run(words: Sequence[str]) -> None:
     if args.rows:
         rows = (row for evaluation in evaluations for row in evaluation.rows())
         write_text(args.rows, "".join(json.dumps(row) + "\n" for row in rows))
+    if args.report:
+        write_evaluation_page(args.report, title, evaluations, shlex.join(["srn", "evaluate", *words]))
+    # Files first: whoever reads the standard output may stop reading (| head).
+    print_report(Console(markup=False, highlight=False), title, records, notes)
 
 
 def _evaluations(args: EvaluateFacesArgs) -> list[Evaluation]:
@@ -104,4 +112,5 @@ def _check(args: EvaluateFacesArgs) -> None:
     check_numbers(args, {"batch_size": COUNT})
     if args.plot and args.plot.suffix.lower() not in PLOT_ENDINGS:
         raise UserError(f"--plot {args.plot}: unknown ending; expected one of {', '.join(PLOT_ENDINGS)}")
-    check_outputs((args.json, args.plot, args.rows), (args.predictions,))
+    check_page_name("--report", args.report)
+    check_outputs((args.json, args.plot, args.rows, args.report), (args.predictions,))

@@ -73,6 +73,12 @@ def write_page(path: Path, title: str, sections: Sequence[Section]) -> None:
     write_text(path, page_text(title, sections))
 
 
+def check_page_name(option: str, path: Path | None) -> None:
+    """Raise a :class:`UserError` if the file of a page, given as ``option``, has another ending than .html."""
+    if path is not None and path.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"{option} {path}: unknown ending; expected a file name that ends in .html")
+
+
 def versions() -> dict[str, str]:
     """Python's version and those of the packages that figures depend on most."""
     return {"Python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}}
