@@ -26,7 +26,8 @@ OPTIMUM = "optimum"
 TITLE = "Fool the tracker"
 TEXT = (
     "Cover the face where it hurts the tracker most. On each frame, move the square one landmark along: left arrow for the "
-    "previous, right arrow for the next, up arrow or space to stay. The score is the tracker's mean error."
+    "previous, right arrow for the next, up arrow or space to stay. Rings mark these three places. The score is the tracker's "
+    "mean error. White lines: the truth. Dots: the tracker's answer."
 )
 
 
