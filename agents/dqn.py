@@ -8,6 +8,7 @@ tensorboard --logdir runs
 
 import dataclasses
 import time
+from collections import deque
 from pathlib import Path
 
 import srn_core.threads  # noqa: F401
@@ -24,6 +25,7 @@ from agents.playing.evaluation import check_evaluation, evaluate_run, evaluation
 from agents.run_folder import start_run_dir
 from srn_core.cli.options import read_options
 from srn_core.errors import UserError, command
+from srn_core.io.files import plain
 from srn_gym.episodes import Episodes
 from srn_gym.games import SHARED, load_game
 from srn_gym.rules import TrainingRules, rules_of
@@ -46,6 +48,8 @@ def train_dqn(args: DQNArgs, store: Store = SHARED) -> Path:
     writer.add_text("hyper-parameters", "\n".join(f"    {k} = {v}" for k, v in dataclasses.asdict(args).items()))
     progress = tqdm(total=args.total_steps, initial=step, desc="dqn", unit="step")
     began, first_step = time.time(), step
+    # Logged under the names of SB3, so that its curves and ours overlay.
+    returns: deque[float] = deque(maxlen=100)
     while step < args.total_steps:
         # act: each env explores on its own
         epsilon = epsilon_at(step, args)
@@ -62,7 +66,9 @@ def train_dqn(args: DQNArgs, store: Store = SHARED) -> Path:
         learner.observe_rewards(reward)
         learner.replay.add(n_step.push(started, reward, played.landmark.cpu().numpy(), terminated, done))
         for env in np.flatnonzero(done):
-            writer.add_scalar("play/episodic_return", episodes.returns[env], step)
+            returns.append(float(episodes.returns[env]))
+            writer.add_scalar("rollout/ep_rew", returns[-1], step)
+            writer.add_scalar("rollout/ep_rew_mean", np.mean(returns), step)
         episodes.reset(np.flatnonzero(done), rngs)
         step += args.num_envs
         # learn; the target network follows
@@ -71,9 +77,9 @@ def train_dqn(args: DQNArgs, store: Store = SHARED) -> Path:
                 losses = learner.update()
             if step // args.num_envs % 20 == 0:
                 for name, value in losses.items():
-                    writer.add_scalar(f"learn/{name}", value, step)
-                writer.add_scalar("play/epsilon", epsilon, step)
-                writer.add_scalar("play/steps_per_second", (step - first_step) / (time.time() - began), step)
+                    writer.add_scalar(f"train/{name}", value, step)
+                writer.add_scalar("rollout/exploration_rate", epsilon, step)
+                writer.add_scalar("time/fps", (step - first_step) / (time.time() - began), step)
         progress.update(args.num_envs)
         if step // args.save_every != (step - args.num_envs) // args.save_every or step >= args.total_steps:
             save_run(run_dir, step, learner, episodes, rngs, n_step)
@@ -95,7 +101,7 @@ def main() -> None:
     check_evaluation(args)
     run_dir = train_dqn(args)
     if args.eval_episodes:
-        evaluate_run(evaluation_args(run_dir, args))
+        evaluate_run(evaluation_args(run_dir, args), plain(args), args.total_steps)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from agents.playing.evaluation import check_evaluation, evaluate_run, evaluation
 from agents.run_folder import start_run_dir
 from srn_core.cli.options import read_options
 from srn_core.errors import command
+from srn_core.io.files import plain
 from srn_gym.games import SHARED
 from srn_gym.store import Store
 
@@ -64,7 +65,7 @@ def main() -> None:
     check_evaluation(args)
     run_dir = train_sb3(args)
     if args.eval_episodes:
-        evaluate_run(evaluation_args(run_dir, args))
+        evaluate_run(evaluation_args(run_dir, args), plain(args), chosen_hparams(args).n_timesteps)
 
 
 if __name__ == "__main__":

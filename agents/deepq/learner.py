@@ -85,7 +85,7 @@ class Learner:
         with torch.no_grad():
             for target, online in zip(self._target_weights, self._weights, strict=True):
                 target.lerp_(online, self.args.target_rate)
-        return {"td_loss": loss.detach(), "q_mean": value.detach().mean()}
+        return {"loss": loss.detach(), "q_mean": value.detach().mean()}
 
     @torch.no_grad()
     def _wanted(self, sample: Sample) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.learner_args import LearnerArgs
 from agents.playing.args import EvaluateArgs
+from agents.playing.logging import log_evaluation
 from agents.playing.rollout import Rollout, play
 from agents.playing.summary import CEILING, OPTIMUM, REFERENCE, episode_rows, print_summary, summarise
 from agents.policies.named import NAMES, named_policy
@@ -71,8 +72,14 @@ def evaluation_args(run_dir: Path, args: LearnerArgs) -> EvaluateArgs:
     )  # fmt: skip
 
 
-def evaluate_run(args: EvaluateArgs) -> None:
-    """Play a run's policy and named ones on the same episodes; print the figures, write ``evaluation.json``."""
+def evaluate_run(args: EvaluateArgs, arguments: Mapping[str, Any], step: int) -> None:
+    """Play a run's policy and named ones on the same episodes; print the figures, write ``evaluation.json`` and the log.
+
+    Args:
+        args: how the run is evaluated.
+        arguments: of the run's training.
+        step: env steps that it was trained for.
+    """
     game, rollouts = play_policies(args, ["none", REFERENCE, "prior", args.policy, "greedy", CEILING])
     rows = summarise(rollouts)
     print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}", game)
@@ -80,6 +87,8 @@ def evaluate_run(args: EvaluateArgs) -> None:
         Path(args.policy) / "evaluation.json",
         {**evaluation_settings(args), "policies": rows, "rows": all_episode_rows(game, rollouts)},
     )
+    (row,) = (row for row in rows if row["policy"] == args.policy)
+    log_evaluation(Path(args.policy), step, arguments, row, game, rollouts[args.policy])
 
 
 def check_evaluation(args: LearnerArgs) -> None:

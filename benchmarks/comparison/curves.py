@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
 
-# agents/dqn.py logs the return of every episode. SB3 logs the mean of the last 100 episodes at intervals.
-EACH_EPISODE, MEAN_OF_LAST = "play/episodic_return", "rollout/ep_rew_mean"
+# agents/dqn.py logs the return of every episode, formerly under the second name. SB3 logs only the mean of the last 100.
+EACH_EPISODE, MEAN_OF_LAST = ("rollout/ep_rew", "play/episodic_return"), "rollout/ep_rew_mean"
 LAST = 100
 GRID = 100
 
@@ -34,10 +34,10 @@ def read_curve(run: Path) -> Curve | None:
     # One file per session. A later session resumed from a checkpoint and played again what was logged after it.
     sessions = [EventAccumulator(str(file), {SCALARS: 0}).Reload() for file in run.glob("events.out.tfevents.*")]
     for events in sorted(sessions, key=lambda session: float(session.FirstEventTimestamp())):
-        known = [name for name in (EACH_EPISODE, MEAN_OF_LAST) if name in events.Tags()["scalars"]]
+        known = [name for name in (*EACH_EPISODE, MEAN_OF_LAST) if name in events.Tags()["scalars"]]
         if not known:
             continue
-        (tag,) = known
+        tag = known[0]
         logged = np.array([(event.step, event.wall_time, event.value) for event in events.Scalars(tag)])
         kept = steps < logged[0, 0]
         steps, seconds, returns = steps[kept], seconds[kept], returns[kept]
@@ -47,7 +47,7 @@ def read_curve(run: Path) -> Curve | None:
         returns = np.append(returns, logged[:, 2])
     if not len(steps):
         return None
-    if tag == EACH_EPISODE:
+    if tag in EACH_EPISODE:
         # A mean of few episodes is noise; a short run has nothing else.
         first = LAST - 1 if len(returns) >= 2 * LAST else 0
         steps, seconds, returns = steps[first:], seconds[first:], running_mean(returns, LAST)[first:]

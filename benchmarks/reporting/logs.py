@@ -31,14 +31,17 @@ def curves_section(logs: Mapping[str, Sequence[Path]]) -> Section | None:
 
 def read_scalars(folder: Path) -> dict[str, Points]:
     """Each scalar's steps and values ``(N,)``. Where a resumed session repeats steps, the later session counts."""
-    sessions = [EventAccumulator(str(file), {SCALARS: 0}).Reload() for file in folder.glob("events.out.tfevents.*")]
     found: dict[str, Points] = {}
-    for events in sorted(
-        (session for session in sessions if session.Tags()["scalars"]), key=EventAccumulator.FirstEventTimestamp
-    ):
+    for events in read_logs(folder):
         for tag in events.Tags()["scalars"]:
             logged = np.array([(event.step, event.value) for event in events.Scalars(tag)], float)
             steps, values = found.get(tag, (np.zeros(0), np.zeros(0)))
             kept = steps < logged[0, 0]
             found[tag] = np.append(steps[kept], logged[:, 0]), np.append(values[kept], logged[:, 1])
     return found
+
+
+def read_logs(folder: Path) -> list[EventAccumulator]:
+    """The sessions of a run that logged something, in their order."""
+    logs = [EventAccumulator(str(file), {SCALARS: 0}).Reload() for file in folder.glob("events.out.tfevents.*")]
+    return sorted((log for log in logs if log.Tags()["scalars"]), key=EventAccumulator.FirstEventTimestamp)

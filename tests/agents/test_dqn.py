@@ -161,7 +161,7 @@ def test_resumed_training_equals_uninterrupted(clip_spec, tiny_checkpoint, tmp_p
     logged = [
         [
             (event.step, round(event.value, 5))
-            for event in EventAccumulator(str(folder)).Reload().Scalars("play/episodic_return")
+            for event in EventAccumulator(str(folder)).Reload().Scalars("rollout/ep_rew")
         ]
         for folder in (whole, parts)
     ]

@@ -248,7 +248,7 @@ def test_curves_leave_out_breaks_and_what_was_played_again(tmp_path, monkeypatch
             patch.setattr(time, "time", lambda start=start: start)
             writer = SummaryWriter(str(tmp_path))
         for i, step in enumerate(steps):
-            writer.add_scalar(EACH_EPISODE, step + start, step, walltime=start + 2 + i)
+            writer.add_scalar(EACH_EPISODE[0], step + start, step, walltime=start + 2 + i)
         writer.close()
     curve = read_curve(tmp_path)
     assert curve is not None

@@ -17,7 +17,7 @@ from agents.playing.episodes import action_table, watch
 from agents.playing.rollout import play
 from agents.policies.named import named_policy
 from agents.policies.trained import load_policy
-from benchmarks.reporting.logs import read_scalars
+from benchmarks.reporting.logs import read_logs, read_scalars
 from benchmarks.reporting.runs import command_line, read_run
 from srn_core.errors import UserError
 from srn_core.training.args import TrainArgs
@@ -82,6 +82,26 @@ def test_an_episode_shows_what_was_played(page, clip_spec, tiny_checkpoint, runs
         errors = np.linalg.norm(answers - truth, axis=-1).mean(1) / episode["normaliser"]
         assert 100 * errors == pytest.approx(best["errors"], abs=0.5)
         assert episode["policies"][0]["values"] is not None and best["values"] is None
+
+
+def test_a_run_logs_under_the_names_of_sb3_and_shows_pictures(runs):
+    names = {
+        "rollout/ep_rew_mean",
+        "rollout/exploration_rate",
+        "train/loss",
+        "time/fps",
+        "eval/mean_reward",
+        "eval/nme_percent",
+    }
+    scalars = read_scalars(runs[0])
+    assert names <= set(scalars)
+    rows = json.loads((runs[0] / "evaluation.json").read_text())["policies"]
+    (mine,) = (row for row in rows if row["policy"] == str(runs[0]))
+    steps, values = scalars["eval/mean_reward"]
+    assert (steps.tolist(), values.tolist()) == ([192], pytest.approx([mine["return_mean"]]))
+    (log,) = (log for log in read_logs(runs[0]) if log.Tags()["images"])
+    assert {"eval/hardest_frames/1", "eval/occluder_path"} <= set(log.Tags()["images"])
+    assert "_hparams_/experiment" in log.PluginTagToContent("hparams")
 
 
 @pytest.mark.parametrize("mode", ["detect", "track"])
