@@ -1,6 +1,6 @@
 """A clip: ``T`` frames with landmarks and face boxes. A still image is a clip with ``T = 1``."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -10,7 +10,7 @@ from srn_core.errors import UserError
 from srn_core.face.geometry import CropSpec, crop_image
 from srn_core.face.metrics import normaliser_length
 from srn_core.face.schemes import Scheme
-from srn_core.io.frames import FrameSource
+from srn_core.io.frames import ChosenFrames, FrameSource
 
 
 # Compared by identity: arrays have no single answer to ==, and a set of clips can be a key.
@@ -26,6 +26,8 @@ class Clip:
         cuts: ``(T,)`` bool; True where a frame does not continue the previous frame. Frame 0 is always a cut.
         scheme: what the landmarks mean.
         visible: ``(T, L)`` bool, False where a landmark is hidden; None where the annotation does not say.
+        person: who is seen, as far as the data say: a person's name, else the photo's, else the clip's own. Splits by person
+            and intervals over people go by it.
     """
 
     name: str
@@ -35,9 +37,11 @@ class Clip:
     cuts: np.ndarray
     scheme: Scheme = field(repr=False)
     visible: np.ndarray | None = field(default=None, repr=False)
+    person: str = ""
 
     def __post_init__(self) -> None:
         """Raise a :class:`UserError` where a frame's normaliser or box has no extent: errors are divided by it."""
+        object.__setattr__(self, "person", self.person or self.name)
         extents = {
             f"eye corners or landmarks that coincide leave no {self.scheme.normaliser} distance": normaliser_length(
                 self.landmarks, self.scheme
@@ -79,6 +83,15 @@ class Clip:
         return replace(
             self, landmarks=self.landmarks[:frames], boxes=self.boxes[:frames], cuts=self.cuts[:frames], visible=visible
         )
+
+    def chosen(self, kept: Sequence[int]) -> Self:
+        """These frames alone, in rising order. Their cuts stay; a caller that leaves a gap inside a run adds one."""
+        frames = list(kept)
+        visible = None if self.visible is None else self.visible[frames]
+        return replace(
+            self, landmarks=self.landmarks[frames], boxes=self.boxes[frames], cuts=self.cuts[frames], visible=visible,
+            source=ChosenFrames(self.source, tuple(frames)),
+        )  # fmt: skip
 
 
 def check_scheme(clips: Iterable[Clip], scheme: Scheme) -> None:

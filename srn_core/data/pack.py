@@ -6,7 +6,6 @@ It has at least one pixel for each of the 224 px crop's; finer pictures are shru
 black beyond the region.
 """
 
-import dataclasses
 import io
 import json
 from collections import Counter
@@ -25,7 +24,6 @@ from srn_core.data.spec import ClipSet, load_clips, parse_spec
 from srn_core.errors import UserError
 from srn_core.face.geometry import crop_region, wide_crop
 from srn_core.io.files import write_atomically
-from srn_core.io.frames import ChosenFrames
 from srn_core.model import SRNConfig
 
 # WebP has JPEG's error (41 dB) in two thirds of the bytes.
@@ -72,8 +70,8 @@ def write_pack(path: Path, clip_sets: Sequence[ClipSet], most: int | None = None
         index["sets"].append({**origin, "box_source": clip_set.box_source, "notes": list(clip_set.notes)})
         for clip in (thinned(clip, most) for clip in clip_set.clips):
             cuts = np.flatnonzero(clip.cuts).tolist()
-            entry = {"set": i, "name": clip.name, "frames": len(clip), "cuts": cuts, "visible": clip.visible is not None}
-            index["clips"].append(entry)
+            seen = {"frames": len(clip), "cuts": cuts, "visible": clip.visible is not None}
+            index["clips"].append({"set": i, "name": clip.name, "person": clip.person, **seen})
             clips.append(clip)
     index["scheme"] = clips[0].scheme.name
     frames = sum(map(len, clips))
@@ -102,10 +100,7 @@ def thinned(clip: Clip, most: int | None) -> Clip:
     if most is None:
         return clip
     kept = np.concatenate([np.arange(start, end, -(-(end - start) // most)) for start, end in clip.runs()])
-    return dataclasses.replace(
-        clip, landmarks=clip.landmarks[kept], boxes=clip.boxes[kept], cuts=clip.cuts[kept],
-        source=ChosenFrames(clip.source, tuple(kept.tolist())), visible=None if clip.visible is None else clip.visible[kept],
-    )  # fmt: skip
+    return clip.chosen(kept.tolist())
 
 
 def _cut_faces(clip: Clip) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

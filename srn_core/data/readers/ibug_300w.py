@@ -55,5 +55,5 @@ def _clip(root: Path, name: str, boxed: bool) -> Clip:
     boxes = landmark_box(read_pts(root / "bbs" / f"{name}.pts", 4))[None] if boxed else annotation_boxes(points, [name])
     for ending in IMAGE_ENDINGS:
         if (path := root / f"{name}{ending}").is_file():
-            return Clip(name, points, boxes, ImageFiles((path,)), continuous(1), IBUG68)
+            return Clip(name, points, boxes, ImageFiles((path,)), continuous(1), IBUG68, None, photo(name))
     raise UserError(f"{root / name}.jpg: no such image, but {name}.pts exists; restore the image or remove the annotation")

@@ -51,7 +51,7 @@ def _clips(pack: Pack, index: dict[str, Any], spec: DataSpec) -> tuple[list[Clip
             cuts[entry["cuts"]] = True
             seen = visible[here] if visible is not None and entry["visible"] else None
             source = partial(_frame, pack, first)
-            clips.append(Clip(entry["name"], landmarks[here], boxes[here], source, cuts, scheme, seen))
+            clips.append(Clip(entry["name"], landmarks[here], boxes[here], source, cuts, scheme, seen, entry.get("person", "")))
         first += length
     sets = [s for s, wanted in zip(index["sets"], chosen, strict=True) if wanted]
     sources = dict.fromkeys(s["box_source"] for s in sets)

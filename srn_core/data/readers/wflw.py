@@ -92,4 +92,4 @@ def _clip(root: Path, row: Row) -> Clip:
         part = row.name.partition("/")[0]
         raise UserError(f"{path}: no such image, but the list of {part} faces names it; restore it")
     box = row.box if row.box_holds else box_from_description(BOX_MEANS[WFLW98.name], row.landmarks)
-    return Clip(row.name, row.landmarks[None], box[None], ImageFiles((path,)), continuous(1), WFLW98)
+    return Clip(row.name, row.landmarks[None], box[None], ImageFiles((path,)), continuous(1), WFLW98, None, row.image)

@@ -42,7 +42,9 @@ def _clip(path: Path, name: str) -> Clip:
     check_array(path, "landmarks2D", points, (IBUG68.num_landmarks, 2, frames))
     check_array(path, "boundingBox", corners, (4, 2, frames))
     points, corners = np.moveaxis(points, -1, 0).astype(np.float32), np.moveaxis(corners, -1, 0)
-    return Clip(name, points, landmark_box(corners), partial(_frame, path, frames), continuous(frames), IBUG68)
+    return Clip(
+        name, points, landmark_box(corners), partial(_frame, path, frames), continuous(frames), IBUG68, None, _person(name)
+    )
 
 
 def _frame(path: Path, count: int, t: int) -> np.ndarray:

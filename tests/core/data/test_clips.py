@@ -151,13 +151,13 @@ def test_frames_come_in_any_order_and_from_a_pickle(clip_spec: str) -> None:
 
 def test_only_so_many_videos_stay_open_and_each_goes_on_where_it_was(clip_spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
     clips = [clip for clip in load_clips(clip_spec).clips if len(clip) > 2]
-    assert len(clips) == 4 and not any(clip.source._capture for clip in clips)
+    assert len(clips) == 4 and not any(clip.source._opened for clip in clips)
     plain = [[clip.frame(t) for t in range(3)] for clip in clips]
     monkeypatch.setattr(frames_module, "KEPT_OPEN", 2)
     for t in range(3):
         for clip, frames in zip(clips, plain, strict=True):
             np.testing.assert_array_equal(clip.frame(t), frames[t])
-            assert sum(other.source._capture is not None for other in clips) <= 2
+            assert sum(other.source._opened is not None for other in clips) <= 2
 
 
 def test_splits_partition_and_absent_categories_are_noted(clip_spec: str) -> None:
