@@ -139,6 +139,7 @@ def test_options_in_the_text_exist(monkeypatch: pytest.MonkeyPatch, capsys) -> N
     known = set(OPTIONS_OF_OTHERS)
     scripts = [["python", f"agents/{name}.py"] for name in ("dqn", "sb3", "evaluate", "finetune")]
     scripts += [["python", str(path.relative_to(ROOT))] for path in sorted((ROOT / "benchmarks").glob("[!_]*.py"))]
+    scripts += [["python", "-m", "srn_gym.play"]]
     scripts += [["srn", name] for name in ("train", "evaluate", "track", "data")]
     for words in scripts:
         found = entry_point([*words, "--help"])

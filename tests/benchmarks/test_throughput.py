@@ -84,7 +84,7 @@ def test_fresh_features_are_the_remembered_ones(clip_spec, tiny_checkpoint):
     index = torch.zeros(6, dtype=torch.int64), torch.arange(6), 10 * torch.arange(6)
     fresh = FreshFeatures(learner.game.scene, learner.features.model, learner.features.encode)
     torch.testing.assert_close(fresh(*index), learner.features(*index), atol=1e-5, rtol=1e-4)
-    assert set(learner.update()) >= {"td_loss"}
+    assert set(learner.update()) >= {"loss"}
 
 
 def test_parity_is_exact_on_one_device_and_sees_other_arithmetic(clip_spec, lively_tracker):
