@@ -2,6 +2,7 @@
 
 import functools
 import math
+import os
 import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -68,6 +69,10 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
             main()
         except UserError as error:
             message = str(error)
+        except BrokenPipeError:
+            # Nobody reads the output any more (| head). Python would report the same once more when it closes it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(1) from None
         except OSError as error:
             if error.filename is None or error.strerror is None:
                 raise

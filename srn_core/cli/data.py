@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from srn_core.cli.options import read_options
+from srn_core.data import ClipSet
 from srn_core.data.pack import QUALITY, load_to_pack, write_pack
 from srn_core.data.sheet import contact_sheet, describe
 from srn_core.data.spec import load_clips, parse_spec
@@ -44,6 +45,8 @@ def run(words: Sequence[str]) -> None:
     args = read_options(DataArgs, __doc__, "srn data", words)
     _check(args)
     clip_sets = load_to_pack(args.spec) if args.pack else [load_clips(spec) for spec in args.spec]
+    # Files first: whoever reads the standard output may stop reading (| head).
+    written = _write(args, clip_sets)
     console = Console(markup=False, highlight=False)
     for clip_set in clip_sets:
         table = Table("", clip_set.spec, title="Data", title_justify="left")
@@ -52,14 +55,22 @@ def run(words: Sequence[str]) -> None:
         console.print(table)
         for note in clip_set.notes:
             console.print(f"note: {note}")
+    for line in written:
+        console.print(line)
+
+
+def _write(args: DataArgs, clip_sets: list[ClipSet]) -> list[str]:
+    """Write the files that were asked for; one line about each."""
+    written = []
     if args.sheet:
         image = contact_sheet([clip for clip_set in clip_sets for clip in clip_set.clips])
         data = cv2.imencode(args.sheet.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
         write_atomically(args.sheet, lambda temporary: temporary.write_bytes(data))
-        console.print(f"wrote {args.sheet}")
+        written.append(f"wrote {args.sheet}")
     if args.pack:
         write_pack(args.pack, clip_sets, args.most, args.quality)
-        console.print(f"wrote {args.pack}, {args.pack.stat().st_size / 1e6:.1f} MB")
+        written.append(f"wrote {args.pack}, {args.pack.stat().st_size / 1e6:.1f} MB")
+    return written
 
 
 def _check(args: DataArgs) -> None:

@@ -12,7 +12,7 @@ CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: float, quality: int | None = None) -> None:
-    """Write RGB frames ``(H, W, 3)`` uint8 of one size as they come; the last one is read back as a check.
+    """Write RGB frames ``(H, W, 3)`` uint8 of one size as they come; all are read back as a check.
 
     Args:
         path: ``.mp4`` or ``.avi``.
@@ -38,10 +38,16 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float, quality: i
             count += 1
     finally:
         writer.release()
-    if count:
-        capture = cv2.VideoCapture(str(path))
-        capture.set(cv2.CAP_PROP_POS_FRAMES, count - 1)
-        whole, _ = capture.read()
+    if (whole := _readable_frames(path, count)) != count:
+        raise UserError(
+            f"{path.parent}: a video of {count} frames could not be written completely ({whole} can be read); is the disk full?"
+        )
+
+
+def _readable_frames(path: Path, most: int) -> int:
+    """How many frames of a video can be decoded one after the other, up to ``most``."""
+    capture = cv2.VideoCapture(str(path))
+    try:
+        return next((number for number in range(most) if not capture.grab()), most)
+    finally:
         capture.release()
-        if not whole:
-            raise UserError(f"{path.parent}: a video of {count} frames could not be written completely; is the disk full?")
