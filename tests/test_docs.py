@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 import tyro
 import yaml
 
+from srn_core.io.frames import VideoFrames
 from tests.support.code_blocks import FENCE, ROOT, entry_point, read_blocks, split_commands
 from tests.support.faces import DATA
 from tests.support.small_data import write_data_root
@@ -56,7 +58,7 @@ READ_ONLY = {
     "benchmarks/ablation.py": "trains a network per variant; tests/benchmarks/test_ablation.py runs it",
     "benchmarks/tune.py": "trains many learners; tests/benchmarks/test_tune.py runs it",
     "benchmarks/throughput.py": "measures time; tests/benchmarks/test_throughput.py runs it",
-    "benchmarks/on_gpu.py": "for a GPU; tests/benchmarks/test_throughput.py runs it",
+    "benchmarks/on_gpu.py": "for a GPU; tests/benchmarks/test_on_gpu.py runs it",
     "benchmarks/demo.py": "takes minutes; tests/agents/test_commands.py runs it",
     "srn_gym.play": "opens a window",
 }
@@ -85,8 +87,11 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def workplace(data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, with a video and, if it exists, the face detector's file."""
-    shutil.copy(ROOT / "srn_core/demo_clips/demo012.avi", tmp_path / "VIDEO.mp4")
+    """An empty folder to work in, with a video, a folder of photos and, if it exists, the face detector's file."""
+    video = ROOT / "srn_core/demo_clips/demo012.avi"
+    shutil.copy(video, tmp_path / "VIDEO.mp4")
+    (tmp_path / "PHOTOS").mkdir()
+    cv2.imwrite(str(tmp_path / "PHOTOS" / "a.png"), VideoFrames(video)(0)[..., ::-1])
     if (DATA / "models/yunet.onnx").is_file():
         shutil.copy(DATA / "models/yunet.onnx", tmp_path / "yunet.onnx")
     monkeypatch.chdir(tmp_path)
@@ -140,7 +145,7 @@ def test_options_in_the_text_exist(monkeypatch: pytest.MonkeyPatch, capsys) -> N
     scripts = [["python", f"agents/{name}.py"] for name in ("dqn", "sb3", "evaluate", "finetune")]
     scripts += [["python", str(path.relative_to(ROOT))] for path in sorted((ROOT / "benchmarks").glob("[!_]*.py"))]
     scripts += [["python", "-m", "srn_gym.play"]]
-    scripts += [["srn", name] for name in ("train", "evaluate", "track", "data")]
+    scripts += [["srn", name] for name in ("train", "evaluate", "track", "detect", "data")]
     for words in scripts:
         found = entry_point([*words, "--help"])
         assert found is not None

@@ -11,12 +11,14 @@ from srn_core.errors import UserError, command
 COMMANDS = {
     "train": "train a tracker on clips with landmarks",
     "evaluate": "measure a tracker's errors on clips with landmarks",
-    "track": "track a face through a video file",
+    "track": "track faces through a video",
+    "detect": "find faces and their landmarks in pictures",
+    "export": "write a tracker as an ONNX file",
     "data": "show what data specs hold",
 }
 HELP = """usage: srn COMMAND ...
 
-Facial landmarks under occlusion: train and evaluate trackers, track a video, show data.
+Facial landmarks under occlusion: train and evaluate trackers, track videos, show data.
 
 {}
 

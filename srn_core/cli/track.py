@@ -1,108 +1,99 @@
-"""Track one face through a video file.
+"""Track faces through a video: an annotated video out, landmarks as JSON or CSV.
 
-srn track VIDEO --checkpoint srn-small --box 120,80,200,200 --out tracked.mp4
-srn track VIDEO --checkpoint srn-small --detector yunet:FILE.onnx --out tracked.mp4 --json landmarks.json
+srn track VIDEO.mp4
+srn track VIDEO.mp4 --box 120,80,200,200 --out tracked.mp4 --json landmarks.json
+srn track VIDEO.mp4 --all-faces --csv landmarks.csv
+srn track 0 --frames 500
 """
 
+import itertools
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import tyro
 from rich.console import Console
 from tqdm import tqdm
 
-from srn_core.checkpoints import load_pretrained
+from srn_core.cli.faces import FaceArgs, FaceFinder, draw_faces
 from srn_core.cli.options import read_options
-from srn_core.errors import UserError
-from srn_core.face.drawing import draw_box, draw_landmarks
-from srn_core.io.files import check_outputs, write_atomically, write_json
-from srn_core.io.frames import VideoFrames
+from srn_core.errors import COUNT, UserError, check_numbers
+from srn_core.face.schemes import IBUG68
+from srn_core.io.files import check_outputs, write_atomically
 from srn_core.io.videos import CODECS, write_video
-from srn_core.tracking.detectors import Detector, load_detector
-from srn_core.tracking.tracker import Tracker
-from srn_core.tracking.video import read_to_end, track_frames
+from srn_core.tracking.annotate import check_clip_folder, write_clip
+from srn_core.tracking.records import Records
+from srn_core.tracking.sources import VideoSource
+from srn_core.tracking.video import track_frames
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrackArgs:
-    """The video, the tracker, the face in the first frame, and the files to write."""
+class TrackArgs(FaceArgs):
+    """The video, the tracker, the faces, and the files to write."""
 
-    video: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")]
-    """Any video file that OpenCV can decode."""
-    checkpoint: str
-    """The tracker: a checkpoint's name or folder."""
-    out: Path
-    """Write the annotated video here (.mp4 or .avi)."""
-    box: str | None = None
-    """The face in the first frame, X,Y,W,H: left, top, width and height in pixels. Give this or --detector."""
-    detector: str | None = None
-    """Find the largest face: yunet:PATH (an ONNX file of YuNet) or dlib. The detector looks again every 10 frames. If it then
-    finds faces, but none at the tracked place, the tracker switches to the largest."""
-    json: Path | None = None
-    """Write {"frames": [{"frame", "box", "landmarks"}]} here, all in pixels. A box is x0, y0, x1, y1. Both are null before the
-    first face is found."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N."""
+    video: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")]
+    """A video file, the number of a camera (0 is the first), or a folder or pattern of frames ('frames/*.png')."""
+    frames: int | None = None
+    """Stop after this many frames. Default: at the end; a camera ends with Ctrl-C."""
+    clip: Path | None = None
+    """Write the video with these landmarks as its annotation into this new folder, in the layout of 300VW. Players can then
+    attack it: python agents/evaluate.py --clips 300vw:PARENT, PARENT being the folder above."""
+    smooth: bool = True
+    """Smooth the landmarks over time (One Euro filter), drawn and written. Boxes follow the landmarks as they are."""
 
 
 def run(words: Sequence[str]) -> None:
     """The command ``srn track``."""
     args = read_options(TrackArgs, __doc__, "srn track", words)
-    if args.out.suffix.lower() not in CODECS:
+    check_numbers(args, {"frames": COUNT})
+    if args.out is not None and args.out.suffix.lower() not in CODECS:
         raise UserError(f"--out {args.out}: unknown ending; expected one of {', '.join(CODECS)}")
-    check_outputs((args.out, args.json), (args.video,))
-    find = _face_finder(args)
-    tracker = Tracker(load_pretrained(args.checkpoint), args.device)
-    video = VideoFrames(args.video)
-    frames = tqdm(read_to_end(video), "tracking", max(video.count(), 0) or None, unit="frame", disable=None)
-    records: list[dict[str, Any]] = []
+    source = VideoSource(args.video)
+    out = args.out or source.stem.with_name(f"{source.stem.name}_tracked.mp4")
+    check_outputs((out, args.json, args.csv), source.files)
+    if args.clip is not None:
+        check_clip_folder(args.clip, source.files)
+        if args.frames is not None or args.all_faces:
+            raise UserError(f"--clip {args.clip}: a clip is one face in a whole video; leave out --frames and --all-faces")
+    finder = FaceFinder(args)
+    if args.clip is not None and finder.tracker.scheme is not IBUG68:
+        raise UserError(
+            f"--clip {args.clip}: checkpoint '{args.checkpoint}' has not the 68 points of 300VW; choose another one"
+        )
+    with Records("frames", args.all_faces) as records:
+        _track(source, finder, records, args, out)
+
+
+def _track(source: VideoSource, finder: FaceFinder, records: Records, args: TrackArgs, out: Path) -> None:
+    frames, tracked, started = 0, 0, time.monotonic()
 
     def annotated() -> Iterator[np.ndarray]:
-        for number, frame in enumerate(track_frames(frames, tracker, find, look_again=args.detector is not None)):
-            records.append(frame.record(number))
-            if frame.box is None or frame.landmarks is None:
-                yield frame.image
-            else:
-                yield draw_box(draw_landmarks(frame.image, frame.landmarks, tracker.scheme), frame.box)
+        nonlocal frames, tracked
+        read = itertools.islice(source.frames(), args.frames)
+        first = next(read)
+        count = source.count if args.frames is None else min(args.frames, source.count or args.frames)
+        shown = tqdm(itertools.chain([first], read), "tracking", count, unit="frame", disable=None)
+        for frame in track_frames(shown, finder.faces(first[0]), args.smooth):
+            records.add({"frame": frames, "time": round(frame.time, 4)}, frame.faces)
+            frames, tracked = frames + 1, tracked + bool(frame.faces)
+            yield draw_faces(frame.image, frame.faces, finder.tracker.scheme, args.all_faces)
 
     def write(path: Path) -> None:
-        write_video(path, annotated(), video.fps())
-        if not any(record["box"] for record in records):
-            raise UserError(f"{args.video}: no face found in {len(records)} frames; give the face in frame 0 as --box X,Y,W,H")
+        write_video(path, annotated(), source.rate)
+        if not tracked:
+            raise UserError(f"{args.video}: no face found in {frames} frames; {finder.advice()}")
 
-    write_atomically(args.out, write)
+    write_atomically(out, write)
+    rate = frames / (time.monotonic() - started)
     if args.json:
-        write_json(args.json, {"frames": records})
-    found = sum(record["box"] is not None for record in records)
-    Console(markup=False, highlight=False).print(f"{found} of {len(records)} frames tracked; wrote {args.out}")
-
-
-def _parse_box(text: str) -> np.ndarray:
-    """``X,Y,W,H`` -> ``(4,)`` float32 ``x0, y0, x1, y1``."""
-    try:
-        x, y, width, height = (float(word) for word in text.split(","))
-    except ValueError:
-        raise UserError(f"--box {text}: expected four numbers X,Y,W,H in pixels, for example 120,80,200,200") from None
-    if not (np.isfinite([x, y]).all() and 0 < width < np.inf and 0 < height < np.inf):
-        raise UserError(f"--box {text}: expected finite numbers with width and height above 0")
-    return np.array([x, y, x + width, y + height], np.float32)
-
-
-def _face_finder(args: TrackArgs) -> Detector:
-    if (args.box is None) == (args.detector is None):
-        given = "neither --box nor --detector" if args.box is None else "both --box and --detector"
-        raise UserError(f"{given}; give one: --box X,Y,W,H of the face in frame 0, or --detector yunet:PATH or dlib")
-    if args.detector is not None:
-        return load_detector(args.detector)
-    box = _parse_box(args.box or "")
-
-    def face(image: np.ndarray) -> np.ndarray:
-        height, width = image.shape[:2]
-        if not ((box[2:] > 0).all() and (box[:2] < (width, height)).all()):
-            raise UserError(f"--box {args.box}: outside the picture of {width} x {height} px; expected a face in it")
-        return box[None]
-
-    return face
+        records.write_json(args.json)
+    if args.csv:
+        records.write_csv(args.csv)
+    if args.clip:
+        write_clip(args.clip, source.files[0], records.lines())
+    written = ", ".join(str(path) for path in (out, args.json, args.csv, args.clip) if path)
+    said = f"{tracked} of {frames} frames tracked, {rate:.1f} frames a second; wrote {written}"
+    Console(markup=False, highlight=False, soft_wrap=True).print(said)

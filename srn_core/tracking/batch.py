@@ -99,7 +99,7 @@ def _track(tracker: Tracker, clips: Sequence[Clip], options: RunOptions, batch_s
 
 def _track_together(tracker: Tracker, pairs: list[tuple[Clip, Arrays]], options: RunOptions, bar: tqdm) -> None:
     """Fill the arrays ``(T, ...)`` of each clip; the longest clip comes first."""
-    faces = FollowedFaces(tracker.model, options.start, options.steps)
+    faces = FollowedFaces(tracker.model, options.start, options.steps, follow=options.boxes == "tracked")
     for t in range(len(pairs[0][0])):
         running = [(clip, out) for clip, out in pairs if t < len(clip)]
         cuts = np.array([clip.cuts[t] for clip, _ in running], bool)

@@ -1,44 +1,123 @@
-"""Optional face detectors: from an image to the boxes of its faces."""
+"""Optional face detectors: from an image to the boxes of its faces.
 
-from collections.abc import Callable, Sequence
+A detector sees the picture at the sizes for which it was trained: with the longest side at :data:`SIDES` pixels, whatever the
+size of the picture. Each detector's boxes are mapped to those on which the trackers were trained, which end at the brows.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from srn_core.errors import UserError
+from srn_core.face.geometry import box_overlap
+from srn_core.tracking.centerface import CenterFace, centerface_file
 
 Detector = Callable[[np.ndarray], np.ndarray]
 """``(H, W, 3)`` uint8 RGB -> ``(N, 4)`` float32 face boxes ``x0, y0, x1, y1`` in pixels, the largest first."""
+RawDetector = Callable[[np.ndarray], np.ndarray]
+"""``(H, W, 3)`` uint8 RGB -> ``(N, 5)`` boxes as the detector draws them, and their scores."""
 
-# A box of YuNet includes the forehead; the trackers are trained on boxes that end at the brows. These are the mean factors of
-# width and height, and the mean shift down in units of the new box, on the training part of 300-W (266 faces).
-YUNET_WIDTH, YUNET_HEIGHT, YUNET_DOWN = 1.037, 0.751, 0.161
+DEFAULT_DETECTOR = "centerface"
+# The longest side of the picture, px. If no face is found at the first, the next is tried: small faces need more pixels, a face
+# that fills the picture fewer.
+SIDES = (320, 640, 160)
+# Pictures with several faces: small ones are looked for too.
+SIDES_FOR_ALL = (320, 640, 1280)
+# Boxes of two sizes of the picture that overlap by this much show one face.
+SAME = 0.4
 
 
-def load_detector(spec: str) -> Detector:
-    """The detector of a spec: ``yunet:PATH`` or ``dlib``.
+@dataclass(frozen=True)
+class BoxFit:
+    """How 68 landmarks' box lies in a detector's box: factors of width and height, and shift down in units of the new box.
+
+    The medians over faces of 300-W's training part (AFW, HELEN, LFPW).
+    """
+
+    width: float
+    height: float
+    down: float
+
+    def __call__(self, boxes: np.ndarray) -> np.ndarray:
+        """``(N, 4)`` boxes as the detector draws them -> those that 68 landmarks would have."""
+        low, high = boxes[:, :2], boxes[:, 2:4]
+        half = (high - low) * (self.width, self.height) / 2
+        centre = (low + high) / 2
+        centre[:, 1] += self.down * np.linalg.norm(2 * half, axis=1) / 2**0.5
+        return np.concatenate([centre - half, centre + half], 1)
+
+
+# Both include the forehead: 200 faces for CenterFace, 266 for YuNet.
+CENTERFACE_FIT, YUNET_FIT = BoxFit(0.997, 0.770, 0.153), BoxFit(1.037, 0.751, 0.161)
+DLIB_FIT = BoxFit(1.0, 1.0, 0.0)
+
+
+def load_detector(spec: str = DEFAULT_DETECTOR, all_faces: bool = False) -> Detector:
+    """The detector of a spec: ``centerface``, ``yunet:PATH`` or ``dlib``.
+
+    Args:
+        spec: the detector.
+        all_faces: look for small faces also where a large one was found.
 
     Raises:
         UserError: the name is unknown, the file is missing or not YuNet, or the package is not installed.
     """
     name, _, path = spec.partition(":")
     if name == "yunet":
-        return _yunet(Path(path))
-    if spec == "dlib":
-        return _dlib()
-    raise UserError(f"detector '{spec}': unknown; expected yunet:PATH (an ONNX file of YuNet) or dlib")
+        raw, fit = _yunet(Path(path)), YUNET_FIT
+    elif spec == "centerface":
+        raw, fit = _centerface(), CENTERFACE_FIT
+    elif spec == "dlib":
+        raw, fit = _dlib(), DLIB_FIT
+    else:
+        raise UserError(f"detector '{spec}': unknown; expected centerface, yunet:PATH (an ONNX file of YuNet) or dlib")
+    return at_sizes(raw, fit, all_faces)
 
 
-def yunet_to_landmark_box(face: np.ndarray) -> np.ndarray:
-    """YuNet's ``(x, y, width, height)`` -> the box ``(4,)`` that 68 landmarks of this face would have."""
-    x, y, width, height = (float(value) for value in face[:4])
-    half = np.array([width * YUNET_WIDTH, height * YUNET_HEIGHT]) / 2
-    centre = np.array([x + width / 2, y + height / 2 + YUNET_DOWN * float(np.linalg.norm(2 * half)) / 2**0.5])
-    return np.concatenate([centre - half, centre + half]).astype(np.float32)
+def at_sizes(raw: RawDetector, fit: BoxFit, all_faces: bool) -> Detector:
+    """A detector that looks at a picture at several sizes, until it finds a face; at all of them with ``all_faces``."""
+
+    def find(image: np.ndarray) -> np.ndarray:
+        longest = max(image.shape[:2])
+        found = np.zeros((0, 5))
+        for side in SIDES_FOR_ALL if all_faces else SIDES:
+            # A picture is enlarged to the first size only; more pixels would show no more.
+            if side > max(longest, SIDES[0]) or (len(found) and not all_faces):
+                continue
+            scale = side / longest
+            seen = raw(
+                cv2.resize(image, _scaled_size(image, scale), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+            )
+            found = _joined(found, seen / (scale, scale, scale, scale, 1))
+        return _largest_first(fit(found))
+
+    return find
 
 
-def _yunet(path: Path) -> Detector:
+def _scaled_size(image: np.ndarray, scale: float) -> tuple[int, int]:
+    return max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+
+
+def _joined(known: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Faces ``(N, 5)`` with those of another size of the picture that are not among them."""
+    if len(known):
+        seen = seen[box_overlap(seen[:, None, :4], known[None, :, :4]).max(1) < SAME]
+    return np.concatenate([known, seen])
+
+
+def _centerface() -> RawDetector:
+    file = centerface_file()
+    if file is None:
+        raise UserError(
+            "no face detector is installed; pip install 'srn-occlusion[detect]', or say where the face is: --box X,Y,W,H"
+        )
+    return CenterFace(file)
+
+
+def _yunet(path: Path) -> RawDetector:
     if not path.is_file():
         raise UserError(f"detector 'yunet:{path}': no such file; expected the ONNX file of YuNet")
     try:
@@ -51,12 +130,15 @@ def _yunet(path: Path) -> Detector:
     def find(image: np.ndarray) -> np.ndarray:
         model.setInputSize((image.shape[1], image.shape[0]))
         _, faces = model.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-        return _largest_first([yunet_to_landmark_box(face) for face in (() if faces is None else faces)])
+        if faces is None:
+            return np.zeros((0, 5))
+        found = faces.astype(np.float64)
+        return np.concatenate([found[:, :2], found[:, :2] + found[:, 2:4], found[:, -1:]], 1)
 
     return find
 
 
-def _dlib() -> Detector:
+def _dlib() -> RawDetector:
     try:
         import dlib
     except ImportError:
@@ -64,11 +146,15 @@ def _dlib() -> Detector:
     detect = dlib.get_frontal_face_detector()
 
     def find(image: np.ndarray) -> np.ndarray:
-        return _largest_first([[face.left(), face.top(), face.right(), face.bottom()] for face in detect(image, 1)])
+        faces, scores, _ = detect.run(np.ascontiguousarray(image), 1, 0.0)
+        rows = [
+            [face.left(), face.top(), face.right(), face.bottom(), score] for face, score in zip(faces, scores, strict=True)
+        ]
+        return np.array(rows, np.float64).reshape(-1, 5)
 
     return find
 
 
-def _largest_first(boxes: Sequence[Sequence[float] | np.ndarray]) -> np.ndarray:
-    found = np.array(boxes, np.float32).reshape(-1, 4)
+def _largest_first(boxes: np.ndarray) -> np.ndarray:
+    found = boxes.astype(np.float32)
     return found[np.argsort(-(found[:, 2:] - found[:, :2]).prod(1), kind="stable")]

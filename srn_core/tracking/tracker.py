@@ -180,7 +180,8 @@ class Tracker:
             certainty: also yield which landmarks are hidden and how far off each may be.
 
         Yields:
-            ``(L, 2)`` float32 landmarks, frame pixels. With ``certainty`` pairs, as :meth:`detect`, of one face: ``(L,)`` each.
+            ``(L, 2)`` float32 landmarks, frame pixels. Where boxes follow the landmarks and the face is lost, all are nan, and
+            it is looked for where it was seen last. With ``certainty`` pairs, as :meth:`detect`, of one face: ``(L,)`` each.
 
         Raises:
             ValueError: ``start`` is unknown, there are fewer boxes than frames, or a frame or box is wrong, see :meth:`detect`.
@@ -191,7 +192,7 @@ class Tracker:
             boxes = np.array(boxes)
         follow = isinstance(boxes, np.ndarray) and boxes.ndim == 1
         given = iter([boxes] if follow else boxes)
-        face = FollowedFaces(self.model, start, steps)
+        face = FollowedFaces(self.model, start, steps, follow)
         for t, frame in enumerate(frames):
             if follow and t:
                 box = face.boxes()[0]
@@ -200,6 +201,8 @@ class Tracker:
             else:
                 raise ValueError("boxes: fewer boxes than frames; expected one box (4,), or one per frame")
             landmarks = face.step([_read_image(frame)], box[None], [t == 0])[0]
+            if face.lost[0]:
+                landmarks = np.full_like(landmarks, np.nan)
             yield (landmarks, face.certainty.face(0) if face.certainty else None) if certainty else landmarks
 
 

@@ -242,7 +242,9 @@ def test_checkpoints(complaint: Complaint, tiny_checkpoint: str, clip_spec: str,
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ((), "--box X,Y,W,H"),
+        (("--box", "1,2,3,4", "--all-faces"), "a box is one face"),
+        (("--json", "t.txt"), "--json t.txt: unknown ending"),
+        (("--frames", "0"), "--frames 0"),
         (("--box", "1,2,3"), "--box 1,2,3"),
         (("--box", "1,2,0,5"), "above 0"),
         (("--box", "1,2,nan,5"), "--box 1,2,nan,5"),

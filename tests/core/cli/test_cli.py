@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 import torch
 
-from srn_core import SRN, Tracker, load_pretrained
+from srn_core import SRN, Tracker
 from srn_core.cli.main import main
 from srn_core.data import load_clips
 from srn_core.face.drawing import draw_box, draw_landmarks
-from srn_core.face.geometry import landmark_box
 from srn_core.face.mean_shapes import MEAN_SHAPES
+from srn_core.face.metrics import nme, normaliser_length
 from srn_core.face.schemes import IBUG68
 from srn_core.io.frames import VideoFrames
+from srn_core.io.videos import write_video
 from srn_core.tracking.detectors import load_detector
-from srn_core.tracking.video import TrackedFrame, track_frames
+from srn_core.tracking.video import VideoFaces
 from tests.support.faces import DATA, TINY, real
 
 Srn = Callable[..., None]
@@ -38,7 +39,7 @@ def srn(monkeypatch: pytest.MonkeyPatch) -> Srn:
     return run
 
 
-@pytest.mark.parametrize("command", ["evaluate", "track", "data", "train"])
+@pytest.mark.parametrize("command", ["evaluate", "track", "detect", "data", "train"])
 def test_help_shows_defaults(srn: Srn, capsys: pytest.CaptureFixture[str], command: str) -> None:
     with pytest.raises(SystemExit) as stopped:
         srn(command, "--help")
@@ -72,22 +73,94 @@ def test_evaluate_on_several_specs_writes_a_list(srn: Srn, tiny_checkpoint: str,
     assert {(record["mode"], record["boxes"]) for record in records} == {("track", "tracked")}
 
 
-def test_track_writes_video_and_landmarks(srn: Srn, tiny_checkpoint: str, clip_folder: Path, tmp_path: Path) -> None:
-    video, out = clip_folder / "001" / "vid.avi", tmp_path / "out.mp4"
-    srn("track", video, "--checkpoint", tiny_checkpoint, "--box", "30,30,80,80", "--out", out, "--json", tmp_path / "t.json")
+def demo_video(frames: int) -> tuple[Path, np.ndarray, str]:
+    """A clip that ships: its file, its landmarks and its first box as --box takes it."""
+    clip = load_clips("demo?split=val").clips[0]
+    x0, y0, x1, y1 = clip.boxes[0]
+    return clip.source.path, clip.landmarks[:frames], f"{x0},{y0},{x1 - x0},{y1 - y0}"
+
+
+def largest_error(found: np.ndarray, truth: np.ndarray) -> float:
+    return float(nme(*map(torch.as_tensor, (found, truth, normaliser_length(truth, IBUG68)))).max())
+
+
+def test_track_writes_video_landmarks_and_table(srn: Srn, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    video, truth, box = demo_video(6)
+    files = ("--out", tmp_path / "out.mp4", "--json", tmp_path / "t.json", "--csv", tmp_path / "t.csv")
+    srn("track", video, "--box", box, "--frames", 6, "--no-smooth", *files)
     frames = json.loads((tmp_path / "t.json").read_text())["frames"]
-    assert [frame["frame"] for frame in frames] == list(range(6))
-    assert frames[0]["box"] == [30, 30, 110, 110] and np.shape([frame["landmarks"] for frame in frames]) == (6, 68, 2)
-    found = np.array(frames[2]["landmarks"])
-    np.testing.assert_allclose(frames[3]["box"], [*found.min(0), *found.max(0)], atol=0.02)
-    written = VideoFrames(out)
-    assert written.count() == 6 and written.fps() == pytest.approx(25)
+    assert [frame["frame"] for frame in frames] == list(range(6)) and all(frame["confidence"] > 0.5 for frame in frames)
+    assert np.diff([frame["time"] for frame in frames]) == pytest.approx(1 / VideoFrames(video).fps(), abs=1e-3)
+    landmarks = np.array([frame["landmarks"] for frame in frames])
+    assert largest_error(landmarks, truth) < 0.08
+    np.testing.assert_allclose(frames[3]["box"], [*landmarks[2].min(0), *landmarks[2].max(0)], atol=0.02)
+    written = VideoFrames(tmp_path / "out.mp4")
+    assert written.count() == 6 and written.fps() == pytest.approx(VideoFrames(video).fps())
     assert np.abs(written(3).astype(int) - VideoFrames(video)(3)).max() > 60
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "t.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "t.csv", "t.json"]
+    assert len((tmp_path / "t.csv").read_text().splitlines()) == 7
+    assert "6 of 6 frames tracked" in capsys.readouterr().out
+
+
+def test_a_tracked_video_is_a_clip_that_data_specs_name(srn: Srn, tmp_path: Path) -> None:
+    source, _, box = demo_video(5)
+    images = [VideoFrames(source)(t) for t in range(5)]
+    images.insert(2, np.zeros_like(images[0]))
+    write_video(tmp_path / "v.avi", images, 25)
+    srn(
+        "track",
+        tmp_path / "v.avi",
+        "--box",
+        box,
+        "--no-smooth",
+        "--clip",
+        tmp_path / "set" / "v",
+        "--json",
+        tmp_path / "t.json",
+    )
+    frames = json.loads((tmp_path / "t.json").read_text())["frames"]
+    assert [frame["landmarks"] is None for frame in frames] == [False, False, True, False, False, False]
+    [clip] = load_clips(f"300vw:{tmp_path / 'set'}").clips
+    assert len(clip) == 5 and clip.cuts.tolist() == [True, False, True, False, False]
+    np.testing.assert_allclose(clip.landmarks[2], frames[3]["landmarks"], atol=1e-3)
+    np.testing.assert_array_equal(clip.frame(2), VideoFrames(tmp_path / "v.avi")(3))
+
+
+def test_track_names_its_output_after_a_folder_of_frames(srn: Srn, tmp_path: Path) -> None:
+    video, _, box = demo_video(3)
+    (tmp_path / "frames").mkdir()
+    for t in range(3):
+        cv2.imwrite(str(tmp_path / "frames" / f"{t}.PNG"), VideoFrames(video)(t)[..., ::-1])
+    srn("track", tmp_path / "frames", "--box", box)
+    assert VideoFrames(tmp_path / "frames_tracked.mp4").count() == 3
+
+
+def test_track_fails_where_no_face_is_found(srn: Srn, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_video(tmp_path / "black.avi", [np.zeros((96, 96, 3), np.uint8)] * 3, 25)
+    with pytest.raises(SystemExit):
+        srn("track", tmp_path / "black.avi", "--box", "20,20,50,50", "--json", tmp_path / "t.json")
+    assert "no face found in 3 frames; --box 20,20,50,50 shows none" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["black.avi"]
+
+
+def test_detect_finds_faces_in_pictures(srn: Srn, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    video, truth, box = demo_video(1)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name, image in (("a.png", VideoFrames(video)(0)), ("b.png", np.zeros((96, 96, 3), np.uint8))):
+        cv2.imwrite(str(photos / name), image[..., ::-1])
+    srn("detect", photos, "--box", box, "--json", tmp_path / "t.jsonl")
+    found, empty = (json.loads(line) for line in (tmp_path / "t.jsonl").read_text().splitlines())
+    assert largest_error(np.array([found["landmarks"]]), truth) < 0.08
+    assert (found["picture"], empty["landmarks"]) == (str(photos / "a.png"), None)
+    assert sorted(path.name for path in (tmp_path / "photos_detected").iterdir()) == ["a.png", "b.png"]
+    assert "b.png" in (printed := capsys.readouterr().out) and "1 of 2 pictures with a face" in printed
+    srn("detect", photos / "a.png", "--box", box)
+    assert cv2.imread(str(photos / "a_detected.png")).shape == VideoFrames(video)(0).shape
 
 
 @real("models/yunet.onnx")
-def test_track_starts_at_the_first_face_that_the_detector_finds(srn: Srn, tiny_checkpoint: str, tmp_path: Path) -> None:
+def test_track_starts_at_the_first_face_that_the_detector_finds(srn: Srn, tmp_path: Path) -> None:
     video, short = VideoFrames(DATA / "video" / "demo.mp4"), tmp_path / "short.avi"
     images = [np.zeros_like(video(0)), np.zeros_like(video(0)), video(0), video(1)]
     writer = cv2.VideoWriter(str(short), cv2.VideoWriter.fourcc(*"MJPG"), 25, images[0].shape[1::-1])
@@ -96,38 +169,13 @@ def test_track_starts_at_the_first_face_that_the_detector_finds(srn: Srn, tiny_c
     writer.release()
     detector = f"yunet:{DATA / 'models' / 'yunet.onnx'}"
     files = ("--out", tmp_path / "out.avi", "--json", tmp_path / "t.json")
-    srn("track", short, "--checkpoint", tiny_checkpoint, "--detector", detector, *files)
+    srn("track", short, "--detector", detector, *files)
     frames = json.loads((tmp_path / "t.json").read_text())["frames"]
     assert [frame["landmarks"] is None for frame in frames] == [True, True, False, False]
     assert frames[0]["box"] is None and VideoFrames(tmp_path / "out.avi").count() == 4
     [box] = load_detector(detector)(video(0))
     np.testing.assert_allclose(frames[2]["box"], box, atol=8)
     assert load_detector(detector)(images[0]).shape == (0, 4)
-
-
-def test_a_lost_face_is_found_again_and_a_tracked_face_is_kept(tiny_checkpoint: str, clip_spec: str) -> None:
-    """The face jumps after frame 9. A larger face beside the tracked one does not matter."""
-    tracker = Tracker(load_pretrained(tiny_checkpoint), "cpu")
-    clip = load_clips(clip_spec).clips[0]
-    near, far, larger = np.float32([[30, 30, 110, 110], [330, 30, 410, 110], [600, 20, 720, 140]])
-    frames = [cv2.copyMakeBorder(clip.frame(0), 0, 0, 0, 600, cv2.BORDER_REFLECT) for _ in range(30)]
-    asked: list[np.ndarray] = []
-
-    def find(image: np.ndarray) -> np.ndarray:
-        asked.append(image)
-        return np.stack([near] if not kept else [far] if len(kept) == 10 else [larger, landmark_box(kept[-1].landmarks)])
-
-    kept: list[TrackedFrame] = []
-    for frame in track_frames(iter(frames), tracker, find, look_again=True):
-        kept.append(frame)
-    assert len(kept) == 30 and [i for i, frame in enumerate(frames) for image in asked if image is frame] == [0, 10, 20]
-    assert np.array_equal(kept[0].box, near) and np.array_equal(kept[10].box, far)
-    np.testing.assert_allclose(kept[20].box, landmark_box(kept[19].landmarks), atol=1e-3)
-    # The memory starts again after the jump.
-    again = next(tracker.track([frames[10]], far))
-    np.testing.assert_allclose(kept[10].landmarks, again, atol=1e-3)
-    asked.clear(), kept.clear()
-    assert len(list(track_frames(iter(frames), tracker, find))) == 30 and len(asked) == 1
 
 
 @pytest.mark.parametrize("scheme", ["68", "29", "98"])
@@ -139,8 +187,9 @@ def test_a_box_that_follows_the_landmarks_keeps_its_size(scheme: str) -> None:
         for parameter in model.hsrm.global_shape.parameters():
             parameter.zero_()
     frames = [np.zeros((300, 300, 3), np.uint8)] * 12
-    tracked = track_frames(iter(frames), Tracker(model, "cpu"), lambda image: np.float32([[80, 80, 200, 200]]))
-    sides = np.array([np.prod(frame.box[2:] - frame.box[:2]) for frame in tracked if frame.box is not None]) ** 0.5
+    faces = VideoFaces(Tracker(model, "cpu"), lambda image: np.float32([[80, 80, 200, 200]]))
+    tracked = [face for frame in frames for face in faces.step(frame)]
+    sides = np.array([np.prod(face.box[2:] - face.box[:2]) for face in tracked]) ** 0.5
     assert len(sides) == 12 and sides[-1] / sides[0] == pytest.approx(1, abs=0.15)
 
 
@@ -160,6 +209,9 @@ def test_drawing_does_not_change_its_input_and_accepts_points_far_away() -> None
     assert image.max() == 0 and drawn[..., 0].max() == 255 and drawn[..., 1:].max() == 0
     x, y = points[30].round().astype(int)
     assert drawn[y, x, 0] > 100
+    hollow = draw_landmarks(image, points, IBUG68, (255, 0, 0), visible=np.arange(68) != 8)
+    x, y = points[8].round().astype(int)
+    assert np.any(hollow[y - 6 : y + 7, x - 6 : x + 7] != drawn[y - 6 : y + 7, x - 6 : x + 7])
     far = points.copy()
     far[0], far[1] = 1e12, np.nan
     assert draw_landmarks(image, far, IBUG68).shape == image.shape
@@ -170,7 +222,7 @@ def test_the_list_of_commands_needs_no_torch() -> None:
     code = "import sys; sys.argv[1:] = ['--help']; from srn_core.cli.main import main; main(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "False"
-    assert all(f"\n  {name} " in done.stdout for name in ("train", "evaluate", "track", "data"))
+    assert all(f"\n  {name} " in done.stdout for name in ("train", "evaluate", "track", "detect", "data"))
 
 
 @pytest.mark.parametrize(("words", "said"), [((), "no command given"), (("trian",), "unknown command 'trian'")])
@@ -180,7 +232,7 @@ def test_an_unknown_command_is_one_line(
     with pytest.raises(SystemExit) as stopped:
         srn(*words)
     assert stopped.value.code == 2
-    assert capsys.readouterr().err == f"error: srn: {said}; expected one of train, evaluate, track, data, or --help\n"
+    assert capsys.readouterr().err == f"error: srn: {said}; expected one of train, evaluate, track, detect, data, or --help\n"
 
 
 def test_the_module_runs_as_a_program() -> None:
