@@ -1,5 +1,6 @@
 """What a run's folder or file says: which command wrote it, with which arguments, its figures, and who can play."""
 
+import dataclasses
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,8 +82,10 @@ def read_run(path: Path) -> Run:
 
 
 def command_line(words: Sequence[str], kind: type, arguments: Mapping[str, Any]) -> str:
-    """The command of a run from its saved arguments; options at their defaults are left out."""
-    known = {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
+    """The command of a run from its saved arguments; options at their defaults, or unknown today, are left out."""
+    fields = {field.name for field in dataclasses.fields(kind)}
+    saved = {name: value for name, value in arguments.items() if name in fields}
+    known = {name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()}
     return shlex.join([*words, *option_words(kind(**known), ("resume",))])
 
 

@@ -126,9 +126,9 @@ def test_a_table_of_actions_leads_along_the_policys_path(runs, clip_spec, tiny_c
 
 
 def test_a_command_is_told_by_its_saved_arguments():
-    saved = {"data": ["demo", "ytf68:A B"], "occlusion": "varied", "steps": 7}
+    saved = {"data": ["demo", "ytf68:A B"], "occlusion": "varied", "steps": 7, "out": "runs/a", "gone": 1}
     words = command_line(["srn", "train"], TrainArgs, saved)
-    assert words == "srn train --data demo --data 'ytf68:A B' --occlusion varied --steps 7"
+    assert words == "srn train --data demo --data 'ytf68:A B' --out runs/a --steps 7"
 
 
 def test_what_is_no_run_is_named(tmp_path):
