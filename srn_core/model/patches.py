@@ -4,6 +4,11 @@ import torch
 from torch import Tensor
 
 
+def patch_corners(points: Tensor, size: int) -> Tensor:
+    """The first pixel ``(x, y)`` of the patch around each landmark: ``(..., 2)`` image pixels -> the same shape."""
+    return torch.floor(points.detach() + 0.5).long() - size // 2
+
+
 def extract_patches(images: Tensor, points: Tensor, size: int) -> Tensor:
     """Cut a ``size`` x ``size`` patch around each landmark; pixels outside the image repeat its border.
 
@@ -24,7 +29,7 @@ def extract_patches(images: Tensor, points: Tensor, size: int) -> Tensor:
     """
     height, width = images.shape[-2:]
     # Far outside the image a patch holds the same border pixels as just outside, so the padding is bounded.
-    x, y = (torch.floor(points.detach() + 0.5).long() - size // 2).unbind(-1)
+    x, y = patch_corners(points, size).unbind(-1)
     column, row = x.clamp(-size, width) + size, y.clamp(-size, height) + size
     # On a CPU, joining the border on is several times faster than indexing it.
     pixels = images.permute(0, 2, 3, 1)

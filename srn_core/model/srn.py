@@ -1,5 +1,7 @@
 """The structural relation network: detector and tracker as one module (eq. 1, 2, 5-7, 13)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -60,7 +62,16 @@ class SRN(nn.Module):
 
     def patch_features(self, patches: Tensor) -> Tensor:
         """X of eq. 3-6: uint8 or [-0.5, 0.5] patches ``(B, L, 3, P, P)`` -> ``(B, L, C, S * S)``."""
-        return self.trunk(_centred(patches).flatten(0, 1)).unflatten(0, patches.shape[:2]).flatten(3)
+        # Cut before the conversion to float, which is then a quarter less.
+        used = self.trunk.used
+        return self.trunk(_centred(patches[..., :used, :used]).flatten(0, 1)).unflatten(0, patches.shape[:2]).flatten(3)
+
+    def _features(self, images: Tensor) -> Callable[[Tensor], Tensor]:
+        """X of the patches at any shape ``(B, L, 2)`` on some images."""
+        if torch.is_grad_enabled():
+            return lambda shape: self.patch_features(extract_patches(images, shape, self.config.patch_size))
+        survey = self.trunk.survey(_centred(images))
+        return lambda shape: self.trunk.read(survey, shape).flatten(3)
 
     def relate(self, x: Tensor) -> Tensor:
         """z of eq. 4 from X, both ``(B, L, C, S * S)``."""
@@ -107,11 +118,12 @@ class SRN(nn.Module):
             raise ValueError(f"steps {steps}; expected at least 1 cascade step")
         shapes = [shape]
         entering = memory
+        features = self._features(images)
         for _ in range(steps):
             # phi is not differentiable, so no gradient flows through the shape into the next step.
             shape = shapes[-1].detach()
             read = entering if self.config.memory == "frame" else memory
-            x = self.patch_features(extract_patches(images, shape, self.config.patch_size))
+            x = features(shape)
             update, memory = self.regress(x, read)
             shapes.append(shape + update.float())
         raw = None
