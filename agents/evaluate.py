@@ -20,13 +20,14 @@ def main() -> None:
     policies = [args.policy, *(name for name in (REFERENCE, CEILING) if args.optimal and name != args.policy)]
     game, rollouts = play_policies(args, policies)
     rows = summarise(rollouts)
-    print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}, seed {args.seed}", game)
     if args.json:
         # The data spec stands under "clips" here, as in a run's evaluation.json.
         figures = {**rows[0], "num_clips": rows[0]["clips"], **evaluation_settings(args)}
         write_json(args.json, {**figures, "rows": all_episode_rows(game, rollouts)})
     if args.video:
         write_episode(game, rollouts[args.policy], 0, args.video)
+    # Files first: whoever reads the standard output may stop reading (| head).
+    print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}, seed {args.seed}", game)
 
 
 if __name__ == "__main__":
