@@ -14,6 +14,7 @@ from benchmarks.accuracy import accuracy_page
 from benchmarks.common.results import FIGURES, read_figures, read_rows, write_results
 from benchmarks.comparison.report import comparison_page, summarise_learners
 from benchmarks.synthesis.report import arms_page, comparable, summarise_arms
+from benchmarks.throughput import throughput_page
 from benchmarks.tune import tuning_page
 from benchmarks.variants.report import summarise_variants, variants_page
 from srn_core.cli.options import read_options
@@ -50,6 +51,8 @@ def remake(folder: Path) -> tuple[dict[str, Any], list[str]]:
             return record, tuning_page(record)
         case "accuracy":
             return record, accuracy_page(record, folder.name)
+        case "throughput":
+            return record, throughput_page(record)
     raise UserError(f"{folder}: holds results of the kind '{record.get('kind')}', which cannot be made again from rows")
 
 

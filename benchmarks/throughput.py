@@ -5,7 +5,8 @@ python benchmarks/throughput.py --device cuda --rows detect train parity --out r
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 import srn_core.threads  # noqa: F401
@@ -16,7 +17,11 @@ from benchmarks.common.commands import benchmark_command
 from benchmarks.common.results import write_results
 from benchmarks.common.tables import command_block, markdown_table, show_page
 from benchmarks.speed.args import Group, ThroughputArgs
+from benchmarks.speed.cost import cost_rows, plot_costs
 from benchmarks.speed.game import dqn_rows, env_rows, replay_rows
+from benchmarks.speed.learning import learning_rows
+from benchmarks.speed.memory import memory_rows
+from benchmarks.speed.on_device import forward_rows, game_rows
 from benchmarks.speed.parity import game_parity, landmark_parity
 from benchmarks.speed.steady import steady_rows
 from benchmarks.speed.timing import Load, SpeedRow, describe_machine, peak_memory_mib
@@ -29,29 +34,51 @@ from srn_core.errors import UserError, command
 from srn_core.io.files import plain
 
 MEASURES: Mapping[Group, Callable[[Load, torch.device], Iterator[SpeedRow]]] = {
-    "detect": detect_rows, "track": track_rows, "draw": draw_rows, "train": train_rows,
-    "env": env_rows, "dqn": dqn_rows, "replay": replay_rows, "steady": steady_rows,
+    "forward": forward_rows, "detect": detect_rows, "track": track_rows, "draw": draw_rows, "train": train_rows,
+    "games": game_rows, "env": env_rows, "dqn": dqn_rows, "learning": learning_rows, "replay": replay_rows,
+    "cost": cost_rows, "memory": memory_rows, "steady": steady_rows,
 }  # fmt: skip
 LABELS = ("what", "on", "precision")
+COSTS = "costs.png"
 
 
 def throughput(args: ThroughputArgs) -> dict[str, Any]:
     """Measure, write and print; returns what was written."""
     if not args.rows or not args.presets:
         raise UserError("--rows or --presets: none given; expected at least one of each")
-    device = pick_device(args.device)
-    record: dict[str, Any] = {"command": benchmark_command("throughput", args, ()), "settings": plain(args)}
-    record |= {"machine": describe_machine(device), "figures": [], "parity": []}
-    load = Load(clips=args.clips, tracker=args.tracker, presets=args.presets, quick=args.quick, seconds=args.seconds)
+    device, began = pick_device(args.device), time.time()
+    record: dict[str, Any] = {"kind": "throughput", "command": benchmark_command("throughput", args, ())}
+    record |= {"settings": plain(args), "machine": describe_machine(device), "figures": [], "parity": [], "left_out": []}
     for group in args.rows:
-        if group == "parity":
-            record["parity"] = list(_parity(args, device)) if device.type == "cuda" else []
-        else:
-            record["figures"] += [{**dataclasses.asdict(row), "gain": row.gain} for row in MEASURES[group](load, device)]
-        record["machine"]["peak_memory_mib"] = peak_memory_mib()
-        write_results(args.out, record, page := throughput_page(record))
-    show_page(page)
+        record["left_out"].append(group)
+        rows = _rows(args, group, device)
+        while args.minutes is None or time.time() - began < 60 * args.minutes:
+            if (row := next(rows, None)) is None:
+                record["left_out"].remove(group)
+                break
+            record["parity" if group == "parity" else "figures"].append(row)
+            _write(args, record)
+        rows.close()
+        if group == "cost" and group not in record["left_out"]:
+            plot_costs(record["figures"], args.out / COSTS)
+    _write(args, record)
+    show_page(throughput_page(record))
     return record
+
+
+def _rows(args: ThroughputArgs, group: Group, device: torch.device) -> Generator[dict[str, Any], None, None]:
+    if group == "parity":
+        yield from _parity(args, device) if device.type == "cuda" else ()
+        return
+    load = Load(
+        clips=args.clips, tracker=args.tracker, presets=args.presets, quick=args.quick, seconds=args.seconds, frames=args.frames
+    )
+    yield from ({**dataclasses.asdict(row), "gain": row.gain} for row in MEASURES[group](load, device))
+
+
+def _write(args: ThroughputArgs, record: dict[str, Any]) -> None:
+    record["machine"]["peak_memory_mib"] = peak_memory_mib()
+    write_results(args.out, record, throughput_page(record))
 
 
 def _parity(args: ThroughputArgs, device: torch.device) -> Iterator[dict[str, Any]]:
@@ -76,6 +103,10 @@ def throughput_page(record: Mapping[str, Any]) -> list[str]:
             cells.append([row["group"], row["what"], row["precision"], value, ms, plain_text, *others])
         headings = ("group", "on", "arithmetic", "ours", "ms", "plain way", "gain", "device MiB")
         lines += [*markdown_table(headings, cells), ""]
+    if any(row["group"] == "cost" for row in record["figures"]) and "cost" not in record["left_out"]:
+        lines += [f"![Cost against faces at once, frames and landmarks]({COSTS})", ""]
+    if record["left_out"]:
+        lines += [f"Not or not fully measured, because the time was over: {', '.join(record['left_out'])}.", ""]
     if record["parity"]:
         cells = []
         for row in record["parity"]:

@@ -2,12 +2,27 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from benchmarks.speed.timing import Preset
 
-Group = Literal["detect", "track", "draw", "train", "env", "dqn", "replay", "steady", "parity"]
-GROUPS: tuple[Group, ...] = ("detect", "track", "draw", "train", "env", "dqn", "replay", "steady", "parity")
+Group = Literal[
+    "forward",
+    "detect",
+    "track",
+    "draw",
+    "train",
+    "games",
+    "env",
+    "dqn",
+    "learning",
+    "replay",
+    "cost",
+    "memory",
+    "steady",
+    "parity",
+]
+GROUPS: tuple[Group, ...] = get_args(Group)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +43,10 @@ class ThroughputArgs:
     """The tracker that the game is played against."""
     seconds: float = 3.0
     """Seconds to measure each row; more give steadier figures. A single slow call may take longer."""
+    minutes: float | None = None
+    """Stop when these minutes are over; what was measured is kept. Default: measure all rows."""
+    frames: int = 95_000
+    """Frames of the generated videos of the row memory. They take 0.3 GB of the temporary folder."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/throughput")

@@ -1,5 +1,6 @@
 """Speed of the game and of learning it, and the memory of its replay: rows of ``benchmarks/throughput.py``."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -10,10 +11,11 @@ import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from torch import Tensor
 
+from agents.baselines.processes import playing_processes
 from agents.deepq.args import DQNArgs
 from agents.deepq.learner import Learner
 from agents.deepq.replay import TRANSITION
-from benchmarks.speed.timing import Load, SpeedRow, arithmetic, time_calls
+from benchmarks.speed.timing import Load, SpeedRow, arithmetic, time_calls, time_together
 from srn_gym.cache.memo import batch_size
 from srn_gym.env import OcclusionSynthesisEnv
 from srn_gym.features import FrozenFeatures
@@ -25,9 +27,10 @@ STEPS = 4
 
 
 def env_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
-    """Env steps per second, NumPy in and out; the plain way is as many single envs (``SyncVectorEnv``).
+    """Env steps per second, NumPy in and out, beside what users have: single envs in one process and in one process each.
 
     In ``track`` mode the tracker runs at every step; in ``detect`` mode its answers are cached, and here all are known.
+    Processes (SB3's ``SubprocVecEnv``, spawned, one thread each) are measured on a CPU, in ``track`` mode.
     """
     for mode in ("track",) if load.quick else ("track", "detect"):
         options: dict[str, Any] = {
@@ -41,14 +44,18 @@ def env_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
         for count in load.sizes.envs:
             ours = OcclusionSynthesisVectorEnv(count, **options)
             single = [partial(OcclusionSynthesisEnv, **options)] * count
-            plain_envs = SyncVectorEnv(single, autoreset_mode=AutoresetMode.SAME_STEP)
-            with arithmetic("float32", device):
-                timing, plain = (time_calls(_playing(envs), device, load.budget) for envs in (ours, plain_envs))
+            plays = {"": _playing(ours), "single envs": _playing(SyncVectorEnv(single, autoreset_mode=AutoresetMode.SAME_STEP))}
+            with contextlib.ExitStack() as stack:
+                if count > 1 and mode == "track" and device.type == "cpu":
+                    plays["a process each"] = stack.enter_context(playing_processes(count, STEPS, options))
+                stack.enter_context(arithmetic("float32", device))
+                timing, *others = time_together(list(plays.values()), device, load.budget)
             done = STEPS * count
-            yield SpeedRow(
-                "env", f"{mode}, {count} envs", "float32", done / timing.seconds, "steps/s", 1e3 * timing.seconds / STEPS,
-                done / plain.seconds, "single envs", timing.memory_mib,
-            )  # fmt: skip
+            for way, plain in zip(list(plays)[1:], others, strict=True):
+                yield SpeedRow(
+                    "env", f"{mode}, {count} envs", "float32", done / timing.seconds, "steps/s", 1e3 * timing.seconds / STEPS,
+                    done / plain.seconds, way,
+                )  # fmt: skip
 
 
 def _playing(envs: gym.vector.VectorEnv) -> Callable[[], None]:

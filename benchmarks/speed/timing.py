@@ -3,12 +3,14 @@
 import platform
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import torch
+
+from srn_core.devices import emulates_bfloat16
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 Preset = Literal["small", "paper"]
@@ -23,8 +25,10 @@ class Sizes(NamedTuple):
         side_by_side: clips tracked at once, rising.
         frames: of a tracked clip.
         train_batch: faces of a training step.
-        envs: numbers of environments.
+        envs: numbers of environments with NumPy in and out.
+        games: episodes on tensors; on a GPU also :data:`GPU_GAMES`.
         dqn_batch: transitions of a DQN update.
+        learning_steps: env steps of a training.
     """
 
     batches: tuple[int, ...]
@@ -32,10 +36,14 @@ class Sizes(NamedTuple):
     frames: int
     train_batch: int
     envs: tuple[int, ...]
+    games: tuple[int, ...]
     dqn_batch: int
+    learning_steps: int
 
 
-FULL, QUICK = Sizes((1, 16, 64, 256), (1, 16), 16, 64, (1, 8, 64), 256), Sizes((1, 4), (1, 4), 4, 8, (1, 4), 32)
+FULL = Sizes((1, 16, 64, 256), (1, 16), 16, 64, (1, 16, 64), (64,), 256, 12_000)
+QUICK = Sizes((1, 4), (1, 4), 4, 8, (1, 4), (4,), 32, 128)
+GPU_GAMES = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +56,7 @@ class Load:
         presets: architectures; their weights are untrained, which does not change the time.
         quick: few sizes, one or two calls each; the game is not played with cached answers.
         seconds: per row, all calls together.
+        frames: of the generated videos through which memory is measured.
     """
 
     clips: str
@@ -55,6 +64,7 @@ class Load:
     presets: tuple[Preset, ...]
     quick: bool
     seconds: float
+    frames: int = 95_000
 
     @property
     def sizes(self) -> Sizes:
@@ -119,6 +129,20 @@ def time_calls(run: Callable[[], object], device: torch.device, budget: float) -
     return Timing(float(torch.tensor(times).median()), memory)
 
 
+def time_together(runs: Sequence[Callable[[], object]], device: torch.device, budget: float) -> list[Timing]:
+    """:func:`time_calls` for several functions in turn, so that other work on the machine slows all of them alike.
+
+    ``budget`` is for each of them.
+    """
+    for run in runs:
+        _seconds(run, device)
+    times: list[list[float]] = [[] for _ in runs]
+    while not times[0] or sum(map(sum, times)) < budget * len(runs):
+        for run, measured in zip(runs, times, strict=True):
+            measured.append(_seconds(run, device))
+    return [Timing(float(torch.tensor(measured).median()), None) for measured in times]
+
+
 def _seconds(run: Callable[[], object], device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -144,6 +168,11 @@ def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
 def precisions(device: torch.device) -> tuple[Precision, ...]:
     """The precisions that differ on the device."""
     return ("float32", "tf32", "bfloat16") if device.type == "cuda" else ("float32", "bfloat16")
+
+
+def timed_precisions(device: torch.device) -> tuple[Precision, ...]:
+    """Of these, the precisions that the device does not only emulate."""
+    return ("float32",) if emulates_bfloat16(device) else precisions(device)
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:

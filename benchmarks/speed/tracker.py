@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from benchmarks.speed.timing import Load, Precision, Preset, SpeedRow, Timing, arithmetic, precisions, time_calls
+from benchmarks.speed.timing import Load, Precision, Preset, SpeedRow, Timing, arithmetic, time_calls, timed_precisions
 from srn_core import SRN, SRNConfig
 from srn_core.data import Clip, load_clips
 from srn_core.tracking.batch import RunOptions, run_clips
@@ -28,7 +28,7 @@ def detect_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
         tracker = untrained(preset, device, max(load.sizes.batches))
         index = np.arange(max(load.sizes.batches)) % len(clip)
         crops, boxes = clip.crops(tracker.crop)[index], clip.boxes[index]
-        for precision in precisions(device):
+        for precision in timed_precisions(device):
             single = None
             for batch in load.sizes.batches:
                 with arithmetic(precision, device):
@@ -56,7 +56,7 @@ def track_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
 def train_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
     """Faces per second of training; ``ms`` is the time of a step."""
     for preset in load.presets:
-        for precision in precisions(device):
+        for precision in timed_precisions(device):
             timing = training_step(preset, load.clips, load.sizes.train_batch, precision, device, load.budget)
             yield _rate(
                 "train", f"{preset}, {load.sizes.train_batch} per step", precision, load.sizes.train_batch, "faces/s", timing
