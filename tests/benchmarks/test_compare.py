@@ -17,6 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 import agents.dqn
 from agents.deepq.network import QNet
+from agents.playing.args import EvaluateArgs
 from agents.run_folder import STATE
 from benchmarks.common.commands import benchmark_command
 from benchmarks.common.jobs import run_jobs
@@ -26,7 +27,7 @@ from benchmarks.comparison import jobs as learners_module
 from benchmarks.comparison.args import CompareArgs, RegressionArgs
 from benchmarks.comparison.curves import EACH_EPISODE, Curve, on_one_axis, read_curve
 from benchmarks.comparison.learners import read_learner
-from benchmarks.comparison.measure import HELD_OUT
+from benchmarks.comparison.measure import HELD_OUT, Measurement
 from benchmarks.comparison.regression import RewardModel, excess_table, explained_share, fit, predicted
 from benchmarks.comparison.report import Results, summarise_learners
 from srn_core.errors import UserError
@@ -162,6 +163,18 @@ def test_a_learner_given_twice_and_missing_seeds_are_refused(clip_spec, tiny_che
         compare(args)
     with pytest.raises(UserError, match="--train-seeds"):
         compare(dataclasses.replace(args, learners=("dqn",), train_seeds=()))
+
+
+def test_rows_of_prior_over_other_frames_are_not_reused(tmp_path):
+    options = EvaluateArgs(policy="", train_clips="demo?split=train", prior_frames=4)
+    how = Measurement(options, (0,), "key")
+    other = dataclasses.replace(how, options=dataclasses.replace(options, prior_frames=8))
+    for name in ("prior", "greedy"):
+        learners_module.check_jobs((), (name,), how, tmp_path)
+        (learners_module.run_folder(tmp_path, name) / "rows.json").write_text("[]")
+    learners_module.check_jobs((), ("greedy",), other, tmp_path)
+    with pytest.raises(UserError, match="eval_prior_frames"):
+        learners_module.check_jobs((), ("prior",), other, tmp_path)
 
 
 def test_a_network_that_sees_the_rewards_plans_the_optimum():
