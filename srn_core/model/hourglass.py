@@ -117,4 +117,5 @@ def _centres(cells: int, like: Tensor) -> Tensor:
 
 
 def _norm_relu(width: int) -> tuple[nn.Module, nn.Module]:
-    return nn.GroupNorm(width // GROUP, width), nn.ReLU()
+    # In place: the norm keeps its input for its gradient, not its output.
+    return nn.GroupNorm(width // GROUP, width), nn.ReLU(inplace=True)
