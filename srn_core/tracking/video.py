@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from srn_core.face.boxes import following_box
-from srn_core.face.geometry import box_overlap
+from srn_core.face.geometry import box_frame, box_overlap
 from srn_core.tracking.detectors import Detector
 from srn_core.tracking.smoothing import OneEuroFilter
 from srn_core.tracking.step import FollowedFaces
@@ -17,8 +17,9 @@ from srn_core.tracking.tracker import Tracker
 LOOK_AGAIN, SAME_FACE = 10, 0.2
 # A track ends when the detector did not see it so many times in a row: it can miss a covered face that the tracker follows.
 MISSES = 3
-# A lost face that is found at its old place within so many frames keeps its number.
-REMEMBERED = 30
+# A lost face that is found again within so many frames keeps its number if it is near its old place: so many sizes away, and so
+# many more for each frame that passed. Its size has changed by at most this factor.
+REMEMBERED, NEAR, FARTHER, RESIZED = 30, 0.5, 0.1, 1.5
 # Two tracks that overlap by this much are on one face; the one that is less sure ends.
 TWICE = 0.6
 # A cut: from one frame to the next, this share of the picture, seen at this side, changes by so many grey levels. An occluder
@@ -140,13 +141,13 @@ class VideoFaces:
                 free &= overlap < SAME_FACE
         self._end([track for track in self._tracks if track.misses >= MISSES])
         self._ended = [(frame, track) for frame, track in self._ended if self._frame - frame <= REMEMBERED]
-        # A face at a lost one's place goes first, whatever its size.
-        known = [self._remembered(box) for box in seen]
-        for i in sorted(np.flatnonzero(free).tolist(), key=lambda i: known[i] is None):
+        # A face near a lost one's place goes first, whatever its size.
+        for box in sorted(seen[free], key=lambda box: self._remembered(box) is None):
             if self.all_faces or not self._tracks:
-                self._start(seen[i], known[i])
+                self._start(box)
 
-    def _start(self, box: np.ndarray, again: _Track | None = None) -> None:
+    def _start(self, box: np.ndarray) -> None:
+        again = self._remembered(box)
         if again is None:
             number, self._numbers = self._numbers, self._numbers + 1
         else:
@@ -155,9 +156,16 @@ class VideoFaces:
         self._tracks.append(_Track(number, self.tracker, box))
 
     def _remembered(self, box: np.ndarray) -> _Track | None:
-        overlaps = [(float(box_overlap(track.box, box)), i) for i, (_, track) in enumerate(self._ended)]
-        overlap, best = max(overlaps, default=(0.0, 0))
-        return self._ended[best][1] if overlap >= SAME_FACE else None
+        """The lost face that this box most probably shows; None if it is a new one."""
+        (here, unit), best = box_frame(box), None
+        nearest = np.inf
+        for frame, track in self._ended:
+            there, size = box_frame(track.box)
+            distance = float(np.linalg.norm(here - there) / size)
+            alike = 1 / RESIZED <= float(unit / size) <= RESIZED
+            if alike and distance <= NEAR + FARTHER * (self._frame - frame) and distance < nearest:
+                nearest, best = distance, track
+        return best
 
     def _end(self, tracks: list[_Track]) -> None:
         self._ended += [(self._frame, track) for track in tracks]
