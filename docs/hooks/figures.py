@@ -129,6 +129,19 @@ def tuning(name: str) -> str:
     return _table(("learner", "settings", "share", "of each seed"), lines)
 
 
+def throughput(name: str, *groups: str) -> str:
+    """Rows of the speed benchmark, ours beside the plain way."""
+    if not (RESULTS / name / "figures.json").is_file():
+        return "*Not measured yet; the command is above.*\n"
+    lines = []
+    for f in _load(name)["figures"]:
+        if f["group"] in groups:
+            other = "" if f["plain"] is None else f"{f['plain']:.4g} ({f['plain_way']})"
+            gain = "" if f["gain"] is None else f"{f['gain']:.2f}"
+            lines.append([f["what"], f["precision"], f"{f['value']:.4g} {f['unit']}", other, gain])
+    return _table(("what", "arithmetic", "this project", "beside it", "times better"), lines)
+
+
 def command(name: str) -> str:
     """The command of a folder's figures, folded away."""
     record = _load(name)
@@ -140,7 +153,7 @@ def command(name: str) -> str:
 
 TABLES: Mapping[str, Callable[..., str]] = {
     function.__name__: function
-    for function in (accuracy, accuracy_details, policies, learners, arms, ablation, tuning, command)
+    for function in (accuracy, accuracy_details, policies, learners, arms, ablation, tuning, throughput, command)
 }
 
 
