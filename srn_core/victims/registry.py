@@ -5,6 +5,7 @@ name                              victim
 ================================= =============================================================================
 name or folder of a checkpoint    an SRN, :class:`srn_core.tracking.tracker.Tracker`
 ``onnx:PATH?size=112&...``        :class:`OnnxVictim`: a network that maps a crop to landmarks
+``onnx:PATH``                     a file of ``srn export``, :class:`ExportedVictim`: it knows its options itself
 ``constant``                      :class:`ConstantVictim`: the mean shape in the face box, whatever the frame shows
 ``MODULE:FUNCTION``               your own: ``FUNCTION(device)`` of a module that can be imported returns a
                                   :class:`srn_core.victims.protocol.Victim`, at each call the same one
@@ -13,6 +14,7 @@ name or folder of a checkpoint    an SRN, :class:`srn_core.tracking.tracker.Trac
 
 import importlib
 import re
+from pathlib import Path
 
 import torch
 
@@ -21,6 +23,7 @@ from srn_core.devices import pick_device
 from srn_core.errors import UserError
 from srn_core.tracking.tracker import Tracker
 from srn_core.victims.constant import ConstantVictim
+from srn_core.victims.exported import ExportedVictim, is_exported
 from srn_core.victims.onnx import OnnxVictim
 from srn_core.victims.protocol import Victim
 
@@ -47,7 +50,8 @@ def load_victim(name: str, device: str = "auto") -> Victim:
     if name == "constant":
         return ConstantVictim(pick_device(device))
     if name.startswith("onnx:"):
-        return OnnxVictim(name, pick_device(device))
+        path = Path(name.removeprefix("onnx:"))
+        return ExportedVictim(name, path, pick_device(device)) if is_exported(path) else OnnxVictim(name, pick_device(device))
     if is_own(name):
         return _made_by(name, pick_device(device))
     return Tracker(load_pretrained(name), device)
