@@ -17,8 +17,9 @@ from rich.table import Table
 from srn_core.cli.options import read_options
 from srn_core.data import ClipSet
 from srn_core.data.pack import QUALITY, load_to_pack, write_pack
+from srn_core.data.problems import sum_up
 from srn_core.data.sheet import contact_sheet, describe
-from srn_core.data.spec import load_clips, parse_spec
+from srn_core.data.spec import escape_path, load_clips, parse_spec
 from srn_core.errors import COUNT, UserError, check_numbers
 from srn_core.io.files import check_outputs, write_atomically
 from srn_core.io.images import IMAGE_ENDINGS
@@ -26,7 +27,7 @@ from srn_core.io.images import IMAGE_ENDINGS
 
 @dataclass(frozen=True, kw_only=True)
 class DataArgs:
-    """What to show and what to write. The first frame of each clip is read and checked."""
+    """What to show and what to write. Every frame is read and checked; problems are listed, and the exit status is then 2."""
 
     spec: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SPEC ...")]
     """Data specs, KIND:PATH?key=value&key=value."""
@@ -44,7 +45,7 @@ def run(words: Sequence[str]) -> None:
     """The command ``srn data``."""
     args = read_options(DataArgs, __doc__, "srn data", words)
     _check(args)
-    clip_sets = load_to_pack(args.spec) if args.pack else [load_clips(spec) for spec in args.spec]
+    clip_sets = load_to_pack(args.spec) if args.pack else [load_clips(spec, skip_bad=True) for spec in args.spec]
     # Files first: whoever reads the standard output may stop reading (| head).
     written = _write(args, clip_sets)
     console = Console(markup=False, highlight=False)
@@ -57,6 +58,9 @@ def run(words: Sequence[str]) -> None:
             console.print(f"note: {note}")
     for line in written:
         console.print(line)
+    refused = [problem for clip_set in clip_sets if not parse_spec(clip_set.spec).skip_bad for problem in clip_set.problems]
+    if refused:
+        raise UserError(f"{sum_up(refused)}; correct the data, or add skip_bad=1 to the data spec to leave out what is bad")
 
 
 def _write(args: DataArgs, clip_sets: list[ClipSet]) -> list[str]:
@@ -69,7 +73,8 @@ def _write(args: DataArgs, clip_sets: list[ClipSet]) -> list[str]:
         written.append(f"wrote {args.sheet}")
     if args.pack:
         write_pack(args.pack, clip_sets, args.most, args.quality)
-        written.append(f"wrote {args.pack}, {args.pack.stat().st_size / 1e6:.1f} MB")
+        size = f"{args.pack.stat().st_size / 1e6:.1f} MB"
+        written.append(f"wrote {args.pack}, {size}; its data spec is packed:{escape_path(args.pack)}")
     return written
 
 

@@ -1,18 +1,21 @@
 """Data specs: ``KIND:PATH?key=value&key=value`` names clips anywhere (command line, env argument, Python)."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol
+from urllib.parse import unquote
 
 import numpy as np
 
 from srn_core.data.clip import Clip
 from srn_core.data.masked import TemplateFolder, mask_clip
 from srn_core.data.motion import move_clip
+from srn_core.data.problems import Problem, find_problems, sum_up, without
 from srn_core.errors import UserError
+from srn_core.io.frames import turned_frames
 
 READERS: Mapping[str, str] = {
     "demo": "srn_core.data.readers.demo",
@@ -28,6 +31,7 @@ READERS: Mapping[str, str] = {
     "packed": "srn_core.data.readers.packed",
 }
 """Kind -> the module that reads it, a :class:`Reader`."""
+CHOICES: Mapping[str, tuple[str, ...]] = {"skip_bad": ("0", "1"), "exif": ("stored", "turned")}
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,9 @@ class DataSpec:
         masked: every face wears a medical mask.
         masks: folder of mask templates; None: the masks are drawn from scratch.
         seed: of random choices: which clips ``limit`` keeps, motions, the looks of masks, the heads of ``synthetic``.
+        skip_bad: leave out what is broken or implausible; otherwise such data are refused.
+        exif: ``stored`` or ``turned``: how pictures with an EXIF orientation are read; None: as stored, unless the points speak
+            against it, which is a problem.
         options: the remaining options, for the reader.
     """
 
@@ -56,6 +63,8 @@ class DataSpec:
     masked: bool = False
     masks: Path | None = None
     seed: int | None = None
+    skip_bad: bool = False
+    exif: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -73,13 +82,15 @@ class ClipSet:
         spec: the text that named them.
         clips: the clips.
         box_source: ``detector`` or ``annotation-derived box``, for reports.
-        notes: one line for each absent subset.
+        notes: one line for each absent subset, each gap and each problem that was left out.
+        problems: what was left out.
     """
 
     spec: str
     clips: tuple[Clip, ...]
     box_source: str
     notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -95,16 +106,17 @@ class Reader(Protocol):
     Attributes:
         SPLITS: the values of ``split=`` besides ``all``.
         PATH: what the path names: ``folder`` or ``file``; None for a kind without one.
-        read: returns the clips, where their boxes come from, and a note for each absent subset.
+        read: returns the clips, where their boxes come from, and a note for each absent subset. It adds to the problems what it
+            cannot read, and raises a :class:`UserError` where nothing can be read.
     """
 
     SPLITS: tuple[str, ...]
     PATH: Literal["folder", "file"] | None
-    read: Callable[[DataSpec], tuple[list[Clip], str, list[str]]]
+    read: Callable[[DataSpec, list[Problem]], tuple[list[Clip], str, list[str]]]
 
 
 def parse_spec(text: str) -> DataSpec:
-    """Take a spec apart.
+    """Take a spec apart. In paths ``%3F`` stands for ``?``, ``%26`` for ``&`` and ``%25`` for ``%``; see :func:`escape_path`.
 
     >>> parse_spec("demo?split=val&limit=3").split
     'val'
@@ -119,17 +131,20 @@ def parse_spec(text: str) -> DataSpec:
             f"data spec '{text}': unknown kind '{kind}'; expected KIND:PATH?key=value with KIND one of {', '.join(READERS)}"
         )
     options, reader = split_query(query), _reader(kind)
-    known = {"split", "limit", "frames", "motion", "masked", "masks", "seed", *getattr(reader, "OPTIONS", ())}
+    known = {"split", "limit", "frames", "motion", "masked", "masks", "seed", *CHOICES, *getattr(reader, "OPTIONS", ())}
     if unknown := sorted(set(options) - known) or (["?" + query] if query and not options else []):
         raise UserError(f"data spec '{text}': unknown option '{unknown[0]}'; {kind} knows {', '.join(sorted(known))}")
     split = options.pop("split", None)
     _check_split(text, kind, split, reader)
+    path = _unescaped(path)
     _check_path(text, kind, path, reader)
     least = {"limit": 1, "frames": 1, "motion": 2, "seed": 0}
     limit, frames, motion, seed = (_whole_number(text, key, options.pop(key, None), least[key]) for key in least)
     masked, masks = _mask_options(text, options.pop("masked", "0"), options.pop("masks", None))
+    skip_bad, exif = (_one_of(text, key, options.pop(key, None), known) for key, known in CHOICES.items())
     split = None if split == "all" else split
-    return DataSpec(kind, Path(path) if path else None, split, limit, frames, motion, masked, masks, seed, options)
+    place = Path(path) if path else None
+    return DataSpec(kind, place, split, limit, frames, motion, masked, masks, seed, skip_bad == "1", exif, options)
 
 
 def _check_split(text: str, kind: str, split: str | None, reader: Reader) -> None:
@@ -160,6 +175,19 @@ def split_query(query: str) -> dict[str, str]:
     return {key: value for key, _, value in parts}
 
 
+def escape_path(path: str | Path) -> str:
+    """A path as a spec can hold it.
+
+    >>> escape_path("50% of/who?")
+    '50%25 of/who%3F'
+    """
+    return str(path).replace("%", "%25").replace("?", "%3F").replace("&", "%26")
+
+
+def _unescaped(path: str) -> str:
+    return unquote(path, errors="surrogateescape")
+
+
 def spec_label(spec: str) -> str:
     """A spec without its path, for tables and curves.
 
@@ -181,26 +209,68 @@ def spec_labels(specs: Iterable[str]) -> dict[str, str]:
     return {spec: label if counts[label] == 1 else spec for spec, label in labels.items()}
 
 
-def load_clips(text: str) -> ClipSet:
+def load_clips(text: str, skip_bad: bool = False) -> ClipSet:
     """The clips that a spec names; annotations are read and checked, frames stay on disk.
 
+    Args:
+        text: the spec.
+        skip_bad: as ``skip_bad=1`` in the spec: decode every frame, and leave out what is broken or implausible.
+
     Raises:
-        UserError: the spec is unknown, a file is broken, or there are no clips.
+        UserError: the spec is unknown, a file is broken or an annotation cannot be right (without ``skip_bad=1``), or there
+            are no clips.
     """
     spec = parse_spec(text)
-    clips, box_source, notes = _reader(spec.kind).read(spec)
-    if spec.seed is not None and spec.limit is not None:
-        chosen = np.random.default_rng(spec.seed).permutation(len(clips))[: spec.limit]
-        clips = [clips[i] for i in sorted(chosen)]
-    clips = [clip.head(spec.frames) for clip in clips[: spec.limit]]
+    skip_bad |= spec.skip_bad
+    found = _examined(text, read=skip_bad)
+    if found.problems and not skip_bad:
+        raise UserError(
+            f"{sum_up(found.problems)}; srn data lists all problems; skip_bad=1 in the data spec leaves out what is bad"
+        )
+    clips = list(found.clips)
     if spec.motion:
         clips = [moved for clip in clips for moved in move_clip(clip, spec.motion, spec.seed)]
     if spec.masked:
         templates = TemplateFolder(spec.masks.resolve()) if spec.masks else None
         clips = [mask_clip(clip, templates, spec.seed) for clip in clips]
-    if not clips:
+    return replace(found, clips=tuple(clips))
+
+
+def _examined(text: str, read: bool) -> ClipSet:
+    """The sound clips that a spec names, without motion and masks, and the problems of the others.
+
+    Args:
+        text: the spec.
+        read: also decode every frame.
+
+    Raises:
+        UserError: the spec is unknown, nothing can be read, or nothing is sound.
+    """
+    spec, problems = parse_spec(text), list[Problem]()
+    clips, box_source, notes = _reader(spec.kind).read(spec, problems)
+    if spec.seed is not None and spec.limit is not None:
+        chosen = np.random.default_rng(spec.seed).permutation(len(clips))[: spec.limit]
+        clips = [clips[i] for i in sorted(chosen)]
+    clips = [clip.head(spec.frames) for clip in clips[: spec.limit]]
+    if spec.exif == "turned":
+        clips = [replace(clip, source=turned_frames(clip.source)) for clip in clips]
+    sound: list[Clip] = []
+    for clip, found in zip(clips, find_problems(clips, spec.exif is not None, read), strict=True):
+        problems += found
+        sound += filter(None, [without(clip, found)])
+    if not sound and problems:
+        raise UserError(f"{sum_up(problems)}; no clip is left")
+    if not sound:
         raise UserError(f"data spec '{text}': no clips; expected at least one{'; ' + '; '.join(notes) if notes else ''}")
-    return ClipSet(text, tuple(clips), box_source, tuple(notes))
+    if problems:
+        notes = [*notes, f"left out: {len(problems)} problems", *(f"left out: {problem.text}" for problem in problems)]
+    return ClipSet(text, tuple(sound), box_source, tuple(notes), tuple(problems))
+
+
+def _one_of(text: str, key: str, value: str | None, known: Sequence[str]) -> str | None:
+    if value is not None and value not in known:
+        raise UserError(f"data spec '{text}': {key}={value}; expected {' or '.join(known)}")
+    return value
 
 
 def _whole_number(text: str, key: str, value: str | None, least: int) -> int | None:
@@ -216,6 +286,7 @@ def _mask_options(text: str, masked: str, masks: str | None) -> tuple[bool, Path
         raise UserError(f"data spec '{text}': masked={masked}; expected 0 or 1")
     if masks is not None and masked == "0":
         raise UserError(f"data spec '{text}': masks={masks} without masked=1; add masked=1, or leave masks out")
+    masks = masks and _unescaped(masks)
     if masks is not None and not Path(masks).is_dir():
         raise UserError(f"data spec '{text}': masks={masks}: no such folder; expected mask templates and their anchors.json")
     return masked == "1", Path(masks) if masks is not None else None

@@ -73,7 +73,7 @@ def plain(args: Any) -> dict[str, Any]:
 
 
 def read_text(path: Path, expected: str, errors: str = "strict") -> str:
-    """Read a text file in UTF-8.
+    """Read a text file in UTF-8, with or without the mark that Windows puts before it.
 
     Args:
         path: the file.
@@ -84,10 +84,21 @@ def read_text(path: Path, expected: str, errors: str = "strict") -> str:
         UserError: it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8", errors=errors)
+        return path.read_text(encoding="utf-8", errors=errors).removeprefix("\ufeff")
     except (OSError, UnicodeDecodeError) as error:
         problem = getattr(error, "strerror", "not UTF-8 text")
         raise UserError(f"{path}: cannot be read ({problem}); expected {expected}") from None
+
+
+def list_files(folder: Path, ending: str, deep: bool = False) -> list[Path]:
+    """The files of a folder with this ending in lower or upper case, sorted; hidden ones (``._NAME`` of macOS) are no data."""
+    found = folder.rglob("*") if deep else folder.glob("*")
+    return sorted(path for path in found if path.name.lower().endswith(ending) and not path.name.startswith("."))
+
+
+def printable_name(path: Path | str) -> str:
+    """A path as text that can be printed and encoded: bytes that are no UTF-8 become ``\\xNN``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def read_json(path: Path) -> Any:

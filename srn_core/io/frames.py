@@ -1,5 +1,6 @@
 """Where a clip's frames come from: picture files or a video, read on demand."""
 
+import math
 import os
 from collections import OrderedDict
 from collections.abc import Callable
@@ -58,6 +59,13 @@ class ChosenFrames:
         return self.source(self.kept[t])
 
 
+def turned_frames(source: FrameSource) -> FrameSource:
+    """The same frames, pictures turned by their EXIF orientation."""
+    if isinstance(source, ChosenFrames):
+        return ChosenFrames(turned_frames(source.source), source.kept)
+    return ImageFiles(source.paths, True) if isinstance(source, ImageFiles) else source
+
+
 def size_of_frame(source: FrameSource, t: int) -> tuple[int, int] | None:
     """Width and height of a frame as far as they are known without reading it."""
     if isinstance(source, ChosenFrames):
@@ -91,6 +99,8 @@ class VideoFrames:
         self._process = os.getpid()
         self._next = 0
         self._times: list[float] = []
+        # The first frame that cannot be read, and why.
+        self._end: tuple[float, str] = (math.inf, "")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return VideoFrames, (self.path,)
@@ -146,6 +156,8 @@ class VideoFrames:
     def __call__(self, t: int) -> np.ndarray:
         if t < self._next or self._process != os.getpid():
             self.close()
+        if t >= self._end[0]:
+            raise UserError(self._end[1])
         opened = self._keep_open()
         try:
             while True:
@@ -155,6 +167,7 @@ class VideoFrames:
                 self._next += 1
                 if self._next > t:
                     return to_rgb(frame)
-        except UserError:
+        except UserError as error:
+            self._end = (self._next, str(error))
             self.close()
             raise

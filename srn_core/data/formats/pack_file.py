@@ -7,6 +7,7 @@ the N frames of all clips, one clip after the other, each cut down to its face.
 
 import io
 import json
+import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class Pack:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: ZipFile | None = None
+        self._process = 0
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Pack, (self.path,)
@@ -43,8 +45,9 @@ class Pack:
             UserError: the file cannot be read, is no zip file, lacks the member, or the member is damaged.
         """
         try:
-            if self._file is None:
-                self._file = ZipFile(self.path)
+            if self._file is None or self._process != os.getpid():
+                # A forked process would share the position in the file with its parent.
+                self._file, self._process = ZipFile(self.path), os.getpid()
             return self._file.read(name)
         except KeyError:
             raise UserError(f"{self.path}: no {name} in it; expected a pack that srn data --pack wrote") from None

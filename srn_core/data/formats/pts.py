@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from srn_core.data.formats.numbers import parse_numbers
+from srn_core.errors import UserError
 from srn_core.io.files import read_text
 
 
@@ -15,6 +16,8 @@ def read_pts(path: Path, num_points: int) -> np.ndarray:
         UserError: the file is missing, has another number of points, or a value that is no finite number.
     """
     text = read_text(path, "a .pts file", errors="replace")
+    if "{" not in text:
+        raise UserError(f"{path}: has no {{ and }}; expected a .pts file: {num_points} lines 'x y' between {{ and }}")
     words = text.partition("{")[2].partition("}")[0].split()
     values = parse_numbers(words, 2 * num_points, path, f"{num_points} points, a line 'x y' each")
     return (values.reshape(-1, 2) - 1).astype(np.float32)

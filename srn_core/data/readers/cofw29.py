@@ -16,6 +16,7 @@ import numpy as np
 
 from srn_core.data.clip import Clip, continuous
 from srn_core.data.formats.numbers import check_array
+from srn_core.data.problems import Problem, build_clips
 from srn_core.data.spec import DataSpec
 from srn_core.data.splits import keep_split
 from srn_core.errors import UserError
@@ -30,16 +31,16 @@ PARTS = {"train": ("COFW_train_color.mat", "Tr"), "test": ("COFW_test_color.mat"
 T = TypeVar("T")
 
 
-def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
+def read(spec: DataSpec, problems: list[Problem]) -> tuple[list[Clip], str, list[str]]:
     """The faces of the split in the order of the files; an absent file becomes a note."""
     part = "train" if spec.split == "val" else spec.split
     paths = {name: spec.root / file for name, (file, _) in PARTS.items() if part in (None, name)}
     notes = [f"{path}: absent" for path in paths.values() if not path.is_file()]
-    clips = [clip for name, path in paths.items() if path.is_file() for clip in _clips(name, path)]
+    clips = [clip for name, path in paths.items() if path.is_file() for clip in _clips(name, path, problems)]
     return keep_split(clips, spec.split, VAL_FRACTION, lambda clip: clip.name), "the benchmark's", notes
 
 
-def _clips(part: str, path: Path) -> list[Clip]:
+def _clips(part: str, path: Path, problems: list[Problem]) -> list[Clip]:
     pictures, points, boxes = (name + PARTS[part][1] for name in ("Is", "phis", "bboxes"))
     count, numbers, rectangles = _look_into(path, lambda file: (file[pictures].size, file[points][()].T, file[boxes][()].T))
     check_array(path, points, numbers, (count, 3 * COFW29.num_landmarks))
@@ -47,11 +48,13 @@ def _clips(part: str, path: Path) -> list[Clip]:
     x, y, hidden = np.split(numbers, 3, axis=1)
     landmarks = (np.stack([x, y], -1)[:, None] - 1).astype(np.float32)
     corners = np.concatenate([rectangles[:, :2], rectangles[:, :2] + rectangles[:, 2:]], 1)[:, None] - 1
-    clips = []
-    for i, (shape, box) in enumerate(zip(landmarks, corners.astype(np.float32), strict=True)):
+    corners = corners.astype(np.float32)
+
+    def clip(i: int) -> Clip:
         source = partial(_picture, path, pictures, i)
-        clips.append(Clip(f"{part}/{i + 1:04d}", shape, box, source, continuous(1), COFW29, hidden[i : i + 1] == 0))
-    return clips
+        return Clip(f"{part}/{i + 1:04d}", landmarks[i], corners[i], source, continuous(1), COFW29, hidden[i : i + 1] == 0)
+
+    return build_clips(range(count), clip, problems)
 
 
 def _picture(path: Path, variable: str, number: int, t: int) -> np.ndarray:

@@ -5,6 +5,7 @@ height of face I in row I. Pixels count from 1. Each face is a clip of one frame
 Source: https://github.com/golnazghiasi/cofw68-benchmark.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ from scipy.io import loadmat
 
 from srn_core.data.clip import Clip, continuous
 from srn_core.data.formats.numbers import check_array
+from srn_core.data.problems import Problem, build_clips
 from srn_core.data.spec import DataSpec
 from srn_core.errors import UserError
 from srn_core.face.schemes import IBUG68
+from srn_core.io.files import list_files
 from srn_core.io.frames import NoFrames
 
 SPLITS = ("test",)
@@ -22,12 +25,13 @@ PATH = "folder"
 ANNOTATIONS, BOXES = "test_annotations", "cofw68_test_bboxes.mat"
 
 
-def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
+def read(spec: DataSpec, problems: list[Problem]) -> tuple[list[Clip], str, list[str]]:
     """All faces that are present, ordered by number."""
     boxes = _variable(spec.root / BOXES, "bboxes")
     check_array(spec.root / BOXES, "bboxes", boxes, (boxes.size // 4, 4))
-    files = sorted((spec.root / ANNOTATIONS).glob("*_points.mat"), key=lambda path: (len(path.name), path.name))
-    return [_clip(path, boxes.astype(np.float64)) for path in files], "the benchmark's", []
+    files = sorted(list_files(spec.root / ANNOTATIONS, "_points.mat"), key=lambda path: (len(path.name), path.name))
+    clips = build_clips(files, partial(_clip, boxes=boxes.astype(np.float64)), problems)
+    return clips, "the benchmark's", []
 
 
 def _clip(path: Path, boxes: np.ndarray) -> Clip:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from srn_core.data.clip import Clip, continuous
+from srn_core.data.problems import Problem
 from srn_core.data.spec import DataSpec
 from srn_core.face.boxes import annotation_boxes
 from srn_core.face.schemes import IBUG68
@@ -16,7 +17,7 @@ FOLDER = Path(__file__).parents[2] / "demo_clips"
 NUM_TRAIN = 12
 
 
-def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
+def read(spec: DataSpec, problems: list[Problem]) -> tuple[list[Clip], str, list[str]]:
     """All demo clips of the split, ordered by number."""
     with np.load(FOLDER / "landmarks.npz", allow_pickle=False) as file:
         landmarks = {name: file[name] for name in sorted(file.files)}

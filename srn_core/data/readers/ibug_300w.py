@@ -4,18 +4,22 @@ Every photo is a clip of one frame. A box is the detector's from ``bbs/<subset>/
 derived from the annotation. ``val`` is cut from the training part by photo, so that two faces of one photo stay together.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from srn_core.data.clip import Clip, continuous
 from srn_core.data.formats.pts import read_pts
+from srn_core.data.problems import Problem, build_clips
 from srn_core.data.spec import DataSpec
 from srn_core.data.splits import keep_split
 from srn_core.errors import UserError
 from srn_core.face.boxes import annotation_boxes
 from srn_core.face.geometry import landmark_box
 from srn_core.face.schemes import IBUG68
+from srn_core.io.files import list_files, printable_name
 from srn_core.io.frames import ImageFiles
-from srn_core.io.images import IMAGE_ENDINGS
+from srn_core.io.images import image_path
 
 TRAIN = ("afw", "lfpw/trainset", "helen/trainset")
 COMMON = ("lfpw/testset", "helen/testset")
@@ -25,20 +29,26 @@ SUBSETS["test"] = SUBSETS["full"] = COMMON + CHALLENGING
 SPLITS = tuple(SUBSETS)
 PATH = "folder"
 VAL_FRACTION = 0.1
+BOXES = "bbs"
 
 
-def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
+def read(spec: DataSpec, problems: list[Problem]) -> tuple[list[Clip], str, list[str]]:
     """All faces of the split's subsets; absent subsets become notes."""
     root = spec.root
     subsets = SUBSETS.get(spec.split or "", TRAIN + COMMON + CHALLENGING)
     present = [subset for subset in subsets if (root / subset).is_dir()]
     notes = [f"{root / subset}: absent" for subset in subsets if subset not in present]
-    names = [f"{subset}/{file.stem}" for subset in present for file in sorted((root / subset).glob("*.pts"))]
+    names = [f"{subset}/{file.stem}" for subset in present for file in list_files(root / subset, ".pts")]
     names = keep_split(names, spec.split, VAL_FRACTION, photo)
-    boxed = [(root / "bbs" / f"{name}.pts").is_file() for name in names]
-    clips = [_clip(root, name, box) for name, box in zip(names, boxed, strict=True)]
-    box_source = "detector" if all(boxed) else f"detector for {sum(boxed)} of {len(boxed)}, else annotation-derived box"
-    return clips, box_source, notes
+    return build_clips(names, partial(read_photo, root), problems), box_source(root, names), notes
+
+
+def box_source(root: Path, names: Sequence[str]) -> str:
+    """Where the boxes of photos come from, for reports."""
+    boxed = sum(has_box(root, name) for name in names)
+    if boxed == len(names):
+        return "detector"
+    return f"detector for {boxed} of {len(names)}, else annotation-derived box" if boxed else "annotation-derived box"
 
 
 def photo(name: str) -> str:
@@ -50,10 +60,27 @@ def photo(name: str) -> str:
     return stem if stem and number.isdecimal() and len(number) < 3 else name
 
 
-def _clip(root: Path, name: str, boxed: bool) -> Clip:
-    points = read_pts(root / f"{name}.pts", IBUG68.num_landmarks)[None]
-    boxes = landmark_box(read_pts(root / "bbs" / f"{name}.pts", 4))[None] if boxed else annotation_boxes(points, [name])
-    for ending in IMAGE_ENDINGS:
-        if (path := root / f"{name}{ending}").is_file():
-            return Clip(name, points, boxes, ImageFiles((path,)), continuous(1), IBUG68, None, photo(name))
-    raise UserError(f"{root / name}.jpg: no such image, but {name}.pts exists; restore the image or remove the annotation")
+def read_photo(root: Path, name: str) -> Clip:
+    """The clip of a photo: ``NAME.pts`` below ``root``, the picture beside it, and the detector's box if there is one.
+
+    Raises:
+        UserError: one of the files cannot be read, or the picture is missing.
+    """
+    points = read_pts(_annotation(root, name), IBUG68.num_landmarks)[None]
+    shown, boxed = printable_name(name), has_box(root, name)
+    boxes = landmark_box(read_pts(_annotation(root / BOXES, name), 4))[None] if boxed else annotation_boxes(points, [shown])
+    path = image_path(root / name)
+    if path is None:
+        raise UserError(f"{root / name}.jpg: no such image, but {name}.pts exists; restore the image or remove the annotation")
+    return Clip(shown, points, boxes, ImageFiles((path,)), continuous(1), IBUG68, None, photo(shown))
+
+
+def has_box(root: Path, name: str) -> bool:
+    """Whether there is a detector's box."""
+    return _annotation(root / BOXES, name).is_file()
+
+
+def _annotation(root: Path, name: str) -> Path:
+    """``NAME.pts``, or ``NAME.PTS`` where that exists."""
+    upper = root / f"{name}.PTS"
+    return upper if upper.is_file() else root / f"{name}.pts"

@@ -11,6 +11,7 @@ import numpy as np
 
 from srn_core.data.clip import Clip
 from srn_core.data.formats.pack_file import BOXES, INDEX, LANDMARKS, VISIBLE, Pack
+from srn_core.data.problems import Problem
 from srn_core.data.readers import ibug_300vw, ibug_300w, wflw
 from srn_core.data.spec import DataSpec
 from srn_core.errors import UserError
@@ -22,7 +23,7 @@ OPTIONS = ("kind",)
 PATH = "file"
 
 
-def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
+def read(spec: DataSpec, problems: list[Problem]) -> tuple[list[Clip], str, list[str]]:
     """The chosen clips, in the order in which they were packed."""
     pack = Pack(spec.root)
     try:

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 import numpy as np
 
 from srn_core.data.clip import Clip, continuous
+from srn_core.data.problems import Problem
 from srn_core.data.spec import DataSpec
 from srn_core.face.boxes import annotation_boxes
 from srn_core.face.schemes import IBUG68
@@ -19,7 +20,7 @@ PATH = None
 FIRST_SEED, DEFAULT_CLIPS, DEFAULT_FRAMES = 16, 16, 48
 
 
-def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
+def read(spec: DataSpec, problems: list[Problem]) -> tuple[list[Clip], str, list[str]]:
     """``limit`` clips (default 16), rendered at once: about 10 s per clip."""
     first = FIRST_SEED if spec.seed is None else spec.seed
     frames = spec.frames or DEFAULT_FRAMES

@@ -10,6 +10,7 @@ Source: https://wywu.github.io/projects/LAB/WFLW.html.
 """
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from srn_core.data.clip import Clip, continuous
 from srn_core.data.formats.numbers import parse_numbers
+from srn_core.data.problems import Problem, build_clips
 from srn_core.data.spec import DataSpec
 from srn_core.data.splits import keep_split
 from srn_core.errors import UserError
@@ -58,20 +60,20 @@ class Row(NamedTuple):
         return bool((self.landmarks >= self.box[:2]).all() and (self.landmarks <= self.box[2:]).all())
 
 
-def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
+def read(spec: DataSpec, problems: list[Problem]) -> tuple[list[Clip], str, list[str]]:
     """The faces of the split in the order of the lists; an absent list becomes a note."""
     part = {"train": "train", "val": "train", None: None}.get(spec.split, "test")
     lists = {name: spec.root / LIST.format(name) for name in ("train", "test") if part in (None, name)}
     notes = [f"{path}: absent" for path in lists.values() if not path.is_file()]
-    rows = [row for name, path in lists.items() if path.is_file() for row in _rows(name, path)]
+    rows = [row for name, path in lists.items() if path.is_file() for row in _rows(name, path, problems)]
     rows = keep_split(rows, spec.split, VAL_FRACTION, lambda row: row.image)
     rows = [row for row in rows if spec.split not in ATTRIBUTES or spec.split in row.attributes]
     sound = sum(row.box_holds for row in rows)
     exceptions = f" for {sound} of {len(rows)}, else 1.2 x the landmark box" if sound < len(rows) else ""
-    return [_clip(spec.root, row) for row in rows], f"the list's{exceptions}", notes
+    return build_clips(rows, partial(_clip, spec.root), problems), f"the list's{exceptions}", notes
 
 
-def _rows(part: str, path: Path) -> list[Row]:
+def _rows(part: str, path: Path, problems: list[Problem]) -> list[Row]:
     rows, seen = [], Counter[str]()
     for number, line in enumerate(read_text(path, "a list of faces").splitlines(), 1):
         if not line.strip():
@@ -79,7 +81,11 @@ def _rows(part: str, path: Path) -> list[Row]:
         *words, image = line.strip().split(maxsplit=NUMBERS)
         seen[image] += 1
         expected = f"{NUMBERS} numbers and an image's name"
-        values = parse_numbers(words, NUMBERS, f"{path}: line {number}", expected).astype(np.float32)
+        try:
+            values = parse_numbers(words, NUMBERS, f"{path}: line {number}", expected).astype(np.float32)
+        except UserError as error:
+            problems.append(Problem(image, str(error)))
+            continue
         points, box, flags = np.split(values, [COORDINATES, COORDINATES + 4])
         having = frozenset(name for name, value in zip(ATTRIBUTES, flags, strict=True) if value)
         rows.append(Row(f"{part}/{image}/{seen[image]}", image, points.reshape(-1, 2), box, having))

@@ -11,6 +11,7 @@ import numpy as np
 
 from srn_core.data.clip import Clip
 from srn_core.data.formats.numbers import parse_numbers
+from srn_core.data.problems import Problem, build_clips
 from srn_core.data.spec import DataSpec
 from srn_core.data.splits import keep_split
 from srn_core.errors import UserError
@@ -25,22 +26,25 @@ VAL_FRACTION = 0.15
 ROW = "a file name and 136 coordinates"
 
 
-def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
+def read(spec: DataSpec, problems: list[Problem]) -> tuple[list[Clip], str, list[str]]:
     """All people of the split, ordered by number."""
     people: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
     table, frames = spec.root / "keypoints.csv", spec.root / "frames"
-    for name, points in _rows(table):
+    for name, points in _rows(table, problems):
         if not (frames / name).is_file():
-            raise UserError(f"{frames / name}: no such file, but keypoints.csv has a row for it; restore it or remove the row")
+            text = f"{frames / name}: no such file, but keypoints.csv has a row for it; restore it or remove the row"
+            problems.append(Problem(name, text))
+            continue
         person = people[name.partition("_")[0]]
         if name in person:
             raise UserError(f"{table}: two rows for {name}; expected one per frame")
         person[name] = points
     wanted = keep_split(sorted(people), spec.split, VAL_FRACTION, str)
-    return [_clip(frames, person, people[person]) for person in wanted], "annotation-derived box", []
+    clips = build_clips(wanted, lambda person: _clip(frames, person, people[person]), problems)
+    return clips, "annotation-derived box", []
 
 
-def _rows(path: Path) -> list[tuple[str, np.ndarray]]:
+def _rows(path: Path, problems: list[Problem]) -> list[tuple[str, np.ndarray]]:
     """The frames' names and their points ``(68, 2)`` float32."""
     rows = []
     try:
@@ -50,7 +54,13 @@ def _rows(path: Path) -> list[tuple[str, np.ndarray]]:
     for number, row in enumerate(lines, 1):
         if number == 1 and row and row[0] == "":
             continue  # The heads of the columns.
-        points = parse_numbers(row[1:], 136, f"{path}: line {number}", ROW)
+        if not any(row):
+            continue
+        try:
+            points = parse_numbers(row[1:], 136, f"{path}: line {number}", ROW)
+        except UserError as error:
+            problems.append(Problem(row[0], str(error)))
+            continue
         rows.append((row[0], points.reshape(68, 2).astype(np.float32)))
     return rows
 

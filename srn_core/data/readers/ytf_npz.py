@@ -12,11 +12,13 @@ import numpy as np
 
 from srn_core.data.clip import Clip, continuous
 from srn_core.data.formats.numbers import check_array
+from srn_core.data.problems import Problem, build_clips
 from srn_core.data.spec import DataSpec
 from srn_core.data.splits import keep_split
 from srn_core.errors import UserError
 from srn_core.face.geometry import landmark_box
 from srn_core.face.schemes import IBUG68
+from srn_core.io.files import list_files
 from srn_core.io.frames import KEPT_OPEN
 
 SPLITS = ("train", "val")
@@ -24,11 +26,11 @@ PATH = "folder"
 VAL_FRACTION = 0.15
 
 
-def read(spec: DataSpec) -> tuple[list[Clip], str, list[str]]:
+def read(spec: DataSpec, problems: list[Problem]) -> tuple[list[Clip], str, list[str]]:
     """All videos of the split, ordered by path."""
-    names = [path.relative_to(spec.root).with_suffix("").as_posix() for path in sorted(spec.root.rglob("*.npz"))]
+    names = [path.relative_to(spec.root).with_suffix("").as_posix() for path in list_files(spec.root, ".npz", deep=True)]
     names = keep_split(names, spec.split, VAL_FRACTION, _person)
-    return [_clip(spec.root / f"{name}.npz", name) for name in names], "the data set's", []
+    return build_clips(names, partial(_clip, spec.root), problems), "the data set's", []
 
 
 def _person(name: str) -> str:
@@ -36,7 +38,8 @@ def _person(name: str) -> str:
     return name.rpartition("/")[2].rpartition("_")[0]
 
 
-def _clip(path: Path, name: str) -> Clip:
+def _clip(root: Path, name: str) -> Clip:
+    path = root / f"{name}.npz"
     points, corners = _arrays(path, "landmarks2D", "boundingBox")
     frames = max(points.shape[-1], 1) if points.ndim else 1
     check_array(path, "landmarks2D", points, (IBUG68.num_landmarks, 2, frames))

@@ -121,10 +121,11 @@ def test_pts_with_a_value_that_is_not_a_number(evaluate, video_set: Path, value:
     assert str(path) in evaluate(f"300vw:{video_set}")
 
 
-def test_video_with_another_number_of_frames(evaluate, video_set: Path) -> None:
-    (video_set / "001" / "annot" / "000006.pts").unlink()
+def test_annotations_of_no_frame_of_the_video(evaluate, video_set: Path) -> None:
+    for path in list((video_set / "001" / "annot").iterdir()):
+        path.rename(path.with_name(f"{100 + int(path.stem)}.pts"))
     line = evaluate(f"300vw:{video_set}")
-    assert str(video_set / "001" / "vid.avi") in line and "6 frames" in line
+    assert str(video_set / "001") in line and "frames and annotations of one number" in line
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all"])

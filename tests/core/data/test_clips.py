@@ -84,7 +84,7 @@ def test_any_other_text_is_a_user_error_that_repeats_it(text: str) -> None:
 
 def test_frames_of_300vw_are_in_the_order_of_their_numbers_padded_or_not(clip_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(clip_folder / "001", tmp_path / "001")
-    for number, file in enumerate(sorted((tmp_path / "001" / "annot").iterdir()), 8):
+    for number, file in enumerate(sorted((tmp_path / "001" / "annot").iterdir()), 1):
         file.rename(file.with_name(f"{number}.pts"))
     (before,) = load_clips(f"300vw:{clip_folder}?limit=1").clips
     (after,) = load_clips(f"300vw:{tmp_path}").clips
