@@ -1,4 +1,4 @@
-"""Every step on the clips that ship: simple players and a picture first, then a trained DQN, tables, plots and a video.
+"""Every step on the clips that ship: simple players and a picture first, then a trained DQN, tables, plots, a video, a page.
 
 make demo
 """
@@ -18,6 +18,8 @@ from agents.playing.video import write_episode
 from benchmarks.compare_policies import compare
 from benchmarks.comparison.args import CompareArgs
 from benchmarks.comparison.episode import plot_episode
+from benchmarks.report import report
+from benchmarks.reporting.args import ReportArgs
 from srn_core.cli.options import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
 from srn_core.io.files import plain, write_json
@@ -27,7 +29,7 @@ MARK = "demo.json"
 SIMPLE = ("none", REFERENCE, "random-jump", "prior", "greedy")
 # The first table shall come within a minute, and most of its cost is what prior learns from the training clips.
 FIRST_EPISODES, PRIOR_FRAMES = 16, 4
-PICTURE = "episode.png"
+PICTURE, PAGE, PAGE_EPISODES = "episode.png", "report.html", 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,9 @@ def demo(args: DemoArgs) -> None:
     write_episode(game, rollouts[options.policy], 0, args.out / "episode.mp4")
     plot_episode(game, {Path(name).name: rollout for name, rollout in rollouts.items()}, 0, args.out / PICTURE)
     files = f"README.md, figures.json, policies.png, places.png, {PICTURE}, episode.mp4"
+    report(ReportArgs(runs=(run_dir, args.out), out=args.out / PAGE, episodes=PAGE_EPISODES))
     print(f"done in {time.time() - began:.0f} s: {args.out}: {files}")
+    print(f"Watch the episodes in a browser: {(args.out / PAGE).resolve().as_uri()}")
 
 
 def first_look(args: DemoArgs) -> None:

@@ -7,6 +7,8 @@ run of ``agents/dqn.py``. The player of the stored picture was trained with
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from agents.policies.trained import load_policy
 from srn_core import Tracker, load_pretrained
 from srn_core.data import load_clips
 from srn_core.face.drawing import PREDICTION, TRUTH, draw_landmarks
+from srn_core.pages.page import write_page
 from srn_gym.games import load_game
 from srn_gym.render import draw_face
 
@@ -39,6 +42,8 @@ def main() -> None:
     occluders()
     tracked()
     masks()
+    tracked_masks()
+    game_page()
 
 
 def moving(run: Path) -> None:
@@ -55,10 +60,27 @@ def moving(run: Path) -> None:
         truth = game.scene.landmarks[game.scene.row(clip, frames)].numpy()
         captions = [(name, f"error {100 * error:.1f} %") for error in found.nme.tolist()]
         sides.append([draw_face(*each) for each in zip(images, truth, found.prediction.numpy(), captions, strict=True)])
-    pictures = [Image.fromarray(np.hstack([resized(left), resized(right)])) for left, right in zip(*sides, strict=True)]
-    palette = pictures[0].quantize(96)
-    shown = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
-    shown[0].save(OUT / "episode.gif", save_all=True, append_images=shown[1:], duration=200, loop=0, optimize=True)
+    save_moving("episode.gif", [np.hstack([resized(left), resized(right)]) for left, right in zip(*sides, strict=True)])
+
+
+def tracked_masks() -> None:
+    """Every second frame of a clip, tracked bare and under a medical mask that is drawn on it."""
+    tracker = Tracker(load_pretrained("srn-small"), device="cpu")
+    columns = []
+    for masked in ("", "&masked=1"):
+        (clip,) = load_clips(f"demo?split=val&limit=1{masked}").clips
+        frames = [clip.frame(t) for t in range(len(clip))]
+        found = list(tracker.track(frames, clip.boxes[0]))
+        columns.append([face(frames[t], found[t], tracker.scheme, PREDICTION) for t in range(0, len(clip), 2)])
+    save_moving("tracked-masks.gif", [np.hstack(row) for row in zip(*columns, strict=True)])
+
+
+def game_page() -> None:
+    """The game of the first page again, with today's scripts. benchmarks/play_page.py computes its answers."""
+    page = OUT.parent / "play.html"
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.S)
+    assert data is not None
+    write_page(page, **json.loads(data[1]))
 
 
 def episode() -> None:
@@ -131,6 +153,14 @@ def face(image: np.ndarray, points: np.ndarray, scheme, colour) -> np.ndarray:
 def resized(picture: np.ndarray) -> np.ndarray:
     height = round(picture.shape[0] * SIDE / picture.shape[1])
     return cv2.resize(picture, (SIDE, height), interpolation=cv2.INTER_AREA)
+
+
+def save_moving(name: str, pictures: list[np.ndarray]) -> None:
+    """Write pictures of one size as a GIF that repeats."""
+    frames = [Image.fromarray(picture) for picture in pictures]
+    palette = frames[0].quantize(96)
+    shown = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    shown[0].save(OUT / name, save_all=True, append_images=shown[1:], duration=200, loop=0, optimize=True)
 
 
 def save(name: str, *rows: list[np.ndarray]) -> None:

@@ -1,50 +1,67 @@
-"""The page of ``srn track --report``: the frames of a video with the tracked points, least sure first."""
+"""The page of ``srn track --report``: the faces of a video with their tracked points, least sure first."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
+from srn_core.face.geometry import crop_image, crop_map, landmark_box
 from srn_core.face.schemes import Scheme
-from srn_core.io.frames import FrameSource
-from srn_core.pages.faces import SPREAD, WORST, ShownFace, chosen_faces, faces_section
+from srn_core.io.images import decode_image
+from srn_core.pages.faces import SPREAD, THUMB, WORST, ShownFace, chosen_faces, faces_section
 from srn_core.pages.page import versions, write_page
 from srn_core.pages.sections import facts, panel, plots
 from srn_core.tracking.video import TrackedFace
 
+QUALITY = 90
 
-def write_tracking_page(
-    path: Path,
-    title: str,
-    source: FrameSource,
-    faces: Sequence[tuple[int, TrackedFace]],
-    scheme: Scheme,
-    run: Mapping[str, Any],
-) -> None:
+
+@dataclass
+class FaceAlbum:
+    """Small pictures of tracked faces, taken as the frames pass: a camera's cannot be read again. A face takes about 4 kB.
+
+    Attributes:
+        faces: frame number, face, its landmarks in the picture ``(L, 2)``, and the picture as JPEG.
+    """
+
+    faces: list[tuple[int, TrackedFace, np.ndarray, bytes]] = field(default_factory=list)
+
+    def add(self, frame: int, image: np.ndarray, faces: Sequence[TrackedFace]) -> None:
+        """Take the faces of a frame ``(H, W, 3)`` uint8 RGB."""
+        for face in faces:
+            box = landmark_box(face.landmarks)
+            picture = cv2.cvtColor(crop_image(image, box, THUMB), cv2.COLOR_RGB2BGR)
+            _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+            self.faces.append((frame, face, crop_map(box, THUMB).to_crop(face.landmarks), data.tobytes()))
+
+
+def write_tracking_page(path: Path, title: str, album: FaceAlbum, scheme: Scheme, run: Mapping[str, Any]) -> None:
     """Write the page.
 
     Args:
         path: of the page.
         title: of the page.
-        source: reads the video's frames again, of which few are shown.
-        faces: frame number and face, in the order of the frames; at least one.
+        album: at least one face.
         scheme: of the landmarks.
         run: what was run, name -> value.
 
     Raises:
-        UserError: a frame cannot be read, or the page would be too large.
+        UserError: the page would be too large.
     """
-    doubt = np.array([100 * (1 - face.confidence) for _, face in faces])
-    shown = [_shown(source, *faces[i]) for i in chosen_faces(doubt)]
+    faces = album.faces
+    doubt = np.array([1 - face.confidence for _, face, _, _ in faces])
+    shown = [_shown(*faces[i]) for i in chosen_faces(doubt)]
     note = (
         f"{len(shown)} of {len(faces)} tracked faces: the {min(WORST, len(faces))} that the tracker is least sure of, and up "
         f"to {SPREAD} spread evenly over the others."
     )
     lines = {}
-    for number in dict.fromkeys(face.number for _, face in faces):
-        sure = [(t, 100 * face.confidence) for t, face in faces if face.number == number]
-        lines[f"face {number}"] = np.array(sure)[:, 0], np.array(sure)[:, 1]
+    for number in dict.fromkeys(face.number for _, face, _, _ in faces):
+        sure = np.array([(t, 100 * face.confidence) for t, face, _, _ in faces if face.number == number])
+        lines[f"face {number}"] = sure[:, 0], sure[:, 1]
     sections = [
         faces_section(
             "Faces, least sure first", note, shown, scheme, f"expected error, % of the {scheme.normaliser} normaliser"
@@ -55,7 +72,12 @@ def write_tracking_page(
     write_page(path, title, sections)
 
 
-def _shown(source: FrameSource, frame: int, face: TrackedFace) -> ShownFace:
+def _shown(frame: int, face: TrackedFace, points: np.ndarray, picture: bytes) -> ShownFace:
+    def source(_: int) -> np.ndarray:
+        image = decode_image(picture)
+        assert image is not None
+        return image
+
     errors = None if face.expected_error is None else 100 * face.expected_error
     name = f"frame {frame}, face {face.number}, sure by {100 * face.confidence:.0f} %"
-    return ShownFace(name, source, frame, face.landmarks, None, errors)
+    return ShownFace(name, source, 0, points, None, errors)

@@ -20,7 +20,7 @@ from srn_core.pages.faces import SPREAD, WORST, ShownFace, chosen_faces, faces_s
 from srn_core.pages.page import page_text, write_page
 from srn_core.pages.pictures import packed, sheet
 from srn_core.pages.sections import facts, numbers, panel, plots, table, thinned
-from srn_core.tracking.page import write_tracking_page
+from srn_core.tracking.page import FaceAlbum, write_tracking_page
 from srn_core.tracking.video import TrackedFace
 from tests.support.browser import HOSTILE, WIDTHS, data_of, opened, pixels
 
@@ -104,9 +104,12 @@ def evaluation_page(clip_spec: str, checkpoint: str, folder: Path, monkeypatch) 
 def test_an_evaluation_shows_figures_curve_and_faces_worst_first(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
     out = evaluation_page(clip_spec, tiny_checkpoint, tmp_path, monkeypatch)
     sections = {section["title"]: section for section in data_of(out.read_text(encoding="utf-8"))["sections"]}
-    assert sorted(
-        {s["kind"] for s in sections.values()}, key="faces table plots facts".index
-    ) == ["faces", "table", "plots", "facts"]
+    assert sorted({s["kind"] for s in sections.values()}, key="faces table plots facts".index) == [
+        "faces",
+        "table",
+        "plots",
+        "facts",
+    ]
     faces = sections[f"Faces: {clip_spec}"]["faces"]
     means = [face["means"]["whole face"] for face in faces]
     assert means == sorted(means, reverse=True)
@@ -124,12 +127,13 @@ def test_a_page_must_end_in_html(clip_spec, tiny_checkpoint, monkeypatch, capsys
 
 def tracking_page(folder: Path) -> Path:
     rng = np.random.default_rng(0)
-    faces = [
-        (t, TrackedFace(t % 2, np.array([5.0, 5, 50, 50]), rng.uniform(5, 50, (68, 2)), 1 - t / 10, None, None))
-        for t in range(8)
-    ]
+    album = FaceAlbum()
+    for t in range(8):
+        points = rng.uniform(5, 50, (68, 2)).astype(np.float32)
+        face = TrackedFace(t % 2, np.array([5.0, 5, 50, 50]), points, 1 - t / 10)
+        album.add(t, np.full((60, 60, 3), 20 * t, np.uint8), [face])
     out = folder / "tracking.html"
-    write_tracking_page(out, HOSTILE, lambda t: np.full((60, 60, 3), 20 * t, np.uint8), faces, IBUG68, {"video": HOSTILE})
+    write_tracking_page(out, HOSTILE, album, IBUG68, {"video": HOSTILE})
     return out
 
 
@@ -137,6 +141,11 @@ def test_a_tracked_video_shows_the_least_sure_faces_first(tmp_path):
     faces, sure, _ = data_of(tracking_page(tmp_path).read_text(encoding="utf-8"))["sections"]
     assert [face["name"].partition(",")[0] for face in faces["faces"]] == [f"frame {t}" for t in range(7, -1, -1)]
     assert [line["name"] for line in sure["panels"][0]["lines"]] == ["face 0", "face 1"]
+
+
+def test_the_game_on_the_site_has_todays_scripts():
+    text = (Path(__file__).parents[2] / "docs" / "play.html").read_text(encoding="utf-8")
+    assert text == page_text(**data_of(text)), "make it again: python docs/pictures.py"
 
 
 @pytest.mark.slow

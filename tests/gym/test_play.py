@@ -123,7 +123,7 @@ def test_a_browser_plays_to_the_end(width, clip_spec, tiny_checkpoint, tmp_path,
             errors.append(section["errors"][t][landmark + 1])
             pictures.append(pixels(shown, "canvas.face"))
         assert len(set(pictures)) == len(pictures)
-        assert f"{np.mean(errors):.2f} %" in shown.text_content("table.bars tr.chosen")
+        assert f"{np.mean(errors):.2f}\xa0%" in shown.text_content("table.bars tr.chosen")
         assert "The end." in shown.text_content("p.chosen")
         assert shown.locator(".keys button:disabled").count() == 3
         shown.keyboard.press("Enter")

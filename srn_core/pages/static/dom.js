@@ -24,7 +24,7 @@ function lineStyle(index) {
 }
 
 function percent(value, digits = 2) {
-  return value === null || Number.isNaN(value) ? "–" : `${value.toFixed(digits)} %`;
+  return value === null || Number.isNaN(value) ? "–" : `${value.toFixed(digits)}\u00a0%`;
 }
 
 const themeListeners = [];
