@@ -16,7 +16,7 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float, quality: i
 
     Args:
         path: ``.mp4`` or ``.avi``.
-        frames: the video.
+        frames: the video. An odd side is written one pixel longer: the last row or column is repeated.
         fps: frames per second.
         quality: of the JPEG images of an ``.avi``, 0 to 100 (60 keeps about 45 dB); OpenCV's own encoder then replaces FFmpeg.
 
@@ -27,6 +27,8 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float, quality: i
     backend = cv2.CAP_ANY if quality is None else cv2.CAP_OPENCV_MJPEG
     try:
         for frame in frames:
+            # OpenCV would cut an odd row or column off.
+            frame = cv2.copyMakeBorder(frame, 0, frame.shape[0] % 2, 0, frame.shape[1] % 2, cv2.BORDER_REPLICATE)
             height, width = frame.shape[:2]
             if not writer.isOpened() and not writer.open(
                 str(path), backend, cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()]), fps, (width, height)
