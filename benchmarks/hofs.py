@@ -4,28 +4,24 @@ RSF are random synthetic faces: occluders at random places. HOFS is hard occlude
 
 python benchmarks/hofs.py                                                            # on the clips that ship
 python benchmarks/hofs.py --clips "300vw:DIR/300vw?split=train" --val SPEC --test "300vw:DIR/300vw?split=1" --occluder varied
+python benchmarks/hofs.py --base runs/srn --ray auto     # the fine-tunings as jobs of a Ray cluster
 python benchmarks/hofs.py ... # the same command again: finished fine-tunings are not repeated
 """
 
 import dataclasses
 import zlib
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from tqdm import tqdm
-
-from agents.deepq.args import DQNArgs
-from agents.deepq.training import trained_dqn
-from agents.finetune import finetune
 from agents.hardening.args import FinetuneArgs
 from benchmarks.common.clip_nme import check_measurable
 from benchmarks.common.commands import benchmark_command, option_words, training_command
+from benchmarks.common.jobs import run_jobs
 from benchmarks.common.results import ResultRow, ResultRows, write_results
-from benchmarks.common.settings import ROWS, check_settings, compare_settings, finished_rows, fixed_settings
+from benchmarks.common.settings import ROWS, check_settings, compare_settings, fixed_settings
 from benchmarks.common.tables import show_page
 from benchmarks.synthesis.args import Arm, HofsArgs
-from benchmarks.synthesis.measure import measure_tracker
+from benchmarks.synthesis.jobs import ArmJob, arm_folder, finish_arm, one_per_dqn, seed_dqn
 from benchmarks.synthesis.report import arms_page, comparable, plot_arms, summarise_arms
 from srn_core.checkpoints import load_card, load_pretrained
 from srn_core.cli.options import read_options
@@ -37,14 +33,8 @@ from srn_core.training.args import TrainArgs, check_batch, refuse_masked
 from srn_core.training.state import STATE
 from srn_core.training.train import train
 
-# All other arms play the DQN that was trained against the tracker that all arms start from.
-POLICIES: Mapping[Arm, str] = {
-    "none": "none", "rsf": "random-jump", "rounds": "dqn", "prior": "prior", "greedy": "greedy", "optimal": "optimal",
-}  # fmt: skip
 # Arguments that may change between calls that share a folder.
-FREE = ("arms", "seeds", "occluder", "out", "device")
-
-
+FREE = ("arms", "seeds", "occluder", "out", "device", "ray", "ray_gpus")
 LIMITS = {
     **dict.fromkeys(("base_steps", "steps", "batch", "refresh", "val_every", "dqn_steps", "episodes"), COUNT),
     "seeds": NOT_NEGATIVE,
@@ -60,8 +50,11 @@ def hofs(args: HofsArgs) -> list[ResultRow]:
     compare_settings(args.out, settings)
     base, origin = base_tracker(args)
     check_settings(args.out, settings | {"base_key": Tracker(load_pretrained(base), "cpu").key})
-    for arm, seed in tqdm([(arm, seed) for seed in args.seeds for arm in args.arms], desc="arms x seeds"):
-        finish(args, base, arm, seed)
+    jobs = [ArmJob(args, base, arm, seed) for seed in args.seeds for arm in args.arms]
+    if args.ray is not None:
+        # The arms of a seed share its DQN. On a cluster they run at the same time, so it must be there before.
+        run_jobs(seed_dqn, one_per_dqn(jobs), args.ray, args.ray_gpus)
+    run_jobs(finish_arm, jobs, args.ray, args.ray_gpus)
     rows = all_rows(args)
     parts = [(summarise_arms(part), part) for part in comparable(rows)]
     title = f"fine-tuned {args.steps} steps from {Path(base).name}, occluder {args.occluder}"
@@ -108,7 +101,7 @@ def base_tracker(args: HofsArgs) -> tuple[str, str]:
 
 def all_rows(args: HofsArgs) -> list[ResultRow]:
     """One row per test set and clip of all arms and seeds that are finished in the folder, by this call or an earlier one."""
-    files = [file for arm in get_args(Arm) for file in sorted(_arm_folder(args, arm).glob(f"seed-*/{arm}/{ROWS}"))]
+    files = [file for arm in get_args(Arm) for file in sorted(arm_folder(args, arm).glob(f"seed-*/{arm}/{ROWS}"))]
     return [row for file in files for row in read_json(file)]
 
 
@@ -120,48 +113,6 @@ def command_lines(args: HofsArgs, rows: ResultRows) -> list[str]:
         call = dataclasses.replace(args, arms=tuple(arm for arm in seeds if seeds[arm] == alike), seeds=alike)
         lines.append(benchmark_command("hofs", call))
     return lines
-
-
-def finish(args: HofsArgs, base: str, arm: Arm, seed: int) -> None:
-    """Fine-tune and measure one arm with one seed if that is not done yet."""
-    folder = _arm_folder(args, arm) / f"seed-{seed}" / arm
-
-    def measured() -> Iterator[ResultRow]:
-        finetune(_finetuning(args, base, arm, seed, folder))
-        tracker = Tracker(load_pretrained(folder), args.device)
-        for row in measure_tracker(tracker, args.test, args.covered, args.video, args.mode, args.episodes):
-            yield {"arm": arm, "seed": seed, "occluder": "none" if arm == "none" else args.occluder, **row}
-
-    finished_rows(folder, measured)
-    # The optimiser's state is four times as large as the tracker; the logs stay.
-    for tensors in folder.glob("round-*/**/*.safetensors"):
-        tensors.unlink()
-
-
-def _finetuning(args: HofsArgs, base: str, arm: Arm, seed: int, folder: Path) -> FinetuneArgs:
-    rounds = 2 if arm == "rounds" else 1
-    return FinetuneArgs(
-        policy=POLICIES.get(arm) or _dqn(args, base, seed), out=folder, clips=args.clips, tracker=base, val=args.val,
-        steps=args.steps // rounds, batch=args.batch, lr=args.lr, occluded_share=args.occluded_share,
-        random_share=0.5 if arm == "mixed" else 0.0,
-        # Even an occluder that is never drawn takes numbers from the generator of a batch.
-        occlusion="square" if arm == "none" else args.occluder,
-        refresh=args.refresh, rounds=rounds, dqn_steps=args.dqn_steps, val_every=args.val_every, precision=args.precision,
-        device=args.device, seed=seed, resume=(folder / "round-1").is_dir(),
-    )  # fmt: skip
-
-
-def _arm_folder(args: HofsArgs, arm: Arm) -> Path:
-    # The tables of both occluders share the arm without occluders.
-    return args.out / ("clean" if arm == "none" else args.occluder)
-
-
-def _dqn(args: HofsArgs, base: str, seed: int) -> str:
-    run = args.out / "dqn" / f"seed-{seed}"
-    dqn = DQNArgs(
-        clips=args.clips[0], tracker=base, seed=seed, total_steps=args.dqn_steps, device=args.device, run_dir=run
-    )  # fmt: skip
-    return str(trained_dqn(dqn))
 
 
 def _filled_in(args: HofsArgs) -> HofsArgs:

@@ -2,6 +2,7 @@
 
 python benchmarks/tune.py                                     # on the clips that ship; needs the extra sb3
 python benchmarks/tune.py --learners dqn sb3-dqn --draws 16 --clips "300vw:DIR?split=val" --out runs/tune-video
+python benchmarks/tune.py --ray local                         # the trainings as jobs of a Ray cluster
 python benchmarks/tune.py ... # the same command again: finished trainings are not repeated
 
 Tune on other clips and with other seeds than you compare with: the same clips in both are a data leak.
@@ -21,7 +22,7 @@ from agents.baselines.args import SB3Args
 from agents.baselines.hyper_parameters import SHIPPED, read_hparams, shipped_with
 from agents.playing.summary import CEILING, REFERENCE
 from benchmarks.common.commands import benchmark_command
-from benchmarks.common.jobs import run_jobs
+from benchmarks.common.jobs import ClusterArgs, run_jobs
 from benchmarks.common.results import ResultRow, write_results
 from benchmarks.common.tables import command_block, markdown_table, show_page
 from benchmarks.comparison.args import ComparedGame
@@ -37,7 +38,7 @@ SPACE = Path(__file__).with_name("tuning.json")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TuneArgs(ComparedGame):
+class TuneArgs(ComparedGame, ClusterArgs):
     """Train every learner with several draws of its hyper-parameters, and name the best of each."""
 
     learners: tuple[str, ...] = ("dqn", "sb3-dqn", "sb3-ppo")
@@ -61,7 +62,7 @@ class TuneArgs(ComparedGame):
         if not self.learners or not self.train_seeds:
             raise UserError("--learners or --train-seeds: none given; expected at least one of each")
         counts = dict.fromkeys(("draws", "total_steps", "episodes"), COUNT)
-        check_numbers(self, counts | {"seed": NOT_NEGATIVE, "train_seeds": NOT_NEGATIVE})
+        check_numbers(self, counts | dict.fromkeys(("seed", "train_seeds", "ray_gpus"), NOT_NEGATIVE))
 
 
 def tune(args: TuneArgs) -> list[ResultRow]:
@@ -72,7 +73,8 @@ def tune(args: TuneArgs) -> list[ResultRow]:
     how, ends = measurement_of(args, (args.seed,)), (REFERENCE, CEILING)
     jobs = make_jobs(learners, args.train_seeds, args.total_steps, how, args.out, cold=False)
     check_jobs(jobs, ends, how, args.out)
-    rows = named_rows(ends, how, args.out) + [row for found in run_jobs(run_job, jobs) for row in found]
+    rows = named_rows(ends, how, args.out)
+    rows += [row for found in run_jobs(run_job, jobs, args.ray, args.ray_gpus) for row in found]
     share = Results(rows, HELD_OUT).share
     figures: list[ResultRow] = []
     for (name, i), text in texts.items():

@@ -35,6 +35,7 @@ LEARNER = "--total-steps 64 --num-envs 4 --eval-episodes 1"
 SHORTER = {
     "agents/dqn.py": f"{LEARNER} --batch-size 8 --save-every 64",
     "agents/sb3.py": LEARNER,
+    "agents/skrl_dqn.py": "--total-steps 64 --num-envs 4 --batch-size 8",
     "agents/evaluate.py": "--episodes 1",
     "agents/finetune.py": "--steps 2 --batch 4 --sequence 2 --val-every 1 --dqn-steps 64",
     "benchmarks/compare_policies.py": "--episodes 1 --seeds 0 --train-seeds 0 --total-steps 64",
@@ -42,11 +43,13 @@ SHORTER = {
     "srn train": "--preset small --steps 2 --batch 4 --sequence 2 --val-every 1 --precision float32",
 }
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
-OPTIONS_OF_OTHERS = ("--editable", "--constraint", "--logdir")
+OPTIONS_OF_OTHERS = ("--editable", "--constraint", "--logdir", "--head", "--address")
+OPTIONS_OF_OTHERS += ("--nnodes", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint")
 CLIPS = "demo?split={}&limit=1&frames=3"
 DEFAULT_CLIPS = {
     "agents/dqn.py": ("--clips", "train"),
     "agents/sb3.py": ("--clips", "train"),
+    "agents/skrl_dqn.py": ("--clips", "train"),
     "agents/evaluate.py": ("--clips", "val"),
     "agents/finetune.py": ("--clips", "train"),
     "benchmarks/compare_policies.py": ("--clips", "val"),
@@ -58,6 +61,7 @@ READ_ONLY = {
     "benchmarks/ablation.py": "trains a network per variant; tests/benchmarks/test_ablation.py runs it",
     "benchmarks/tune.py": "trains many learners; tests/benchmarks/test_tune.py runs it",
     "benchmarks/throughput.py": "measures time; tests/benchmarks/test_throughput.py runs it",
+    "benchmarks/scaling.py": "measures time; tests/benchmarks/test_scaling.py runs it",
     "benchmarks/on_gpu.py": "for a GPU; tests/benchmarks/test_on_gpu.py runs it",
     "benchmarks/demo.py": "takes minutes; tests/agents/test_commands.py runs it",
     "srn_gym.play": "opens a window",
@@ -142,7 +146,7 @@ def test_commands_are_read_by_the_real_command_lines(page: Path, monkeypatch: py
 
 def test_options_in_the_text_exist(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     known = set(OPTIONS_OF_OTHERS)
-    scripts = [["python", f"agents/{name}.py"] for name in ("dqn", "sb3", "evaluate", "finetune")]
+    scripts = [["python", f"agents/{name}.py"] for name in ("dqn", "sb3", "skrl_dqn", "evaluate", "finetune")]
     scripts += [["python", str(path.relative_to(ROOT))] for path in sorted((ROOT / "benchmarks").glob("[!_]*.py"))]
     scripts += [["python", "-m", "srn_gym.play"]]
     scripts += [["srn", name] for name in ("train", "evaluate", "track", "detect", "data")]

@@ -17,8 +17,8 @@ ALGORITHMS = {"dqn": ("stable_baselines3", "DQN"), "ppo": ("stable_baselines3", 
 """Package and class of each algorithm."""
 
 
-def require(package: str) -> ModuleType:
-    """Import a package of the extra ``sb3``.
+def require(package: str, extra: str = "sb3") -> ModuleType:
+    """Import a package of an extra.
 
     Raises:
         UserError: it is not installed.
@@ -27,7 +27,7 @@ def require(package: str) -> ModuleType:
         return importlib.import_module(package)
     except ImportError as error:
         raise UserError(
-            f"{package}: cannot be imported ({error}); the SB3 baselines need the extra 'sb3': pip install --editable '.[sb3]'"
+            f"{package}: cannot be imported ({error}); it needs the extra '{extra}': pip install --editable '.[{extra}]'"
         ) from None
 
 

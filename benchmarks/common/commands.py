@@ -27,7 +27,7 @@ def option_words(args: Any, leave_out: Collection[str] = ()) -> list[str]:
     return words
 
 
-def benchmark_command(script: str, args: Any, leave_out: Collection[str] = ("device",)) -> str:
+def benchmark_command(script: str, args: Any, leave_out: Collection[str] = ("device", "ray", "ray_gpus")) -> str:
     """The command line of ``benchmarks/SCRIPT.py``: the options that differ from their defaults."""
     return shlex.join(["python", f"benchmarks/{script}.py", *option_words(args, leave_out)])
 

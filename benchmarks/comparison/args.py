@@ -6,6 +6,7 @@ from typing import Literal
 
 from agents.policies.named import NAMES
 from agents.policies.prior import PRIOR_FRAMES
+from benchmarks.common.jobs import ClusterArgs
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, check_numbers
 from srn_gym.rules import GameRules
 
@@ -55,7 +56,7 @@ class RegressionArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareArgs(ComparedGame):
+class CompareArgs(ComparedGame, ClusterArgs):
     """Compare policies on the same clips, first landmarks and noise."""
 
     policies: tuple[str, ...] = tuple(NAMES)
@@ -78,11 +79,6 @@ class CompareArgs(ComparedGame):
     start: Literal["cold", "warm"] = "cold"
     """cold: each training starts with an empty cache, so that wall-clock curves are fair. warm: trainings share the tracker's
     answers, which is many times faster; results may then differ by rounding."""
-    ray: str | None = None
-    """Train on a Ray cluster (extra ray). local: start a cluster on this machine; auto: use one that runs here; or
-    ray://HOST:10001. All its machines must see --out and the clips under the same paths."""
-    ray_gpus: float = 0
-    """GPUs per training on the cluster. A fraction such as 0.5 lets trainings share a GPU."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

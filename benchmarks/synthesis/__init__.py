@@ -1,1 +1,1 @@
-"""Measuring and reporting of ``benchmarks/hofs.py``."""
+"""The jobs and the report of ``benchmarks/hofs.py``."""

@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 import tyro
 
 from agents.hardening.args import PlacedOcclusion
+from benchmarks.common.jobs import ClusterArgs
 from srn_gym.rules import Mode
 
 Arm = Literal["none", "rsf", "hofs", "mixed", "rounds", "prior", "greedy", "optimal"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class HofsArgs:
+class HofsArgs(ClusterArgs):
     """Fine-tune one tracker in several ways, all from the same weights and for the same steps, and measure each."""
 
     arms: tuple[Arm, ...] = ("none", "rsf", "hofs", "greedy", "optimal")

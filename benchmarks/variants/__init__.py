@@ -1,1 +1,1 @@
-"""Reporting of ``benchmarks/ablation.py``."""
+"""The jobs and the report of ``benchmarks/ablation.py``."""

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, get_args
 
 import tyro
 
+from benchmarks.common.jobs import ClusterArgs
 from srn_core.tracking.batch import Mode
 from srn_core.training.augment import Occlusion
 
@@ -21,7 +22,7 @@ Variant = Literal[PartVariant, SettingVariant]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AblationArgs:
+class AblationArgs(ClusterArgs):
     """Train every variant of the network from scratch, with the same data, steps and seeds, and measure each."""
 
     variants: tuple[Variant, ...] = get_args(PartVariant)

@@ -29,7 +29,7 @@ LONGEST_WAIT = timedelta(days=2)
 
 
 @contextmanager
-def joined(device: str) -> Iterator[None]:
+def joined_processes(device: str) -> Iterator[None]:
     """Work together with the other processes that torchrun has started. Without torchrun nothing happens.
 
     Args:

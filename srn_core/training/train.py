@@ -35,7 +35,7 @@ from srn_core.training.calibration import calibrate
 from srn_core.training.losses import cascade_loss
 from srn_core.training.optimiser import make_optimisers, set_rate_share, step_all
 from srn_core.training.pool import FacePool
-from srn_core.training.processes import is_first, joined, on_first, own_share, process_mean, with_shared_gradients
+from srn_core.training.processes import is_first, joined_processes, on_first, own_share, process_mean, with_shared_gradients
 from srn_core.training.state import AveragedModel, load_state, save_state
 from srn_core.training.validation import detection_nme, read_faces
 
@@ -44,7 +44,7 @@ CLIP_NORM = 1.0
 
 def train(args: TrainArgs) -> None:
     """Run a training to its end, together with the other processes that torchrun has started."""
-    with joined(args.device):
+    with joined_processes(args.device):
         run_to_end(TrainingRun(args))
 
 

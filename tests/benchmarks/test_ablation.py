@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import tyro
 
-from benchmarks import ablation as ablation_module
-from benchmarks.ablation import ablation, variant_parameters, variant_training
+from benchmarks.ablation import ablation
 from benchmarks.common.clip_nme import clip_means
 from benchmarks.common.commands import option_words
 from benchmarks.common.results import read_figures, read_rows
 from benchmarks.common.settings import check_settings
 from benchmarks.common.stats import paired_difference
+from benchmarks.variants import jobs as jobs_module
 from benchmarks.variants.args import AblationArgs, Variant
+from benchmarks.variants.jobs import variant_parameters, variant_training
 from benchmarks.variants.report import summarise_variants
 from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips
@@ -68,7 +69,7 @@ def test_variants_are_trained_once_measured_and_reported(clip_spec, tmp_path, ca
         # Two seeds are too few for an interval.
         assert row["vs_full"]["ci95"] is None
 
-    monkeypatch.setattr(ablation_module, "train", None)
+    monkeypatch.setattr(jobs_module, "train", None)
     assert ablation(dataclasses.replace(args, variants=SOME[:2])) == [r for r in figures if r["variant"] in SOME[:2]]
     with pytest.raises(UserError, match=r"other settings \(steps\)"):
         ablation(dataclasses.replace(args, steps=3))

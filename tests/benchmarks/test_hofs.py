@@ -13,6 +13,7 @@ from agents.hardening import setup as hardening_setup
 from benchmarks import hofs as hofs_module
 from benchmarks.common.results import read_figures, read_rows
 from benchmarks.hofs import base_tracker, hofs
+from benchmarks.synthesis import jobs as jobs_module
 from benchmarks.synthesis.args import HofsArgs
 from benchmarks.synthesis.measure import SETS
 from benchmarks.synthesis.report import arms_page, comparable, summarise_arms
@@ -48,8 +49,8 @@ def test_arms_are_measured_once_and_reported(clip_spec, tiny_checkpoint, tmp_pat
     assert np.mean(worst) >= np.mean(random)
 
     done = []
-    once = hofs_module.finetune
-    monkeypatch.setattr(hofs_module, "finetune", lambda asked: done.append(asked.seed) or once(asked))
+    once = jobs_module.finetune
+    monkeypatch.setattr(jobs_module, "finetune", lambda asked: done.append(asked.seed) or once(asked))
     more = dataclasses.replace(args, arms=("none", "rsf"), seeds=(0, 1))
     hofs(more)
     assert done == [1, 1]
@@ -106,7 +107,7 @@ def test_what_cannot_be_used_is_refused_before_a_base_is_trained(clip_spec, tmp_
 
 def test_the_arm_without_occluders_is_the_same_for_both_tables(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(hofs_module, "finetune", lambda args: asked.append(args) or (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(jobs_module, "finetune", lambda args: asked.append(args) or (_ for _ in ()).throw(KeyboardInterrupt))
     for occluder in ("square", "varied"):
         with pytest.raises(KeyboardInterrupt):
             hofs(tiny_args(clip_spec, tiny_checkpoint, tmp_path, arms=("none",), occluder=occluder))

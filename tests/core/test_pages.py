@@ -104,12 +104,9 @@ def evaluation_page(clip_spec: str, checkpoint: str, folder: Path, monkeypatch) 
 def test_an_evaluation_shows_figures_curve_and_faces_worst_first(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
     out = evaluation_page(clip_spec, tiny_checkpoint, tmp_path, monkeypatch)
     sections = {section["title"]: section for section in data_of(out.read_text(encoding="utf-8"))["sections"]}
-    assert sorted({s["kind"] for s in sections.values()}, key="faces table plots facts".index) == [
-        "faces",
-        "table",
-        "plots",
-        "facts",
-    ]
+    assert sorted(
+        {s["kind"] for s in sections.values()}, key="faces table plots facts".index
+    ) == ["faces", "table", "plots", "facts"]
     faces = sections[f"Faces: {clip_spec}"]["faces"]
     means = [face["means"]["whole face"] for face in faces]
     assert means == sorted(means, reverse=True)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^(?:<!-- (?P<note>[^\n]*) -->\n)?(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^ *```$", re.M | re.S)
-OTHER_PROGRAMS = ("tensorboard", "git", "cd", ".", "source", "issues", "mkdocs")
+OTHER_PROGRAMS = ("tensorboard", "git", "cd", ".", "source", "issues", "mkdocs", "ray")
 
 
 class Block(NamedTuple):
@@ -55,6 +55,13 @@ def entry_point(words: list[str]) -> tuple[Callable[[], None], list[str]] | None
     None for a program that takes no options of ours; that it exists is checked here.
     """
     program, *rest = words
+    if program == "torchrun":
+        # Its own options have values; then comes -m MODULE or a script, which here runs in one process.
+        while rest[0].startswith("--"):
+            rest = rest[2:]
+        if rest[:2] == ["-m", "srn_core.cli.main"]:
+            return entry_point(["srn", *rest[2:]])
+        return entry_point(["python", *rest])
     if program == "srn":
         return import_module("srn_core.cli.main").main, words
     if program == "python" and rest[:1] == ["-m"]:

@@ -84,6 +84,6 @@ def test_a_batch_that_processes_cannot_share_is_refused(monkeypatch):
 
 
 def test_without_torchrun_a_process_is_alone():
-    with processes.joined("cpu"):
+    with processes.joined_processes("cpu"):
         assert not torch.distributed.is_initialized() and processes.is_first()
         assert processes.on_first(lambda: 3) == 3 and processes.gathered([1, 2]) == [1, 2]
