@@ -102,13 +102,13 @@ def _speed(args: OnGpuArgs, part: GpuPart, groups: tuple[Group, ...], seconds: f
 
 
 def _evaluate(args: OnGpuArgs, seconds: float) -> None:
-    """Evaluate the trained tracker and the others on all specs, bare and masked, in both modes, until the time is over."""
+    """Evaluate the trained tracker and the others, bare and masked, in both modes, until the time is over; at least one."""
     until = time.time() + seconds
     record: dict[str, Any] = {"settings": plain(args), "figures": [], "left_out": []}
     for name in (*_trained(args), *args.beside):
         tracker = Tracker(load_pretrained(name), args.device)
         for spec in (asked for bare in (*args.val, *args.test) for asked in (bare, masked_spec(bare))):
-            if time.time() > until:
+            if record["figures"] and time.time() > until:
                 record["left_out"].append(f"{name} on {spec}")
                 continue
             clip_set = load_clips(spec)
