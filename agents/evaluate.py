@@ -9,6 +9,7 @@ from agents.playing.evaluation import all_episode_rows, evaluation_settings, pla
 from agents.playing.summary import CEILING, REFERENCE, print_summary, summarise
 from agents.playing.video import write_episode
 from srn_core.cli.options import read_options
+from srn_core.data.several import specs_text
 from srn_core.errors import command
 from srn_core.io.files import check_outputs, write_json
 
@@ -27,7 +28,7 @@ def main() -> None:
     if args.video:
         write_episode(game, rollouts[args.policy], 0, args.video)
     # Files first: whoever reads the standard output may stop reading (| head).
-    print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}, seed {args.seed}", game)
+    print_summary(rows, f"{specs_text(args.clips)}, tracker {args.tracker}, mode {args.mode}, seed {args.seed}", game)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.clip_options import ClipSpecs, fill_in_clips
 from srn_core.errors import NOT_NEGATIVE, check_numbers
 from srn_gym.rules import TrainingRules
 
@@ -11,10 +12,10 @@ from srn_gym.rules import TrainingRules
 class LearnerArgs(TrainingRules):
     """What a policy is trained on, how it is evaluated, and where the run is saved."""
 
-    clips: str = "demo?split=train"
-    """Data spec of the training clips."""
-    val_clips: str | None = None
-    """Data spec of the clips for the evaluation after training. Default: --clips with split=val."""
+    clips: ClipSpecs = ()
+    """Data spec of the training clips; repeat for several. Default: demo?split=train."""
+    val_clips: ClipSpecs = ()
+    """Data spec of the clips for the evaluation after training; repeat for several. Default: --clips with split=val."""
     tracker: str = "srn-small"
     """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
     seed: int = 1
@@ -30,4 +31,5 @@ class LearnerArgs(TrainingRules):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        fill_in_clips(self, clips="demo?split=train", val_clips="")
         check_numbers(self, {"eval_episodes": NOT_NEGATIVE})

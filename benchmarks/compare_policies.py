@@ -38,7 +38,7 @@ from benchmarks.comparison.report import (
     summarise_learners,
 )
 from srn_core.cli.options import read_options
-from srn_core.data import spec_label
+from srn_core.data.several import specs_label
 from srn_core.errors import UserError, command
 from srn_core.io.files import plain
 
@@ -58,7 +58,7 @@ def compare(args: CompareArgs) -> list[ResultRow]:
         shares = landmark_shares(rollouts[str(figure["policy"])], scheme.num_landmarks)
         figure["covered"] = component_shares(shares, scheme)
     count = f"{len(args.seeds)} seeds x {args.episodes} episodes"
-    title = f"{spec_label(args.clips)}, tracker {args.tracker}, mode {args.mode}, {count}"
+    title = f"{specs_label(args.clips)}, tracker {args.tracker}, mode {args.mode}, {count}"
     print_summary(figures, title, game)
     plot_policies(figures, rollouts, title, args.out / "policies.png")
     plot_places(rollouts, scheme, title, args.out / "places.png")
@@ -82,8 +82,8 @@ def compare(args: CompareArgs) -> list[ResultRow]:
 def _plot_learners(
     args: CompareArgs, learners: Sequence[LearnerSpec], jobs: Sequence[TrainingJob], figures: ResultRows, rows: ResultRows
 ) -> None:
-    trained = f"trained {args.total_steps} steps on {spec_label(jobs[0].measurement.clips[TRAIN])}"
-    title = f"{spec_label(args.clips)}, {trained}, tracker {args.tracker}, mode {args.mode}"
+    trained = f"trained {args.total_steps} steps on {specs_label(jobs[0].measurement.clips[TRAIN])}"
+    title = f"{specs_label(args.clips)}, {trained}, tracker {args.tracker}, mode {args.mode}"
     plot_profiles(profiles(Results(rows, HELD_OUT)), THRESHOLDS, title, args.out / "profiles.png")
     plot_improvement(figures, title, args.out / "improvement.png")
     runs = {learner.label: [read_curve(job.folder) for job in jobs if job.label == learner.label] for learner in learners}

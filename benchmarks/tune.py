@@ -31,6 +31,7 @@ from benchmarks.comparison.learners import ARGUMENTS, SB3_PREFIX, read_learner
 from benchmarks.comparison.measure import HELD_OUT, measurement_of
 from benchmarks.comparison.report import Results
 from srn_core.cli.options import read_options
+from srn_core.data.several import specs_text
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
 from srn_core.io.files import plain, read_json
 
@@ -146,7 +147,7 @@ def tuning_page(record: Mapping[str, Any]) -> list[str]:
         lines.append((figure["learner"], f"{figure['share']:.3f}", shares, values + " (as shipped)" * (figure["draw"] == 0)))
     budget = f"{len(settings['train_seeds'])} seeds per draw, {settings['total_steps']} steps each"
     return [
-        f"# Tuning on {settings['clips']}: {budget}", "",
+        f"# Tuning on {specs_text(settings['clips'])}: {budget}", "",
         "Share of the optimum on held-out clips: the mean over seeds, then each seed.", "",
         *markdown_table(("learner", "share", "seeds", "hyper-parameters"), lines), "",
         *command_block([record["command"]]), "", "Every figure: `figures.json`.",

@@ -7,6 +7,7 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Box, Discrete
 
+from srn_core.data.several import Specs
 from srn_core.devices import to_device
 from srn_core.errors import UserError
 from srn_gym.episodes import Episodes, Step
@@ -81,7 +82,7 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
 
     | Argument          | Default              | Meaning                                                                 |
     |-------------------|----------------------|-------------------------------------------------------------------------|
-    | `clips`           | `"demo?split=train"` | data spec of the clips                                                  |
+    | `clips`           | `"demo?split=train"` | data spec of the clips, or a list of data specs                         |
     | `tracker`         | `"srn-small"`        | the victim: a checkpoint's name or folder, a network in an ONNX file    |
     |                   |                      | (`"onnx:PATH?size=112&..."`), `"constant"`, or your own                 |
     |                   |                      | (`"MODULE:FUNCTION"`, see `srn_core.victims.registry`)                  |
@@ -119,7 +120,7 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
 
     def __init__(
         self,
-        clips: str = DEFAULT_CLIPS,
+        clips: Specs = DEFAULT_CLIPS,
         tracker: str = DEFAULT_TRACKER,
         device: str = "auto",
         window: int | None = None,

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from srn_core.data.several import Specs, plain_specs
 from srn_gym.game import OcclusionGame
 from srn_gym.rules import Rules, read_rules
 from srn_gym.store import Store
@@ -22,25 +23,26 @@ class NamedGame(OcclusionGame):
         notes: remarks of the clips' reader, such as one line for each absent subset.
     """
 
-    def __init__(self, clips: str, tracker: str, device: str, rules: Rules, store: Store = SHARED) -> None:
+    def __init__(self, clips: Specs, tracker: str, device: str, rules: Rules, store: Store = SHARED) -> None:
         """See :func:`load_game`."""
-        self.arguments = (clips, tracker, device, rules)
+        self.arguments = (plain_specs(clips), tracker, device, rules)
         found = store.clips(clips)
         self.notes = found.notes
         super().__init__(found.clips, store.tracker(tracker, device), store, **dataclasses.asdict(rules))
 
-    def __reduce__(self) -> tuple[Callable[..., NamedGame], tuple[str, str, str, Rules]]:
+    def __reduce__(self) -> tuple[Callable[..., NamedGame], tuple[str | tuple[str, ...], str, str, Rules]]:
         """The copy uses the :data:`SHARED` store of its process, so what this game remembers is not sent."""
         return NamedGame, self.arguments
 
 
 def load_game(
-    clips: str = DEFAULT_CLIPS, tracker: str = DEFAULT_TRACKER, device: str = "auto", store: Store = SHARED, **rules: Any
+    clips: Specs = DEFAULT_CLIPS, tracker: str = DEFAULT_TRACKER, device: str = "auto", store: Store = SHARED, **rules: Any
 ) -> NamedGame:
     """The game of a data spec and a tracker.
 
     Args:
-        clips: data spec (``srn_core.data``).
+        clips: data spec (``srn_core.data``), or a list of data specs, whose clips are one set
+            (:func:`srn_core.data.several.load_all_clips`).
         tracker: name of the victim (``srn_core.victims.registry``): a checkpoint's name or folder, ``onnx:PATH?...``,
             ``constant`` or ``MODULE:FUNCTION``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import torch
 
 from srn_core.checkpoints import WEIGHTS, fingerprint, resolve_checkpoint
-from srn_core.data import Clip, ClipSet, load_clips
+from srn_core.data import Clip, ClipSet
+from srn_core.data.several import Specs, listed_specs, load_all_clips
 from srn_core.face.geometry import CropSpec
 from srn_core.model import SRN
 from srn_core.victims.protocol import Victim
@@ -35,9 +36,9 @@ class Store:
         self.kept = kept
         self._held: dict[str, OrderedDict[Hashable, Any]] = defaultdict(OrderedDict)
 
-    def clips(self, spec: str) -> ClipSet:
-        """The clips of a data spec. Later changes of their files are not seen."""
-        return self._once("clips", spec, lambda: load_clips(spec))
+    def clips(self, specs: Specs) -> ClipSet:
+        """The clips of one or several data specs. Later changes of their files are not seen."""
+        return self._once("clips", listed_specs(specs), lambda: load_all_clips(specs))
 
     def tracker(self, name: str, device: str) -> Victim:
         """The tracker of a name; a checkpoint is loaded again when its weights on disk have changed."""

@@ -11,6 +11,7 @@ from gymnasium.utils.seeding import np_random
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from srn_core.data.several import Specs
 from srn_core.devices import to_device
 from srn_core.errors import UserError
 from srn_gym.env import RENDER_FPS, check_render_mode, observation_space, reset_info, step_info
@@ -38,7 +39,7 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
     def __init__(
         self,
         num_envs: int = 1,
-        clips: str = DEFAULT_CLIPS,
+        clips: Specs = DEFAULT_CLIPS,
         tracker: str = DEFAULT_TRACKER,
         device: str = "auto",
         window: int | None = None,

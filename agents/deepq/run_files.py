@@ -13,6 +13,7 @@ from agents.deepq.learner import Learner
 from agents.deepq.policy import check_encoder
 from agents.deepq.replay import NStep
 from agents.run_folder import POLICY, STATE
+from srn_core.data.several import specs_text
 from srn_core.errors import UserError, check_resumed
 from srn_core.io.files import plain
 from srn_core.io.tensors import load_tensors, save_tensors
@@ -61,7 +62,7 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
     tensors, metadata = load_tensors(folder / STATE)
     # The replay holds clips as numbers.
     if metadata["clips_key"] != clips_key(learner.game):
-        clips = learner.args.clips
+        clips = specs_text(learner.args.clips)
         raise UserError(f"{folder}: started with other clips than {clips} holds now; restore them or start a new run")
     learner.online.load_state_dict(_under("online", tensors))
     learner.target.load_state_dict(_under("target", tensors))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.clip_options import ClipSpecs, fill_in_clips
 from agents.policies.prior import PRIOR_FRAMES
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers
 from srn_gym.rules import GameRules
@@ -14,10 +15,10 @@ class EvaluateArgs(GameRules):
 
     policy: str
     """A name (none, static, random-walk, random-jump, prior, greedy, optimal) or the folder of a trained run."""
-    clips: str = "demo?split=val"
-    """Data spec of the clips to play."""
-    train_clips: str | None = None
-    """Data spec of the training clips, which the policy prior needs. Default: --clips with split=train."""
+    clips: ClipSpecs = ()
+    """Data spec of the clips to play; repeat for several. Default: demo?split=val."""
+    train_clips: ClipSpecs = ()
+    """Data spec of the training clips, which the policy prior needs; repeat for several. Default: --clips with split=train."""
     prior_frames: int = PRIOR_FRAMES
     """Frames of each training clip that the policy prior uses. Fewer are faster and less exact."""
     tracker: str = "srn-small"
@@ -37,6 +38,7 @@ class EvaluateArgs(GameRules):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        fill_in_clips(self, clips="demo?split=val", train_clips="")
         check_numbers(self, {"episodes": COUNT, "prior_frames": COUNT, "seed": NOT_NEGATIVE})
         if self.video is not None and self.video.suffix != ".mp4":
             raise UserError(f"--video {self.video}: expected a file name that ends in .mp4")

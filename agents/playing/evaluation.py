@@ -14,6 +14,7 @@ from agents.policies.prior import PRIOR_FRAMES
 from agents.policies.protocol import Policy
 from agents.policies.trained import load_policy
 from srn_core.data import parse_spec
+from srn_core.data.several import Specs, listed_specs, plain_specs, specs_text
 from srn_core.io.files import write_json
 from srn_gym.game import OcclusionGame
 from srn_gym.games import NamedGame, load_game
@@ -29,6 +30,15 @@ def sibling_split(spec: str, split: str) -> str:
     head, _, query = spec.partition("?")
     options = [option for option in query.split("&") if option and not option.startswith("split=")]
     return f"{head}?" + "&".join([f"split={split}", *options])
+
+
+def sibling_splits(specs: Specs, split: str) -> str | tuple[str, ...]:
+    """:func:`sibling_split` of one or several specs, of which some may become the same.
+
+    >>> sibling_splits(["demo?split=train", "ytf68:faces?split=train"], "val")
+    ('demo?split=val', 'ytf68:faces?split=val')
+    """
+    return plain_specs(tuple(dict.fromkeys(sibling_split(spec, split) for spec in listed_specs(specs))))
 
 
 def warn_of_overlap(spec: str) -> None:
@@ -52,7 +62,7 @@ def check_policy(name: str) -> None:
 
 def play_policies(args: EvaluateArgs, policies: list[str]) -> tuple[NamedGame, dict[str, Rollout]]:
     """Play the same episodes with each policy; ``args.policy`` is not read."""
-    train_clips = args.train_clips or sibling_split(args.clips, "train")
+    train_clips = args.train_clips or sibling_splits(args.clips, "train")
 
     def training() -> OcclusionGame:
         return load_game(train_clips, args.tracker, args.device, **{**rules_of(args), "mode": "detect"})
@@ -64,8 +74,8 @@ def play_policies(args: EvaluateArgs, policies: list[str]) -> tuple[NamedGame, d
 
 def evaluation_args(run_dir: Path, args: LearnerArgs) -> EvaluateArgs:
     """How a trained run is evaluated: on the validation clips, with the training's rules and seed."""
-    if args.val_clips is None:
-        warn_of_overlap(args.clips)
+    for spec in listed_specs(args.clips) if not args.val_clips else ():
+        warn_of_overlap(spec)
     return EvaluateArgs(
         policy=str(run_dir), clips=_val_clips(args), train_clips=args.clips, tracker=args.tracker,
         episodes=args.eval_episodes, seed=args.seed, device=args.device, **rules_of(args),
@@ -82,7 +92,7 @@ def evaluate_run(args: EvaluateArgs, arguments: Mapping[str, Any], step: int) ->
     """
     game, rollouts = play_policies(args, ["none", REFERENCE, "prior", args.policy, "greedy", CEILING])
     rows = summarise(rollouts)
-    print_summary(rows, f"{args.clips}, tracker {args.tracker}, mode {args.mode}", game)
+    print_summary(rows, f"{specs_text(args.clips)}, tracker {args.tracker}, mode {args.mode}", game)
     write_json(
         Path(args.policy) / "evaluation.json",
         {**evaluation_settings(args), "policies": rows, "rows": all_episode_rows(game, rollouts)},
@@ -107,5 +117,5 @@ def all_episode_rows(game: OcclusionGame, rollouts: Mapping[str, Rollout]) -> li
     return [row for name, rollout in rollouts.items() for row in episode_rows(game, name, rollout)]
 
 
-def _val_clips(args: LearnerArgs) -> str:
-    return args.val_clips or sibling_split(args.clips, "val")
+def _val_clips(args: LearnerArgs) -> str | tuple[str, ...]:
+    return args.val_clips or sibling_splits(args.clips, "val")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from agents.clip_options import ClipSpecs, fill_in_clips
 from agents.policies.named import NAMES
 from agents.policies.prior import PRIOR_FRAMES
 from benchmarks.common.jobs import ClusterArgs
@@ -15,10 +16,10 @@ from srn_gym.rules import GameRules
 class ComparedGame(GameRules):
     """What policies are compared on."""
 
-    clips: str = "demo?split=val"
-    """Data spec of the held-out clips to play."""
-    train_clips: str | None = None
-    """Data spec of the training clips, for prior and the learners. Default: --clips with split=train."""
+    clips: ClipSpecs = ()
+    """Data spec of the held-out clips to play; repeat for several. Default: demo?split=val."""
+    train_clips: ClipSpecs = ()
+    """Data spec of the training clips, for prior and the learners; repeat for several. Default: --clips with split=train."""
     tracker: str = "srn-small"
     """The tracker to attack: a checkpoint's name or folder."""
     episodes: int = 48
@@ -26,13 +27,17 @@ class ComparedGame(GameRules):
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        fill_in_clips(self, clips="demo?split=val", train_clips="")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RegressionArgs:
     """Regress the training clips' rewards on the Q-network's features."""
 
-    clips: str = "demo?split=train"
-    """Data spec of the training clips."""
+    clips: ClipSpecs = ()
+    """Data spec of the training clips, or several. Default: demo?split=train."""
     tracker: str = "srn-small"
     """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
     encoder: str = ""
@@ -52,6 +57,7 @@ class RegressionArgs:
     """auto, cpu, cuda or cuda:N."""
 
     def __post_init__(self) -> None:
+        fill_in_clips(self, clips="demo?split=train")
         check_numbers(self, {"seed": NOT_NEGATIVE, "steps": COUNT, "batch_size": COUNT, "lr": POSITIVE})
 
 

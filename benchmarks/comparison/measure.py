@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from agents.playing.args import EvaluateArgs
-from agents.playing.evaluation import play_policies, sibling_split
+from agents.playing.evaluation import play_policies, sibling_splits
 from agents.playing.rollout import Rollout, play
 from agents.policies.prior import PRIOR_FRAMES
 from agents.policies.protocol import Policy
@@ -40,9 +40,8 @@ class Measurement:
     tracker_key: str
 
     @property
-    def clips(self) -> dict[str, str]:
-        """Each split's data spec."""
-        assert self.options.train_clips is not None
+    def clips(self) -> dict[str, str | tuple[str, ...]]:
+        """Each split's data spec or specs."""
         return {HELD_OUT: self.options.clips, TRAIN: self.options.train_clips}
 
     def games(self, store: Store = SHARED) -> Iterator[tuple[str, OcclusionGame]]:
@@ -54,7 +53,7 @@ class Measurement:
 def measurement_of(args: ComparedGame, seeds: tuple[int, ...], prior_frames: int = PRIOR_FRAMES) -> Measurement:
     """The measurement that a command asks for."""
     options = EvaluateArgs(
-        policy="", clips=args.clips, train_clips=args.train_clips or sibling_split(args.clips, "train"),
+        policy="", clips=args.clips, train_clips=args.train_clips or sibling_splits(args.clips, "train"),
         prior_frames=prior_frames, tracker=args.tracker, episodes=args.episodes, device=args.device, **rules_of(args),
     )  # fmt: skip
     return Measurement(options, seeds, load_victim(args.tracker, args.device).key)

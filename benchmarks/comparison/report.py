@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from agents.playing.evaluation import sibling_split
+from agents.playing.evaluation import sibling_splits
 from agents.playing.summary import CEILING, REFERENCE, optimal_share
 from benchmarks.common import stats
 from benchmarks.common.results import ResultRow, ResultRows
 from benchmarks.common.stats import MIN_RUNS, interval, iqm, resample_runs, score_table
 from benchmarks.common.tables import command_block, markdown_table, number_text
 from benchmarks.comparison.measure import HELD_OUT, TRAIN
-from srn_core.data import spec_label
+from srn_core.data.several import specs_label
 from srn_core.errors import UserError
 
 THRESHOLDS = np.linspace(-0.5, 1, 61)
@@ -138,7 +138,7 @@ def _difference(results: Results, name: str, other: str) -> dict[str, Any]:
 def comparison_page(record: Mapping[str, Any]) -> list[str]:
     """A comparison in Markdown: its policies, its learners, or both."""
     settings = record["settings"]
-    lines = [f"# {spec_label(settings['clips'])}, tracker {settings['tracker']}, mode {settings['mode']}", ""]
+    lines = [f"# {specs_label(settings['clips'])}, tracker {settings['tracker']}, mode {settings['mode']}", ""]
     lines += _policies_part(record) if "policies" in record else []
     lines += learners_part(record) if "learners" in record else []
     return [
@@ -160,7 +160,7 @@ def _policies_part(record: Mapping[str, Any]) -> list[str]:
 def learners_part(record: Mapping[str, Any]) -> list[str]:
     """The learners and named policies of a comparison in Markdown."""
     settings, first = record["settings"], record["learners"][0]["policy"]
-    clips = spec_label(settings["train_clips"] or sibling_split(settings["clips"], "train"))
+    clips = specs_label(settings["train_clips"] or sibling_splits(settings["clips"], "train"))
     headings = ("policy", "runs", "NME, %", "against the first", "share", "P", "share on train", "r2")
     return [
         f"## Learners, trained {settings['total_steps']} steps on {clips}", "", LEARNER_READING.format(first=f"`{first}`"), "",

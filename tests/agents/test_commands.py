@@ -109,3 +109,17 @@ def test_the_demo_does_not_delete_a_folder_that_it_did_not_make(tmp_path):
     with pytest.raises(UserError, match="is not a demo's"):
         demo(DemoArgs(out=tmp_path))
     assert (tmp_path / "dqn" / "mine").is_file()
+
+
+def test_several_data_specs_are_played_as_one_set(clip_spec, tiny_checkpoint, tmp_path):
+    run, out = str(tmp_path / "run"), tmp_path / "evaluation.json"
+    clips = ["--clips", f"{clip_spec}?limit=2", "--clips", f"{clip_spec}?split=test"]
+    steps = ["--total-steps", "32", "--num-envs", "4", "--learning-starts", "16", "--eval-episodes", "0"]
+    trained = call("agents/dqn.py", *clips, "--tracker", tiny_checkpoint, "--run-dir", run, *steps)
+    assert trained.returncode == 0, trained.stderr
+    played = ["--tracker", tiny_checkpoint, "--episodes", "3", "--json", str(out)]
+    evaluated = call("agents/evaluate.py", "--policy", run, *clips, *played)
+    assert evaluated.returncode == 0, evaluated.stderr
+    found = json.loads(out.read_text())
+    assert found["clips"] == clips[1::2]
+    assert [row["clip"] for row in found["rows"]] == ["001", "002", "124"]
