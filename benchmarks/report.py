@@ -11,7 +11,7 @@ import srn_core.threads  # noqa: F401
 
 from benchmarks.reporting.args import ReportArgs
 from benchmarks.reporting.logs import curves_section
-from benchmarks.reporting.matches import match_sections
+from benchmarks.reporting.matches import match_sections, short_names
 from benchmarks.reporting.runs import Run, read_run
 from srn_core.cli.options import read_options
 from srn_core.errors import command
@@ -36,7 +36,8 @@ def page_title(paths: Sequence[Path]) -> str:
 def page_sections(args: ReportArgs, runs: Sequence[Run]) -> list[Section]:
     """The episodes first, then the tables and curves, then what was run."""
     sections = match_sections([run.match for run in runs if run.match is not None], args.episodes, args.frames, args.device)
-    curves = curves_section({str(run.path): run.logs for run in runs})
+    names = short_names([str(run.path) for run in runs])
+    curves = curves_section({names[str(run.path)]: run.logs for run in runs})
     parts = [{**section, "title": f"{run.path.name}: {section['title']}"} for run in runs for section in run.sections]
     tables = [part for part in parts if part["kind"] == "table"]
     return [

@@ -8,7 +8,7 @@ import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
 
 from srn_core.pages.page import Section
-from srn_core.pages.sections import panel, plots, thinned
+from srn_core.pages.sections import binned, panel, plots
 
 Points = tuple[np.ndarray, np.ndarray]
 
@@ -23,8 +23,10 @@ def curves_section(logs: Mapping[str, Sequence[Path]]) -> Section | None:
         for folder in folders:
             for tag, points in read_scalars(folder).items():
                 label = name if folder == folders[0] else f"{name}, {folder.name}"
-                tags[tag][label] = thinned(*points)
-    panels = [panel(tag, "step", tag.rpartition("/")[2].replace("_", " "), lines) for tag, lines in sorted(tags.items())]
+                tags[tag][label] = binned(*points)
+    # A single value, as of the evaluation after training, is no curve; it stands in a table.
+    curves = {tag: lines for tag, lines in sorted(tags.items()) if any(len(x) > 1 for x, _ in lines.values())}
+    panels = [panel(tag, "step", tag.rpartition("/")[2].replace("_", " "), lines) for tag, lines in curves.items()]
     note = "From the runs' TensorBoard files; a point is the mean over neighbouring steps."
     return plots("Training", panels, note) if panels else None
 

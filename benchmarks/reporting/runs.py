@@ -10,12 +10,14 @@ from typing import Any
 from agents.baselines.args import SB3Args
 from agents.deepq.args import DQNArgs
 from agents.hardening.args import FinetuneArgs
-from agents.playing.evaluation import sibling_split
+from agents.playing.evaluation import sibling_splits
 from agents.policies.named import NAMES
+from agents.policies.prior import PRIOR_FRAMES
 from agents.run_folder import POLICY, is_sb3_run
 from benchmarks.common.commands import option_words
 from benchmarks.common.results import FIGURES
 from srn_core.checkpoints import CARD
+from srn_core.data.several import Specs, plain_specs, specs_text
 from srn_core.errors import UserError
 from srn_core.io.files import read_json
 from srn_core.io.tensors import load_tensors
@@ -32,18 +34,22 @@ class Match:
     """A game and who plays it; matches on one game are watched together.
 
     Attributes:
-        clips: data spec.
+        clips: data spec, or several.
         tracker: the victim's name.
         rules: of the game.
         policies: names, and folders of runs.
         seed: of the episodes.
+        train_clips: what ``prior`` looks at; None: the clips of split=train.
+        prior_frames: most frames of each of these clips that it looks at.
     """
 
-    clips: str
+    clips: str | tuple[str, ...]
     tracker: str
     rules: GameRules
     policies: tuple[str, ...]
     seed: int = 0
+    train_clips: Specs | None = None
+    prior_frames: int = PRIOR_FRAMES
 
 
 @dataclass(frozen=True)
@@ -106,18 +112,19 @@ def _carded(path: Path) -> Run:
 
 def _learner(path: Path, script: str, kind: type, card: Mapping[str, Any], about: Mapping[str, Any]) -> Run:
     arguments = card["arguments"]
-    clips = arguments["val_clips"] or sibling_split(arguments["clips"], "val")
+    clips = plain_specs(arguments["val_clips"] or sibling_splits(arguments["clips"], "val"))
     rules = GameRules(**{name: arguments[name] for name in GameRules.__dataclass_fields__})
     shown = {
         "command": command_line(["python", script], kind, arguments),
-        "trained on": arguments["clips"], "evaluated on": clips, "tracker": arguments["tracker"], **about,
+        "trained on": specs_text(arguments["clips"]), "evaluated on": specs_text(clips),
+        "tracker": arguments["tracker"], **about,
     }  # fmt: skip
     sections = [facts("What was run", shown)]
     evaluation = path / EVALUATION
     if evaluation.is_file():
         sections.append(policy_table(read_json(evaluation)["policies"]))
     match = Match(clips, arguments["tracker"], rules, (str(path),), arguments["seed"])
-    return Run(path, f"{script}, trained on {arguments['clips']}", sections, [path], match)
+    return Run(path, f"{script}, trained on {specs_text(arguments['clips'])}", sections, [path], match)
 
 
 def _tracker(path: Path, words: Sequence[str], kind: type, card: Mapping[str, Any]) -> Run:
@@ -137,11 +144,13 @@ def _benchmark(path: Path) -> Run:
     command = record.get("command") or "\n".join(record.get("commands", ()))
     sections: list[Section] = [facts("What was run", {"command": command, **settings})]
     match = None
-    if record.get("kind") == "comparison":
+    if "policies" in record:
         sections.append(policy_table(record["policies"]))
+    if "policies" in settings:
         names = [name for name in settings["policies"] if name in NAMES or (Path(name) / POLICY).is_file()]
         rules = GameRules(**{name: settings[name] for name in GameRules.__dataclass_fields__})
-        match = Match(settings["clips"], settings["tracker"], rules, tuple(names))
+        learned = settings.get("train_clips"), settings.get("prior_frames", PRIOR_FRAMES)
+        match = Match(plain_specs(settings["clips"]), settings["tracker"], rules, tuple(names), settings["seeds"][0], *learned)
     sections += [
         records_table(name, rows) for name, rows in record.items() if isinstance(rows, list) and rows and name != "policies"
         and all(isinstance(row, dict) for row in rows)
@@ -164,7 +173,7 @@ def _json_file(path: Path) -> Run:
         (record,) = records
         known = {name: record[name] for name in ("policy", "clips", "tracker", "seed", *GameRules.__dataclass_fields__)}
         rules = GameRules(**{name: record[name] for name in GameRules.__dataclass_fields__})
-        match = Match(record["clips"], record["tracker"], rules, (record["policy"],), record["seed"])
+        match = Match(plain_specs(record["clips"]), record["tracker"], rules, (record["policy"],), record["seed"])
         return Run(
             path, f"agents/evaluate.py, {record['policy']}", [facts("What was run", known), policy_table([record])], match=match
         )
@@ -179,8 +188,10 @@ def policy_table(rows: Sequence[Mapping[str, Any]]) -> Section:
     lines = []
     for row in rows:
         gain, interval = row.get("gain"), row.get("gain_ci95")
+        # In the file of an evaluation, "clips" are the data.
+        clips = row.get("num_clips", row["clips"])
         lines.append([
-            str(row["policy"]), str(row["clips"]) if isinstance(row.get("clips"), int) else "", str(row["episodes"]),
+            str(row["policy"]), str(clips), str(row["episodes"]),
             f"{row['return_mean']:.3f}", f"{row['nme_mean']:.2f} %", "" if gain is None else f"{gain:+.2f}",
             "[{:+.2f}, {:+.2f}]".format(*interval) if interval else "",
             "" if row.get("optimal_share") is None else f"{row['optimal_share']:.2f}",

@@ -38,8 +38,10 @@ def panel(title: str, x_label: str, y_label: str, lines: Mapping[str, tuple[np.n
     return {"title": title, "x": x_label, "y": y_label, "lines": series}
 
 
-def thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means over at most :data:`MOST_POINTS` runs of neighbouring points: noise of single points hides a curve."""
+def binned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means over points of one x, then over at most :data:`MOST_POINTS` runs of neighbours: noise hides a curve."""
+    x, place = np.unique(x, return_inverse=True)
+    y = np.bincount(place, y) / np.bincount(place)
     groups = np.array_split(np.arange(len(x)), min(MOST_POINTS, len(x)))
     return np.array([x[group].mean() for group in groups]), np.array([y[group].mean() for group in groups])
 

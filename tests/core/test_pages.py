@@ -19,7 +19,7 @@ from srn_core.pages import page
 from srn_core.pages.faces import SPREAD, WORST, ShownFace, chosen_faces, faces_section
 from srn_core.pages.page import page_text, write_page
 from srn_core.pages.pictures import packed, sheet
-from srn_core.pages.sections import facts, numbers, panel, plots, table, thinned
+from srn_core.pages.sections import binned, facts, numbers, panel, plots, table
 from srn_core.tracking.page import FaceAlbum, write_tracking_page
 from srn_core.tracking.video import TrackedFace
 from tests.support.browser import HOSTILE, WIDTHS, data_of, opened, pixels
@@ -79,9 +79,9 @@ def test_a_sheet_holds_the_pictures_row_by_row():
 
 
 def test_many_points_become_means_of_neighbours():
-    x, y = thinned(np.arange(1000.0), np.arange(1000.0) * 2)
+    x, y = binned(np.arange(1000.0), np.arange(1000.0) * 2)
     assert len(x) == 200 and x[0] == 2 and y[0] == 4
-    assert [part.tolist() for part in thinned(np.arange(2.0), np.ones(2))] == [[0, 1], [1, 1]]
+    assert [part.tolist() for part in binned(np.array([0.0, 1, 1]), np.array([1.0, 1, 3]))] == [[0, 1], [1, 2]]
 
 
 def test_the_worst_faces_come_first_and_the_others_are_spread():

@@ -38,7 +38,8 @@ function linePlot(panel, { marker, picked } = {}) {
   const figure = element("figure", {}, ...title, frame, element("ul", { class: "key" }, ...key));
   const data = uPlot.join(panel.lines.map(({ x, y }) => [x, y]));
   const axis = (label) => ({
-    label, labelSize: 22, labelFont: "12px system-ui", font: "12px system-ui", stroke: () => colour("faint"), size: 46,
+    label, labelSize: 22, labelFont: "12px system-ui", font: "12px system-ui", stroke: () => colour("faint"),
+    size: (_, texts) => 14 + 7 * Math.max(3, ...(texts ?? []).map((text) => text.length)),
     grid: { stroke: () => colour("rule"), width: 1 }, ticks: { show: false }, values: (_, ticks) => ticks.map(niceNumber),
   });
   const showValues = (index) => values.forEach((span, i) => (span.textContent = niceNumber(index === null ? data[i + 1].findLast((y) => y != null) : data[i + 1][index])));
