@@ -24,7 +24,9 @@ from srn_core.errors import COUNT, UserError, check_numbers
 from srn_core.face.schemes import IBUG68
 from srn_core.io.files import check_outputs, write_atomically
 from srn_core.io.videos import CODECS, write_video
+from srn_core.pages.page import check_page_name
 from srn_core.tracking.annotate import check_clip_folder, write_clip
+from srn_core.tracking.page import FaceAlbum, write_tracking_page
 from srn_core.tracking.records import Records
 from srn_core.tracking.sources import VideoSource
 from srn_core.tracking.video import track_frames
@@ -41,6 +43,8 @@ class TrackArgs(FaceArgs):
     clip: Path | None = None
     """Write the video with these landmarks as its annotation into this new folder, in the layout of 300VW. Players can then
     attack it: python agents/evaluate.py --clips 300vw:PARENT, PARENT being the folder above."""
+    report: Path | None = None
+    """Write a page here (.html) that works offline: the faces with their points, least sure first."""
     smooth: bool = True
     """Smooth the landmarks over time (One Euro filter), drawn and written. Boxes follow the landmarks as they are."""
 
@@ -53,7 +57,8 @@ def run(words: Sequence[str]) -> None:
         raise UserError(f"--out {args.out}: unknown ending; expected one of {', '.join(CODECS)}")
     source = VideoSource(args.video)
     out = args.out or source.stem.with_name(f"{source.stem.name}_tracked.mp4")
-    check_outputs((out, args.json, args.csv), source.files)
+    check_page_name("--report", args.report)
+    check_outputs((out, args.json, args.csv, args.report), source.files)
     if args.clip is not None:
         check_clip_folder(args.clip, source.files)
         if args.frames is not None or args.all_faces:
@@ -69,6 +74,7 @@ def run(words: Sequence[str]) -> None:
 
 def _track(source: VideoSource, finder: FaceFinder, records: Records, args: TrackArgs, out: Path) -> None:
     frames, tracked, started = 0, 0, time.monotonic()
+    album = FaceAlbum()
 
     def annotated() -> Iterator[np.ndarray]:
         nonlocal frames, tracked
@@ -78,6 +84,8 @@ def _track(source: VideoSource, finder: FaceFinder, records: Records, args: Trac
         shown = tqdm(itertools.chain([first], read), "tracking", count, unit="frame", disable=None)
         for frame in track_frames(shown, finder.faces(first[0]), args.smooth):
             records.add({"frame": frames, "time": round(frame.time, 4)}, frame.faces)
+            if args.report:
+                album.add(frames, frame.image, frame.faces)
             frames, tracked = frames + 1, tracked + bool(frame.faces)
             yield draw_faces(frame.image, frame.faces, finder.tracker.scheme, args.all_faces)
 
@@ -94,6 +102,9 @@ def _track(source: VideoSource, finder: FaceFinder, records: Records, args: Trac
         records.write_csv(args.csv)
     if args.clip:
         write_clip(args.clip, source.files[0], records.lines())
-    written = ", ".join(str(path) for path in (out, args.json, args.csv, args.clip) if path)
+    if args.report:
+        run = {"video": args.video, "checkpoint": args.checkpoint, "frames": frames, "frames with a face": tracked}
+        write_tracking_page(args.report, f"Tracked: {args.video}", album, finder.tracker.scheme, run)
+    written = ", ".join(str(path) for path in (out, args.json, args.csv, args.clip, args.report) if path)
     said = f"{tracked} of {frames} frames tracked, {rate:.1f} frames a second; wrote {written}"
     Console(markup=False, highlight=False, soft_wrap=True).print(said)

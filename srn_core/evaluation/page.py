@@ -8,7 +8,7 @@ import numpy as np
 
 from srn_core.evaluation.evaluate import Evaluation
 from srn_core.evaluation.report import PLOT_LIMIT
-from srn_core.pages.faces import SPREAD, WORST, ShownFace, chosen_faces, faces_section
+from srn_core.pages.faces import ShownFace, choice_text, chosen_faces, faces_section
 from srn_core.pages.page import Section, versions, write_page
 from srn_core.pages.sections import facts, panel, plots, table
 
@@ -57,10 +57,7 @@ def _faces(evaluation: Evaluation) -> Section:
         )
         for i, (clip, t) in ((i, places[i]) for i in order)
     ]
-    note = (
-        f"{len(shown)} of {len(places)} faces: the {min(WORST, len(places))} worst, and up to {SPREAD} spread evenly over the "
-        "others. White lines: the truth. Dots: the tracker's answer."
-    )
+    note = f"{choice_text(len(places), 'worst')} White lines: the truth. Dots: the tracker's answer."
     measure = f"NME, % of the {evaluation.normaliser} normaliser"
     return faces_section(f"Faces: {evaluation.clip_set.spec}", note, shown, clips[0].scheme, measure)
 

@@ -49,6 +49,13 @@ def chosen_faces(badness: np.ndarray) -> list[int]:
     return [int(i) for i in (*order[:WORST], *spread)]
 
 
+def choice_text(total: int, worst: str) -> str:
+    """Says which of ``total`` faces :func:`chosen_faces` chose; ``worst`` says of which kind the worst are."""
+    if total <= WORST + SPREAD:
+        return f"All {total} faces, {worst} first."
+    return f"{WORST + SPREAD} of {total} faces, {worst} first: the first {WORST}, and {SPREAD} spread evenly over the others."
+
+
 def faces_section(title: str, note: str, faces: Sequence[ShownFace], scheme: Scheme, measure: str) -> Section:
     """The faces in the order given; ``measure``: what their errors are, for the captions."""
     pictures, records = [], []

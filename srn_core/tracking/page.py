@@ -11,7 +11,7 @@ import numpy as np
 from srn_core.face.geometry import crop_image, crop_map, landmark_box
 from srn_core.face.schemes import Scheme
 from srn_core.io.images import decode_image
-from srn_core.pages.faces import SPREAD, THUMB, WORST, ShownFace, chosen_faces, faces_section
+from srn_core.pages.faces import THUMB, ShownFace, choice_text, chosen_faces, faces_section
 from srn_core.pages.page import versions, write_page
 from srn_core.pages.sections import facts, panel, plots
 from srn_core.tracking.video import TrackedFace
@@ -54,10 +54,7 @@ def write_tracking_page(path: Path, title: str, album: FaceAlbum, scheme: Scheme
     faces = album.faces
     doubt = np.array([1 - face.confidence for _, face, _, _ in faces])
     shown = [_shown(*faces[i]) for i in chosen_faces(doubt)]
-    note = (
-        f"{len(shown)} of {len(faces)} tracked faces: the {min(WORST, len(faces))} that the tracker is least sure of, and up "
-        f"to {SPREAD} spread evenly over the others."
-    )
+    note = choice_text(len(faces), "those that the tracker is least sure of")
     lines = {}
     for number in dict.fromkeys(face.number for _, face, _, _ in faces):
         sure = np.array([(t, 100 * face.confidence) for t, face, _, _ in faces if face.number == number])

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+import srn_core
 from srn_core.cli.main import main
 from srn_core.errors import UserError
 from srn_core.face.schemes import IBUG68
@@ -104,9 +105,12 @@ def evaluation_page(clip_spec: str, checkpoint: str, folder: Path, monkeypatch) 
 def test_an_evaluation_shows_figures_curve_and_faces_worst_first(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
     out = evaluation_page(clip_spec, tiny_checkpoint, tmp_path, monkeypatch)
     sections = {section["title"]: section for section in data_of(out.read_text(encoding="utf-8"))["sections"]}
-    assert sorted(
-        {s["kind"] for s in sections.values()}, key="faces table plots facts".index
-    ) == ["faces", "table", "plots", "facts"]
+    assert sorted({s["kind"] for s in sections.values()}, key="faces table plots facts".index) == [
+        "faces",
+        "table",
+        "plots",
+        "facts",
+    ]
     faces = sections[f"Faces: {clip_spec}"]["faces"]
     means = [face["means"]["whole face"] for face in faces]
     assert means == sorted(means, reverse=True)
@@ -138,6 +142,17 @@ def test_a_tracked_video_shows_the_least_sure_faces_first(tmp_path):
     faces, sure, _ = data_of(tracking_page(tmp_path).read_text(encoding="utf-8"))["sections"]
     assert [face["name"].partition(",")[0] for face in faces["faces"]] == [f"frame {t}" for t in range(7, -1, -1)]
     assert [line["name"] for line in sure["panels"][0]["lines"]] == ["face 0", "face 1"]
+
+
+def test_srn_track_writes_a_page_of_the_tracked_faces(tiny_checkpoint, tmp_path, monkeypatch):
+    video = Path(srn_core.__file__).parent / "demo_clips" / "demo000.avi"
+    words = ["track", str(video), "--checkpoint", tiny_checkpoint, "--box", "45,48,92,95", "--device", "cpu", "--frames", "3"]
+    out = tmp_path / "page.html"
+    monkeypatch.setattr(sys, "argv", ["srn", *words, "--out", str(tmp_path / "a.mp4"), "--report", str(out)])
+    main()
+    faces, sure, run = data_of(out.read_text(encoding="utf-8"))["sections"]
+    assert sorted(face["name"].partition(",")[0] for face in faces["faces"]) == ["frame 0", "frame 1", "frame 2"]
+    assert ["frames", "3"] in run["rows"] and sure["panels"][0]["lines"][0]["x"] == [0, 1, 2]
 
 
 def test_the_game_on_the_site_has_todays_scripts():
