@@ -66,12 +66,12 @@ def hardest_frames(game: OcclusionGame, rollout: Rollout) -> list[np.ndarray]:
 
 def _frame(game: OcclusionGame, rollout: Rollout, episode: int, t: int) -> np.ndarray:
     target = int(rollout.targets[episode, t])
-    where = [torch.tensor([int(value)], device=game.device) for value in (rollout.clip[episode], t, target)]
+    clip, frame, covered = torch.tensor([[int(rollout.clip[episode])], [t], [target]], device=game.device)
     answer = None
     if game.mode == "detect":
-        answer = game.respond(*where, game.tracker.start(1)).prediction[0].cpu().numpy()
-    image = game.scene.occlude(*where)[0].permute(1, 2, 0).cpu().numpy()
-    truth = game.scene.landmarks[game.scene.row(where[0], where[1])][0].cpu().numpy()
+        answer = game.respond(clip, frame, covered, game.tracker.start(1)).prediction[0].cpu().numpy()
+    image = game.scene.occlude(clip, frame, covered)[0].permute(1, 2, 0).cpu().numpy()
+    truth = game.scene.landmarks[game.scene.row(clip, frame)][0].cpu().numpy()
     name = game.clips[int(rollout.clip[episode])].name
     said = f"landmark {target}   NME {100 * rollout.nme[episode, t]:.2f} %"
     return draw_face(image, truth, answer, (f"{name}   frame {t}", said))
@@ -87,7 +87,7 @@ def path_picture(rollout: Rollout, scheme: Scheme, episode: int = 0) -> np.ndarr
     axes.plot(*points.T, ".", color="0.7", markersize=3)
     axes.plot(*path.T, color="0.5", linewidth=0.8)
     if len(path):
-        axes.scatter(*path.T, c=np.arange(len(path)), cmap="viridis", s=30)
+        axes.scatter(path[:, 0], path[:, 1], c=np.arange(len(path)), cmap="viridis", s=30)
     axes.invert_yaxis()
     axes.axis("off")
     canvas = FigureCanvasAgg(figure)

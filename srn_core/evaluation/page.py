@@ -42,7 +42,8 @@ def _figures(records: Sequence[dict[str, Any]]) -> list[Section]:
 
 def _curves(evaluations: Sequence[Evaluation]) -> Section:
     limits = np.linspace(0, 100 * PLOT_LIMIT, CURVE_POINTS)
-    lines = {e.clip_set.spec: (limits, [100 * (100 * e.nme <= limit).mean() for limit in limits]) for e in evaluations}
+    shares = [100 * (100 * e.nme[:, None] <= limits).mean(0) for e in evaluations]
+    lines = {e.clip_set.spec: (limits, share) for e, share in zip(evaluations, shares, strict=True)}
     drawn = panel("", f"NME, % of the {evaluations[0].normaliser} normaliser", "faces, %", lines)
     return plots("Share of faces with at most this error", [drawn])
 
