@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +46,8 @@ def run(words: Sequence[str]) -> None:
     if args.onnx.suffix.lower() != ".onnx":
         raise UserError(f"--onnx {args.onnx}: unknown ending; expected a name that ends in .onnx")
     check_outputs((args.onnx,), ())
+    if find_spec("onnx") is None:
+        raise UserError("srn export needs the package onnx, which is not installed; pip install 'srn-occlusion[onnx]'")
     model = load_pretrained(args.checkpoint)
     data = onnx_file(model)
     write_atomically(args.onnx, lambda temporary: temporary.write_bytes(data))
@@ -64,7 +67,7 @@ def onnx_file(model: SRN) -> bytes:
     crops = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     boxes = torch.tensor([[0.2, 0.2, 0.8, 0.8]] * 2) * size
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
-        # torch recommends its newer exporter, which needs two more packages and a minute for the same graph.
+        # torch recommends its newer exporter, which needs one more package and much longer for the same graph.
         warnings.simplefilter("ignore")
         path = Path(folder) / "network.onnx"
         torch.onnx.export(

@@ -14,7 +14,7 @@ from srn_core.model import SRN
 from srn_core.training.augment import Occlusion, draw_batch
 from srn_core.training.pool import FacePool
 
-BATCHES, BATCH = 16, 64
+BATCHES, BATCH = 8, 64
 # Any seed that no training step has.
 CALIBRATION_SEED = 2**31
 # Temperatures tried: from 1/4 to 4, evenly on a logarithmic scale.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,7 @@ def small_moves(model: SRN) -> SRN:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_file_equals_the_tracker_for_any_number_of_faces(name: str) -> None:
+    pytest.importorskip("onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
     model = small_moves(seeded(CONFIGS[name]))
     session = onnxruntime.InferenceSession(onnx_file(model), providers=["CPUExecutionProvider"])
@@ -63,6 +65,7 @@ def test_the_file_equals_the_tracker_for_any_number_of_faces(name: str) -> None:
 
 
 def test_an_exported_file_is_a_victim(tmp_path: Path, capsys) -> None:
+    pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     model = small_moves(seeded(SURE))
     save_pretrained(model, tmp_path / "run", {})
@@ -77,11 +80,15 @@ def test_an_exported_file_is_a_victim(tmp_path: Path, capsys) -> None:
     assert (points - expected).abs().max() < 0.01 and state.shape == (5, 0)
 
 
+@pytest.mark.skipif(find_spec("onnx") is None, reason="onnx is not installed")
 def test_a_file_without_the_head_says_so_and_errors_are_the_users(tiny_checkpoint, tmp_path, capsys, monkeypatch) -> None:
     export([tiny_checkpoint, "--onnx", str(tmp_path / "net.onnx")])
     assert "points alone" in capsys.readouterr().out
     with pytest.raises(UserError, match="ends in .onnx"):
         export([tiny_checkpoint, "--onnx", str(tmp_path / "net.bin")])
+    monkeypatch.setattr("srn_core.cli.export.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="needs the package onnx"):
+        export([tiny_checkpoint, "--onnx", str(tmp_path / "other.onnx")])
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(UserError, match="onnxruntime, which is not installed"):
         load_victim(f"onnx:{tmp_path / 'net.onnx'}", "cpu")
