@@ -22,11 +22,12 @@ from agents.deepq.learner import Learner
 from agents.deepq.replay import TRANSITION, NStep
 from agents.deepq.run_files import load_run, save_run
 from agents.playing.evaluation import check_evaluation, evaluate_run, evaluation_args
-from agents.run_folder import start_run_dir
+from agents.run_folder import claimed_run
 from srn_core.cli.options import read_options
 from srn_core.errors import UserError, command
 from srn_core.io.files import plain
 from srn_gym.episodes import Episodes
+from srn_gym.game import OcclusionGame
 from srn_gym.games import SHARED, load_game
 from srn_gym.rules import TrainingRules, rules_of
 from srn_gym.store import Store
@@ -34,11 +35,17 @@ from srn_gym.store import Store
 
 def train_dqn(args: DQNArgs, store: Store = SHARED) -> Path:
     """Train, save and return the run's folder; ``store``: what the game shares with other games."""
-    game = load_game(args.clips, args.tracker, args.device, store, **rules_of(args, TrainingRules))
-    if not args.single_queue and args.queues < (least := min(args.num_envs, len(game.clips))):
-        raise UserError(f"--queues {args.queues}: {least} clips are played at once, one queue each; expected at least {least}")
+    with claimed_run(args.run_dir or Path("runs") / f"dqn-{args.seed}", args.resume) as run_dir:
+        game = load_game(args.clips, args.tracker, args.device, store, **rules_of(args, TrainingRules))
+        if not args.single_queue and args.queues < (least := min(args.num_envs, len(game.clips))):
+            problem = f"{least} clips are played at once, one queue each; expected at least {least}"
+            raise UserError(f"--queues {args.queues}: {problem}")
+        _train(args, game, run_dir)
+    return run_dir
+
+
+def _train(args: DQNArgs, game: OcclusionGame, run_dir: Path) -> None:
     learner = Learner(args, game)
-    run_dir = start_run_dir(args.run_dir or Path("runs") / f"dqn-{args.seed}", args.resume)
     episodes = Episodes(game, args.num_envs, args.window)
     rngs = [np.random.default_rng((args.seed, 10, i)) for i in range(args.num_envs)]
     n_step = NStep(args.n_step, args.gamma)
@@ -85,7 +92,6 @@ def train_dqn(args: DQNArgs, store: Store = SHARED) -> Path:
             save_run(run_dir, step, learner, episodes, rngs, n_step)
     progress.close()
     writer.close()
-    return run_dir
 
 
 def epsilon_at(step: int, args: DQNArgs) -> float:

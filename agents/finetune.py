@@ -20,13 +20,13 @@ from srn_core.cli.options import read_options
 from srn_core.errors import command
 from srn_core.io.tensors import load_tensors
 from srn_core.training.processes import joined_processes, on_first
-from srn_core.training.state import STATE, check_state
+from srn_core.training.state import STATE, check_state, claimed_by_first
 from srn_core.training.train import run_to_end
 
 
 def finetune(args: FinetuneArgs) -> Path:
     """Run all rounds; returns ``args.out``, which holds the last round's tracker."""
-    with joined_processes(args.device):
+    with joined_processes(args.device), claimed_by_first(args.out):
         return _all_rounds(checked(args))
 
 

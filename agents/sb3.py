@@ -15,7 +15,7 @@ from agents.baselines.args import SB3Args
 from agents.baselines.extra import find_algorithm, require
 from agents.baselines.hyper_parameters import SHIPPED, Hparams, read_hparams
 from agents.playing.evaluation import check_evaluation, evaluate_run, evaluation_args
-from agents.run_folder import start_run_dir
+from agents.run_folder import claimed_run
 from srn_core.cli.options import read_options
 from srn_core.errors import command
 from srn_core.io.files import plain
@@ -38,16 +38,15 @@ def train_sb3(args: SB3Args, store: Store = SHARED) -> Path:
     from agents.baselines.policy import save_sb3_run
 
     hparams = chosen_hparams(args)
-    envs = build_envs(args, hparams, store)
-    run_dir = start_run_dir(args.run_dir or Path("runs") / f"sb3-{args.algo}-{args.seed}", resume=False)
-    model = build_model(args, hparams, envs)
-    model.set_logger(configure(str(run_dir), ["tensorboard"]))
-    text = dataclasses.asdict(args) | {"hparams": dataclasses.asdict(hparams)}
-    model.logger.record("hyper-parameters", "\n".join(f"    {k} = {v}" for k, v in text.items()))
-    model.logger.dump(0)
-    model.learn(hparams.n_timesteps, callback=Progress(args.algo))
-    model.logger.close()
-    save_sb3_run(run_dir, model, args, hparams)
+    with claimed_run(args.run_dir or Path("runs") / f"sb3-{args.algo}-{args.seed}", resume=False) as run_dir:
+        model = build_model(args, hparams, build_envs(args, hparams, store))
+        model.set_logger(configure(str(run_dir), ["tensorboard"]))
+        text = dataclasses.asdict(args) | {"hparams": dataclasses.asdict(hparams)}
+        model.logger.record("hyper-parameters", "\n".join(f"    {k} = {v}" for k, v in text.items()))
+        model.logger.dump(0)
+        model.learn(hparams.n_timesteps, callback=Progress(args.algo))
+        model.logger.close()
+        save_sb3_run(run_dir, model, args, hparams)
     return run_dir
 
 

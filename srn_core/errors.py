@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from srn_core.signals import Stopped, ending_cleanly
+
 Limits = tuple[float, float]
 COUNT: Limits = (1, math.inf)
 NOT_NEGATIVE: Limits = (0, math.inf)
@@ -60,13 +62,15 @@ def check_resumed(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any
 def command(main: Callable[[], None]) -> Callable[[], None]:
     """Wrap a command's entry point: a mistake of the user becomes one line on stderr and exit status 2.
 
-    Such mistakes are a :class:`UserError`, an unusable path, and sizes that do not fit in the memory.
+    Such mistakes are a :class:`UserError`, an unusable path, and sizes that do not fit in the memory. A command that is ended
+    from outside (Ctrl-C, SIGTERM, SIGHUP) removes its temporary files and says so in one line.
     """
 
     @functools.wraps(main)
     def wrapped() -> None:
         try:
-            main()
+            with ending_cleanly():
+                main()
         except UserError as error:
             message = str(error)
         except BrokenPipeError:
@@ -82,6 +86,9 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             raise SystemExit(130) from None
+        except Stopped:
+            print("stopped", file=sys.stderr)
+            raise
         else:
             return
         print(f"error: {' '.join(message.split())}", file=sys.stderr)

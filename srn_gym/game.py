@@ -19,9 +19,9 @@ from srn_core.face.metrics import nme
 from srn_core.model import SRN
 from srn_core.model.patches import extract_patches
 from srn_core.tracking.tracker import Tracker
-from srn_core.victims.protocol import Victim
+from srn_core.victims.protocol import ClipVictim, Victim
 from srn_gym.cache.memo import batch_size
-from srn_gym.features import Encode, FrozenFeatures, encode_groups
+from srn_gym.features import ClipFeatures, Encode, FrozenFeatures, by_part, encode_groups, encode_update, response
 from srn_gym.neighbourhoods import neighbour_table
 from srn_gym.rules import read_rules
 from srn_gym.scene import NO_OCCLUDER
@@ -82,24 +82,32 @@ class OcclusionGame:
         self.neighbours = torch.from_numpy(neighbour_table(tracker.scheme, self.rules.neighbourhood)).to(self.device)
         self.scene = self.store.scene(clips, tracker.crop, self.device, self.rules)
         self.clips, self.lengths = self.scene.clips, self.scene.lengths
+        # Of a victim made of several: which of them answers on each clip.
+        self._which = torch.tensor(tracker.for_clips(clips), device=self.device) if isinstance(tracker, ClipVictim) else None
         self._answers = self.store.answers(self.scene, tracker)
-        self._features = self._observed_features() if self.rules.observation == "features" else None
+        self._features = None if self.rules.observation == "patches" else self._observed_features()
 
     def candidates(self, landmark: Tensor) -> Tensor:
         """The landmarks ``(B, 3)`` that the actions 0, 1, 2 cover: the previous, the same and the next."""
         return self.neighbours[landmark]
 
     @property
+    def victim_name(self) -> str:
+        """The tracker's, for messages."""
+        return type(self.tracker).__name__
+
+    @property
     def observation_shape(self) -> tuple[int, ...]:
-        """Of one env's observation: ``(3, L, 3, P, P)`` for patches, ``(3, F)`` for features."""
+        """Of one env's observation: ``(3, L, 3, P, P)`` for patches, ``(3, F)`` for features, ``(3, 2 L + 1)`` for response."""
         if self._features is not None:
-            return NUM_ACTIONS, self._features.size
+            return NUM_ACTIONS, self._features.size + (self.rules.observation == "response")
         return NUM_ACTIONS, self.num_landmarks, 3, self.patch_size, self.patch_size
 
     def observe(self, clip: Tensor, frame: Tensor, landmark: Tensor) -> Tensor:
         """The state of eq. 9, ``phi(I_t^a, S*_t)`` for each action: ``(B, 3, L, 3, P, P)`` uint8.
 
-        With the observation ``features``, what the tracker computes from these patches: ``(B, 3, F)`` float16.
+        With the observation ``features``, what the tracker computes from these patches: ``(B, 3, F)`` float16. With
+        ``response``, how it reacts to them: ``(B, 3, 2 L + 1)`` float32 (:func:`srn_gym.features.response`).
 
         Args:
             clip: clip numbers.
@@ -109,7 +117,10 @@ class OcclusionGame:
         clip, frame = clip.repeat_interleave(NUM_ACTIONS), frame.repeat_interleave(NUM_ACTIONS)
         target = self.candidates(landmark).flatten()
         if self._features is not None:
-            found = self._features(clip, frame, target).half()
+            if self.rules.observation == "response":
+                found = response(self._features, clip, frame, target)
+            else:
+                found = self._features(clip, frame, target).half()
         else:
             points = self.scene.landmarks[self.scene.row(clip, frame)]
             found = extract_patches(self.scene.cover(clip, frame, target), points, self.patch_size)
@@ -123,6 +134,9 @@ class OcclusionGame:
             frame: frame numbers.
             target: covered landmarks; -1 for none.
             state: ``(B, D)`` the tracker's memory before the frame; ``detect`` mode does not read it.
+
+        Raises:
+            UserError: the tracker has no answer: a landmark is nan or infinite. Left out, such a frame would count as no error.
         """
         if self.mode == "track":
             cuts = self.scene.cuts[self.scene.row(clip, frame), None]
@@ -178,10 +192,26 @@ class OcclusionGame:
             )
         return self.store.features(self.scene, model, encode)
 
+    def own_features(self, encode: Encode) -> FrozenFeatures:
+        """:meth:`features` of the tracker itself; of a victim made of several, those of the one of each clip.
+
+        Raises:
+            UserError: the tracker is not an SRN.
+        """
+        trackers = self.tracker.trackers if isinstance(self.tracker, ClipVictim) else [self.tracker]
+        models = [tracker.model for tracker in trackers if isinstance(tracker, Tracker)]
+        if len(models) < len(trackers):
+            raise UserError("the tracker is not an SRN, so it has no features; choose an SRN as the tracker or the encoder")
+        parts = [self.features(model, encode) for model in models]
+        return parts[0] if self._which is None else ClipFeatures(parts, self._which)
+
     def _observed_features(self) -> FrozenFeatures:
-        if not isinstance(self.tracker, Tracker):
-            raise UserError("observation 'features': the tracker is not an SRN; choose an SRN, or observation='patches'")
-        return self.features(self.tracker.model, encode_groups)
+        wanted = self.rules.observation
+        try:
+            return self.own_features(encode_update if wanted == "response" else encode_groups)
+        except UserError:
+            message = f"observation '{wanted}': the tracker is not an SRN; choose an SRN, or observation='patches'"
+            raise UserError(message) from None
 
     def _react(self, clip: Tensor, frame: Tensor, target: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """The tracker's landmarks and its memory afterwards; in ``detect`` mode its answers are remembered."""
@@ -192,13 +222,43 @@ class OcclusionGame:
     def _track(self, clip: Tensor, frame: Tensor, target: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         images, boxes = self.scene.occlude(clip, frame, target), self.scene.boxes[self.scene.row(clip, frame)]
         with torch.no_grad():
-            prediction, state = self.tracker.step(images, boxes, state)
+            prediction, state = self._step(clip, images, boxes, state)
+        self._check_answer(prediction, clip, frame)
         # Clones, because a tracker may return inference tensors, which cannot be changed later.
         return prediction.clone(), state.clone()
+
+    def _step(self, clip: Tensor, images: Tensor, boxes: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """The victim's answers, or, of a victim made of several, those of the one of each clip."""
+        if not isinstance(self.tracker, ClipVictim) or self._which is None:
+            return self.tracker.step(images, boxes, state)
+        trackers = self.tracker.trackers
+        found: list[tuple[Tensor, Tensor]] = []
+
+        def predict(k: int, rows: Tensor) -> Tensor:
+            found.append(trackers[k].step(images[rows], boxes[rows], state[rows]))
+            return found[-1][0]
+
+        which = self._which[clip]
+        prediction, after = by_part(which, predict), iter(found)
+        return prediction, by_part(which, lambda k, rows: next(after)[1])
 
     def _predict(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
         """The tracker without memory: ``(B, L, 2)``."""
         return self._track(clip, frame, target, self.tracker.start(len(clip)))[0]
+
+    def _check_answer(self, prediction: Tensor, clip: Tensor, frame: Tensor) -> None:
+        # An SRN of finite weights always answers, and on a GPU the question would make the CPU wait.
+        if self.device.type != "cpu" and isinstance(self.tracker, Tracker):
+            return
+        answered = prediction.isfinite().flatten(1).all(1)
+        if answered.all():
+            return
+        first = int(answered.int().argmin())
+        place = f"clip {self.clips[int(clip[first])].name}, frame {int(frame[first])}"
+        raise UserError(
+            f"victim '{self.victim_name}': no answer for {place} (nan or infinite landmarks); expected finite landmarks for "
+            "every face; let it answer with a guess, such as the mean shape, where it finds no face"
+        )
 
     def _nme(self, clip: Tensor, frame: Tensor, prediction: Tensor) -> Tensor:
         row = self.scene.row(clip, frame)

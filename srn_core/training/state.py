@@ -1,5 +1,7 @@
 """The state of a training run: averaged weights, and one file from which a run resumes bit for bit."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from srn_core.errors import UserError, check_resumed
+from srn_core.io.claims import claimed
 from srn_core.io.files import plain
 from srn_core.io.tensors import load_tensors, save_tensors
 from srn_core.training.optimiser import Optimisers
+from srn_core.training.processes import is_first
 
 STATE = "state.safetensors"
 # Arguments that may change when a run is resumed. steps says where it ends, and the rate falls to zero there.
@@ -30,6 +34,13 @@ class AveragedModel:
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         state = model.state_dict()
         torch._foreach_lerp_(list(self.tensors.values()), [state[name] for name in self.tensors], 1 - decay)
+
+
+@contextmanager
+def claimed_by_first(folder: Path) -> Iterator[None]:
+    """Hold the folder ``--out`` until the block ends, as :func:`claimed`; of several processes, the first one does."""
+    with claimed(folder, "--out") if is_first() else nullcontext():
+        yield
 
 
 def save_state(

@@ -4,6 +4,7 @@ srn train --preset small --data "ytf68:DIR?split=train" --data "300w:DIR?split=t
 srn train ... --resume            # continues an interrupted run, bit for bit on the CPU
 torchrun --nproc-per-node 2 -m srn_core.cli.main train ...        # the same run in two processes; any number may resume it
 srn train ... --config-override relation=off --config-override maps=off     # an ablation (Tables 7 and 8)
+srn train ... --fold 1/2          # without the people of the first half; see the victim crossfit:DIR
 srn train ... --config-override initial_shape=hourglass     # SRN+HG: S_0 from an hourglass network
 srn train ... --init srn-small --heads-only --ema 0.99 --warmup 50 --steps 1000     # visibility and expected errors alone
 """
@@ -24,6 +25,7 @@ from tqdm import tqdm
 from srn_core.checkpoints import save_pretrained, starting_model
 from srn_core.data import load_clips, spec_labels
 from srn_core.data.clip import Clip, check_scheme
+from srn_core.data.splits import read_fold
 from srn_core.devices import emulates_bfloat16, pick_device
 from srn_core.errors import UserError
 from srn_core.io.files import plain
@@ -32,11 +34,12 @@ from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import TrainArgs, check_train_args
 from srn_core.training.augment import TrainingBatch, draw_batch
 from srn_core.training.calibration import calibrate
+from srn_core.training.fold import fold_card, leave_out
 from srn_core.training.losses import cascade_loss
 from srn_core.training.optimiser import make_optimisers, set_rate_share, step_all
 from srn_core.training.pool import FacePool
 from srn_core.training.processes import is_first, joined_processes, on_first, own_share, process_mean, with_shared_gradients
-from srn_core.training.state import AveragedModel, load_state, save_state
+from srn_core.training.state import AveragedModel, claimed_by_first, load_state, save_state
 from srn_core.training.validation import detection_nme, read_faces
 
 CLIP_NORM = 1.0
@@ -44,7 +47,7 @@ CLIP_NORM = 1.0
 
 def train(args: TrainArgs) -> None:
     """Run a training to its end, together with the other processes that torchrun has started."""
-    with joined_processes(args.device):
+    with joined_processes(args.device), claimed_by_first(args.out):
         run_to_end(TrainingRun(args))
 
 
@@ -78,8 +81,14 @@ class TrainingRun:
         if args.precision == "bfloat16" and emulates_bfloat16(self.device) and is_first():
             print("note: --precision bfloat16: this CPU only emulates it; --precision float32 is several times faster")
         torch.manual_seed(args.seed)
-        self.clips = [clip for spec in args.data for clip in _load(spec)]
-        self.validation = {spec: _load(spec) for spec in args.val}
+        data, val = ({spec: _load(spec) for spec in specs} for specs in (args.data, args.val))
+        self.fold: dict[str, Any] = {}
+        if args.fold is not None:
+            fold = read_fold(args.fold)
+            data, val, left_out = leave_out(fold, data, val)
+            self.fold = {"fold": fold_card(fold, left_out, args.init)}
+        self.clips = [clip for clips in data.values() for clip in clips]
+        self.validation = val
         scheme = self.clips[0].scheme.name
         overrides = (*args.config_override, *["certainty=on"] * args.heads_only)
         self.model = starting_model(args.preset, args.init, overrides, scheme).train().to(self.device)
@@ -179,6 +188,7 @@ class TrainingRun:
             "training_frames": len(self.pool),
             "val_nme_percent": errors,
             "seconds": round(time.time() - self.started),
+            **self.fold,
         }
 
 

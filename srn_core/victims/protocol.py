@@ -1,10 +1,12 @@
 """What the game needs of a landmark model."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from srn_core.data.clip import Clip
 from srn_core.face.geometry import CropSpec
 from srn_core.face.schemes import Scheme
 
@@ -39,6 +41,22 @@ class Victim(Protocol):
             state: ``(B, D)``.
 
         Returns:
-            ``(B, L, 2)`` landmarks, crop pixels, and the state for the next frame.
+            ``(B, L, 2)`` landmarks, crop pixels, and the state for the next frame. Every landmark is finite: a model that finds
+            no face answers with a guess, such as the mean shape in the box. The game takes nan for an error and stops.
         """
+        ...
+
+
+@runtime_checkable
+class ClipVictim(Victim, Protocol):
+    """A victim made of several, of which one answers on each clip. The game calls that one, and never :meth:`step` itself.
+
+    Attributes:
+        trackers: of one scheme, crop, patch size, device and size of state.
+    """
+
+    trackers: Sequence[Victim]
+
+    def for_clips(self, clips: Sequence[Clip]) -> Sequence[int]:
+        """The place in :attr:`trackers` of the one that answers on each clip. The game asks once."""
         ...

@@ -33,7 +33,7 @@ from agents.playing.rollout import play
 from agents.playing.summary import optimal_share
 from agents.policies.named import named_policy
 from agents.policies.trained import load_policy
-from agents.run_folder import start_run_dir
+from agents.run_folder import claimed_run
 from agents.sb3 import train_sb3
 from srn_core.checkpoints import load_pretrained
 from srn_core.errors import UserError
@@ -280,7 +280,7 @@ def test_commands_train_evaluate_and_compare(small_args, clip_spec, tiny_checkpo
     benchmarks.compare_policies.main()
     assert [row["policy"] for row in json.loads((tmp_path / "figures.json").read_text())["policies"]] == ["random-walk", run]
 
-    for again in (lambda: train_sb3(small_args("ppo")), lambda: start_run_dir(Path(run), resume=False)):
+    for again in (lambda: train_sb3(small_args("ppo")), lambda: claimed_run(Path(run), resume=False).__enter__()):
         with pytest.raises(UserError, match="another --run-dir"):
             again()
 

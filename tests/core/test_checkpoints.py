@@ -20,7 +20,7 @@ from srn_core.io.tensors import load_tensors, save_tensors
 from srn_core.io.videos import write_video
 from tests.support.faces import write_checkpoint
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 
 
