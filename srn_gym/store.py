@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import torch
 
-from srn_core.checkpoints import WEIGHTS, fingerprint, resolve_checkpoint
+from srn_core.checkpoints import fingerprint
 from srn_core.data import Clip, ClipSet
 from srn_core.data.several import Specs, listed_specs, load_all_clips
 from srn_core.face.geometry import CropSpec
 from srn_core.model import SRN
 from srn_core.victims.protocol import Victim
-from srn_core.victims.registry import is_srn, load_victim
+from srn_core.victims.registry import load_victim, weight_files
 from srn_gym.cache.crops import Crops
 from srn_gym.cache.memo import Memo
 from srn_gym.features import Encode, FrozenFeatures
@@ -42,7 +42,7 @@ class Store:
 
     def tracker(self, name: str, device: str) -> Victim:
         """The tracker of a name; a checkpoint is loaded again when its weights on disk have changed."""
-        weights = zlib.crc32((resolve_checkpoint(name) / WEIGHTS).read_bytes()) if is_srn(name) else None
+        weights = tuple(zlib.crc32(file.read_bytes()) for file in weight_files(name))
         return self._once("trackers", (name, device, weights), lambda: load_victim(name, device))
 
     def scene(self, clips: Sequence[Clip], crop: CropSpec, device: torch.device, rules: GameRules) -> Scene:

@@ -1,11 +1,15 @@
-"""The ``val`` split: a fixed part of the training data that is held out for model selection."""
+"""The ``val`` split: a part of the training data that is held out for model selection. And folds: equal parts of all people."""
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
+
+from srn_core.errors import UserError
 
 # Any text would do. This one leaves the three clips in val that an earlier rule had drawn from the talking heads.
 SALT = "val 939: "
+# Another text, so that folds cut val too.
+FOLD_SALT = "fold 939: "
 
 T = TypeVar("T")
 
@@ -21,9 +25,39 @@ def hold_out(names: Collection[str], fraction: float) -> set[str]:
     return {name for name, place in places.items() if place < fraction or place == lowest}
 
 
-def _place(name: str) -> float:
+def _place(name: str, salt: str = SALT) -> float:
     """Evenly spread over [0, 1)."""
-    return int.from_bytes(hashlib.sha256((SALT + name).encode()).digest()[:4]) / 2**32
+    return int.from_bytes(hashlib.sha256((salt + name).encode()).digest()[:4]) / 2**32
+
+
+class Fold(NamedTuple):
+    """One of several equal parts of all people, by number from 1."""
+
+    number: int
+    parts: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.parts}"
+
+
+def read_fold(text: str) -> Fold:
+    """A fold as an option gives it.
+
+    >>> read_fold("2/3")
+    Fold(number=2, parts=3)
+
+    Raises:
+        UserError: another text.
+    """
+    number, _, parts = text.partition("/")
+    if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts) and int(parts) >= 2):
+        raise UserError(f"--fold {text}: expected k/K with K of at least 2 and k from 1 to K, such as 1/2")
+    return Fold(int(number), int(parts))
+
+
+def fold_of(person: str, parts: int) -> int:
+    """The fold that a person is in: 1 to ``parts``, by the person's own SHA-256 hash, as :func:`hold_out`."""
+    return 1 + int(_place(person, FOLD_SALT) * parts)
 
 
 def keep_split(items: Sequence[T], split: str | None, fraction: float, owner: Callable[[T], str]) -> list[T]:

@@ -9,6 +9,7 @@ import tyro
 
 from srn_core.checkpoints import CARD
 from srn_core.data import parse_spec
+from srn_core.data.splits import read_fold
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers
 from srn_core.tracking.step import Start
 from srn_core.training.augment import Occlusion
@@ -50,6 +51,9 @@ class TrainArgs:
     """Frames per training sequence (eq. 13)."""
     sequence_every: int = 3
     """Every n-th step trains on sequences, the other steps on single faces. 0: only single faces."""
+    fold: str | None = None
+    """k/K, such as 1/2: leave out the people of fold k of K, in --data and --val. The trackers of all K folds of one recipe, in
+    subfolders of a folder DIR, are the victim crossfit:DIR, which on each clip is one that has not met its person."""
     start: Start = "mean"
     """Where the cascade starts on a sequence. mean: the model's initial shape, on each frame. previous: from the second frame
     on, near the landmarks of the previous frame; only for a tracker that will run with --start previous. Measured on video,
@@ -129,6 +133,8 @@ def check_train_args(args: TrainArgs) -> None:
         raise UserError("no --data; expected at least one data spec, KIND:PATH?key=value")
     check_out(args.out, args.resume, (args.out / STATE).is_file())
     check_numbers(args, LIMITS)
+    if args.fold is not None:
+        read_fold(args.fold)
     check_batch(args.batch, args.sequence if args.sequence_every else 1)
     if args.heads_only and not args.init:
         raise UserError("--heads-only without --init: its landmarks would stay untrained; give a checkpoint as --init")

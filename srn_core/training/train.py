@@ -81,14 +81,13 @@ class TrainingRun:
         if args.precision == "bfloat16" and emulates_bfloat16(self.device) and is_first():
             print("note: --precision bfloat16: this CPU only emulates it; --precision float32 is several times faster")
         torch.manual_seed(args.seed)
-        data, val = ({spec: _load(spec) for spec in specs} for specs in (args.data, args.val))
+        self.clips = [clip for spec in args.data for clip in _load(spec)]
+        self.validation = {spec: _load(spec) for spec in args.val}
         self.fold: dict[str, Any] = {}
         if args.fold is not None:
             fold = read_fold(args.fold)
-            data, val, left_out = leave_out(fold, data, val)
+            self.clips, self.validation, left_out = leave_out(fold, self.clips, self.validation)
             self.fold = {"fold": fold_card(fold, left_out, args.init)}
-        self.clips = [clip for clips in data.values() for clip in clips]
-        self.validation = val
         scheme = self.clips[0].scheme.name
         overrides = (*args.config_override, *["certainty=on"] * args.heads_only)
         self.model = starting_model(args.preset, args.init, overrides, scheme).train().to(self.device)
@@ -199,10 +198,10 @@ def learning_rate_share(step: int, warmup: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
 
 
-def _load(spec: str) -> tuple[Clip, ...]:
+def _load(spec: str) -> list[Clip]:
     """The clips of a spec; prints what is absent."""
     clip_set = load_clips(spec)
     for note in clip_set.notes:
         if is_first():
             tqdm.write(note)
-    return clip_set.clips
+    return list(clip_set.clips)
