@@ -16,7 +16,8 @@ else:
 def fill_in_clips(args: object, **defaults: str) -> None:
     """Write the specs of options in their one way (:func:`plain_specs`), and the default where an option was not given.
 
-    An empty default leaves the option empty. A run of one spec so has the same arguments as a run of an earlier version, which knew one spec alone.
+    An empty default leaves the option empty. A run of one spec so has the same arguments as a run of an earlier version, which
+    knew one spec alone.
     """
     for name, default in defaults.items():
         given = getattr(args, name)

@@ -17,7 +17,7 @@ class LearnerArgs(TrainingRules):
     val_clips: ClipSpecs = ()
     """Data spec of the clips for the evaluation after training; repeat for several. Default: --clips with split=val."""
     tracker: str = "srn-small"
-    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
+    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., crossfit:DIR, constant or MODULE:FUNCTION."""
     seed: int = 1
     """Seed of the weights, the exploration, the episodes and the sampling."""
     window: int | None = 64

@@ -1,5 +1,6 @@
 """The single environment: a batch of one."""
 
+import operator
 from typing import Any, Literal
 
 import gymnasium as gym
@@ -55,6 +56,11 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     With `observation="features"`: `Box(-65504, 65504, (3, F), float16)`. For each action, these are the six component-group
     vectors (eq. 6) that the tracker, an SRN, computes from the patches, side by side. F is 768 for `srn-small`.
 
+    With `observation="response"`: `Box(0, 3.4e38, (3, 2 L + 1), float32)`, how the tracker, an SRN, reacts to each action. Run
+    for one step from the truth, it would move each landmark. The first L numbers are the lengths of these moves on the covered
+    frame, the next L the lengths of their change from the clean frame, both in sixteenths of a patch. The last number is the
+    covered landmark's, divided by L. For 68 points that is 137 numbers per action.
+
     ## Rewards
 
     `1/L sum_i ||p_i - t_i|| / d`, the normalised mean error (NME): the mean distance `||p_i - t_i||` of the tracker's landmarks
@@ -97,7 +103,7 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     | `neighbourhood`   | `"index"`            | what "previous" and "next" mean: `"index"` or `"graph"`, see above      |
     | `reward`          | `"nme"`              | `"nme"` or `"excess"`, see above                                        |
     | `reward_cap`      | `None`               | the largest reward, a fraction                                          |
-    | `observation`     | `"patches"`          | `"patches"` or `"features"`, see above                                  |
+    | `observation`     | `"patches"`          | `"patches"`, `"features"` or `"response"`, see above                    |
     | `window`          | `None`               | longest episode, in frames; `None`: whole clips                         |
     | `render_mode`     | `None`               | `"rgb_array"`, or `"human"` for a window                                |
 
@@ -145,7 +151,7 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
         Raises:
             ValueError: an option is unknown, or its value is out of range.
         """
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else operator.index(seed))
         self.episodes.reset([0], [self.np_random], options)
         self._started, self._ended = True, False
         self._show()
@@ -210,6 +216,8 @@ def observation_space(game: OcclusionGame) -> Box:
 
 def observation_box(observation: Observation, shape: tuple[int, ...]) -> Box:
     """The space of a kind of observation: pixels, or vectors that only their type limits."""
+    if observation == "response":
+        return Box(0, np.finfo(np.float32).max, shape, np.float32)
     if observation == "features":
         limits = np.finfo(np.float16)
         return Box(limits.min, limits.max, shape, np.float16)

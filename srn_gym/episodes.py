@@ -67,6 +67,7 @@ class Episodes:
         for name, value in (("num_envs", num_envs), ("window", window), ("max_episode_steps", max_steps)):
             if value is not None and (not isinstance(value, Integral) or isinstance(value, bool) or value < 1):
                 raise UserError(f"{name} {value}: expected a whole number of at least 1")
+        num_envs = int(num_envs)
         self.game, self.num_envs, self.window, self.max_steps = game, num_envs, window, max_steps
         self.clip, self.frame, self.landmark, self.start = torch.zeros(4, num_envs, dtype=torch.int64, device=game.device)
         self.state = game.tracker.start(num_envs)
@@ -127,7 +128,7 @@ class Episodes:
         return self.last
 
     def observation(self) -> Tensor:
-        """What the envs see now: ``(B, 3, L, 3, P, P)`` uint8, or features (see :meth:`OcclusionGame.observe`)."""
+        """What the envs see now: ``(B, 3, L, 3, P, P)`` uint8, or vectors (see :meth:`OcclusionGame.observe`)."""
         return self.game.observe(self.clip, self.frame, self.landmark)
 
     def _draw(self, rng: np.random.Generator, given: Mapping[str, int]) -> tuple[int, int, int]:

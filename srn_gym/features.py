@@ -4,11 +4,12 @@ The three candidates of a frame differ from the clean frame only in the patches 
 network's answer never changes. So untouched patches are taken from the clean frame, and every vector is computed once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from srn_core.checkpoints import fingerprint
 from srn_core.model import SRN
 from srn_core.model.patches import extract_patches
 from srn_gym.cache.memo import Memo
@@ -28,6 +29,23 @@ def encode_groups(model: SRN, x: Tensor) -> Tensor:
     return torch.cat([*component_groups(model, x).values()], 1)
 
 
+def encode_update(model: SRN, x: Tensor) -> Tensor:
+    """How the SRN would move each landmark in one step (eq. 7), in sixteenths of a patch: ``(B, 2 * L)``, as x, y, x, y ...
+
+    The patches lie on the ground truth, where the right update is zero.
+    """
+    return (model.hsrm.shape_update(component_groups(model, x)) * (16 / model.config.patch_size)).flatten(1)
+
+
+def update_lengths(covered: Tensor, clean: Tensor) -> Tensor:
+    """From updates ``(B, 2 * L)`` on covered and clean frames to lengths ``(B, 2 * L)``.
+
+    First the length of the update of each landmark on the covered frame, then the length of its change from the clean frame.
+    """
+    updates, change = (vectors.unflatten(1, (-1, 2)) for vectors in (covered, covered - clean))
+    return torch.cat([updates.norm(dim=2), change.norm(dim=2)], 1)
+
+
 class FrozenFeatures:
     """Vectors of (clip, frame, covered landmark) under a frozen SRN, each computed once.
 
@@ -36,6 +54,7 @@ class FrozenFeatures:
         model: the SRN.
         encode: turns its patch features into the vectors.
         size: F.
+        key: fingerprint of the SRN.
     """
 
     def __init__(self, scene: Scene, model: SRN, encode: Encode, budget_bytes: int = 2 << 30) -> None:
@@ -52,6 +71,7 @@ class FrozenFeatures:
         with torch.no_grad():
             x = model.patch_features(torch.zeros(1, landmarks, 3, side, side, dtype=torch.uint8, device=scene.device))
             self.size = encode(model, x).shape[1]
+        self.key = fingerprint(model)
         self._trunk = Memo(scene.lengths, 1, (landmarks, x[0, 0].numel()), budget_bytes // 4)
         self._clean = Memo(scene.lengths, 1, (self.size,), budget_bytes // 4)
         self._covered = Memo(scene.lengths, landmarks, (self.size,), budget_bytes)
@@ -91,3 +111,44 @@ class FrozenFeatures:
 
     def _encoded(self, x: Tensor) -> Tensor:
         return self.encode(self.model, x.unflatten(2, (self.model.trunk.channels, -1)))
+
+
+class ClipFeatures(FrozenFeatures):
+    """The vectors of several SRNs, of which each clip has its own."""
+
+    def __init__(self, parts: Sequence[FrozenFeatures], which: Tensor) -> None:
+        """``parts``: of the SRNs, on one scene; ``which``: ``(C,)`` int64, each clip's place in them."""
+        first = parts[0]
+        self.scene, self.model, self.encode, self.size = first.scene, first.model, first.encode, first.size
+        self.parts, self.which, self.key = parts, which, " ".join(part.key for part in parts)
+
+    def __call__(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
+        """See :class:`FrozenFeatures`."""
+        return by_part(self.which[clip], lambda k, rows: self.parts[k](clip[rows], frame[rows], target[rows]))
+
+    def clean(self, clip: Tensor, frame: Tensor) -> Tensor:
+        """See :meth:`FrozenFeatures.clean`."""
+        return by_part(self.which[clip], lambda k, rows: self.parts[k].clean(clip[rows], frame[rows]))
+
+
+def by_part(which: Tensor, compute: Callable[[int, Tensor], Tensor]) -> Tensor:
+    """``(B, ...)`` from parts of a batch: ``compute`` gets a number and the rows ``(N,)`` where ``which`` ``(B,)`` is that."""
+    # Part 0 also answers an empty batch.
+    parts = {k: (which == k).nonzero()[:, 0] for k in which.unique().tolist() or [0]}
+    found = torch.cat([compute(k, rows) for k, rows in parts.items()])
+    return torch.empty_like(found).index_copy_(0, torch.cat(list(parts.values())), found)
+
+
+def response(updates: FrozenFeatures, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
+    """The observation ``response``: ``(B, 2 * L + 1)`` float32 for frames with landmark ``target`` ``(B,)`` covered.
+
+    :func:`update_lengths`, then the number of the covered landmark divided by L. Undivided it would drown the lengths.
+
+    Args:
+        updates: of :func:`encode_update`.
+        clip: clip numbers.
+        frame: frame numbers.
+        target: covered landmarks.
+    """
+    lengths = update_lengths(updates(clip, frame, target), updates.clean(clip, frame))
+    return torch.cat([lengths, target[:, None] / updates.scene.scheme.num_landmarks], 1)

@@ -5,13 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import numpy as np
+
+from srn_core.checkpoints import given_name
 from srn_core.errors import UserError
 from srn_core.occluders.squares import KINDS, Occluder
 
 Mode = Literal["detect", "track"]
 Neighbourhood = Literal["index", "graph"]
 Reward = Literal["nme", "excess"]
-Observation = Literal["patches", "features"]
+Observation = Literal["patches", "features", "response"]
 CHOICES = {
     "mode": get_args(Mode),
     "occluder": tuple(KINDS),
@@ -19,6 +22,8 @@ CHOICES = {
     "reward": get_args(Reward),
     "observation": get_args(Observation),
 }
+NAMES = ("tracker", "policy", "encoder")
+"""Options of commands that are names or folders: a text, or in Python also a :class:`pathlib.Path`."""
 REFERENCE_SIZE = 224
 """Side of the crop, pixels, at whose scale occluder sizes are given."""
 KINDS_OF = {
@@ -47,6 +52,13 @@ class GameRules:
     """Which landmarks are previous and next. index: l - 1 and l + 1, as in the paper; graph: on a tour along the contours."""
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.generic):
+                # A number of NumPy is as good as Python's; the rules are frozen, and written as JSON.
+                object.__setattr__(self, field.name, value.item())
+            elif field.name in NAMES and value is not None:
+                object.__setattr__(self, field.name, given_name(value))
         for name, (kinds, expected) in KINDS_OF.items():
             value = getattr(self, name, None)
             # A bool is an int to Python.
@@ -83,7 +95,7 @@ class Rules(TrainingRules):
 
     reward: Reward = "nme"
     observation: Observation = "patches"
-    """patches: the pixels of eq. 9; features: what an SRN tracker computes from them (:mod:`srn_gym.features`)."""
+    """patches: the pixels of eq. 9. features, response: what an SRN tracker computes from them (:mod:`srn_gym.features`)."""
 
 
 def rules_of(args: GameRules, kind: type[GameRules] = GameRules) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Many environments as one batch in one process, on the CPU or a GPU."""
 
+import operator
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -100,7 +101,7 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
         """Cover the shown frames by ``(B,)`` actions, and reset the envs that have ended as the autoreset mode says.
 
         Returns:
-            observations ``(B, 3, L, 3, P, P)`` uint8 or features ``(B, 3, F)`` float16, rewards ``(B,)`` float64, terminations
+            observations ``(B, 3, L, 3, P, P)`` uint8 or vectors ``(B, 3, F)``, rewards ``(B,)`` float64, terminations
             and truncations ``(B,)`` bool, infos. With ``SameStep``, the infos of envs that ended hold ``final_obs`` and
             ``final_info``.
 
@@ -194,7 +195,7 @@ def _read_seeds(seed: int | Sequence[int | None] | None, num_envs: int) -> list[
         return [None if seed is None else int(seed) + i for i in range(num_envs)]
     if len(seed) != num_envs:
         raise ValueError(f"seed: {len(seed)} values; expected one for each of the {num_envs} envs")
-    return list(seed)
+    return [None if value is None else operator.index(value) for value in seed]
 
 
 def _read_mask(mask: np.ndarray, num_envs: int) -> np.ndarray:

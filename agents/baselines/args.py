@@ -18,9 +18,11 @@ class SB3Args(LearnerArgs):
     hparams: Path | None = None
     """YAML file of hyper-parameters in the layout of rl_zoo3. Default: agents/baselines/hparams/ALGO.yml."""
     observation: Observation = "features"
-    """features: a small vector that an SRN tracker computes from the patches. patches: pixels, seen through the SRN's trunk."""
+    """features: a small vector that an SRN tracker computes from the patches. response: how far it would move each landmark, as
+    agents/dqn.py sees it with --view response. patches: pixels, seen through the SRN's trunk."""
     with_landmark_id: bool = False
-    """Also show the number of the landmark that each candidate covers, one-hot, as agents/dqn.py does. Only for features."""
+    """Also show the number of the landmark that each candidate covers, one-hot, as agents/dqn.py does. Not for
+    patches."""
     train_trunk: bool = False
     """Train the trunk too; without this it is frozen. Only for patches."""
     total_steps: int | None = None
@@ -31,5 +33,5 @@ class SB3Args(LearnerArgs):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_numbers(self, {"seed": (0, 2**32 - 1), "total_steps": COUNT, "num_envs": COUNT})
-        if self.with_landmark_id and self.observation != "features":
-            raise UserError(f"--with-landmark-id with --observation {self.observation}: expected features; leave one out")
+        if self.with_landmark_id and self.observation == "patches":
+            raise UserError("--with-landmark-id with --observation patches: expected features or response; leave one out")

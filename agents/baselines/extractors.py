@@ -20,7 +20,7 @@ TRUNK_BATCH = 64
 
 
 class CandidateFeatures(BaseFeaturesExtractor):
-    """For the observation ``features``: one layer on each candidate's vector, ``(B, A, F)`` -> ``(B, A * width)``."""
+    """For all observations but ``patches``: one layer on each candidate's vector, ``(B, A, F)`` -> ``(B, A * width)``."""
 
     def __init__(self, observation_space: Box, width: int = 64) -> None:
         candidates, size = observation_space.shape

@@ -1,7 +1,7 @@
 """Hyper-parameters of the SB3 baselines: one YAML file per algorithm, in the layout of rl_zoo3.
 
 The key ``OcclusionSynthesis-v0`` is for the env's default observation, patches. rl_zoo3 reads this key only. The optional key
-``OcclusionSynthesis-v0/features`` is for the observation ``features``.
+``OcclusionSynthesis-v0/features`` is for the observation ``features``, and for ``response`` where it has no key of its own.
 """
 
 from collections.abc import Mapping
@@ -40,13 +40,15 @@ class Hparams:
 
 
 def read_hparams(path: Path, observation: str) -> Hparams:
-    """Read the entries for an observation, ``patches`` or ``features``.
+    """Read the entries for an observation, ``patches``, ``features`` or ``response``.
 
     Raises:
         UserError: PyYAML is not installed, the file is missing or not YAML, or an entry cannot be used.
     """
     entries = _read_yaml(path)
-    key = f"{ENV_ID}/{observation}" if f"{ENV_ID}/{observation}" in entries else ENV_ID
+    # Both are small vectors.
+    kinds = (observation, "features") if observation == "response" else (observation,)
+    key = next((key for key in (f"{ENV_ID}/{kind}" for kind in kinds) if key in entries), ENV_ID)
     values = entries.get(key)
     if not isinstance(values, dict):
         raise UserError(f"{path}: no hyper-parameters under '{ENV_ID}'; expected a mapping there, as in {SHIPPED / 'dqn.yml'}")

@@ -27,14 +27,14 @@ from agents.baselines.extra import LIBRARY, MODEL
 from agents.baselines.hyper_parameters import Hparams
 from agents.baselines.model import build_network
 from agents.baselines.vec_env import add_landmark_ids
-from agents.deepq.features import load_encoder
+from agents.deepq.features import load_encoder, sees_with_its_opponent
 from agents.policies.actions import ActionPolicy
 from agents.policies.protocol import Position
 from srn_core.checkpoints import CARD
 from srn_core.errors import UserError
 from srn_core.io.files import plain, read_json, write_atomically, write_json
 from srn_gym.env import observation_box
-from srn_gym.features import encode_groups
+from srn_gym.features import encode_groups, encode_update, response
 from srn_gym.game import NUM_ACTIONS, OcclusionGame
 
 
@@ -79,7 +79,8 @@ class SB3Policy(ActionPolicy):
 
     def __init__(self, network: BasePolicy, arguments: Mapping[str, Any]) -> None:
         self.network, self.tracker = network, arguments["tracker"]
-        self.sees_patches = arguments["observation"] == "patches"
+        self.observation = arguments["observation"]
+        self.sees_patches = self.observation == "patches"
         self.with_landmark_id = arguments["with_landmark_id"]
 
     def prepare(self, game: OcclusionGame) -> None:
@@ -89,16 +90,23 @@ class SB3Policy(ActionPolicy):
             raise UserError(
                 f"policy for patches {trained[1:]}, but the game's are {shape}; choose one that was trained on such patches"
             )
-        # The features come from the tracker of the training, whatever tracker the game is played against.
+        # The features come from the tracker of the training, whatever tracker the game is played against; but crossfit:DIR
+        # is several.
         if not self.sees_patches:
-            self.features = game.features(load_encoder(self.tracker).to(game.device), encode_groups)
+            encode = encode_update if self.observation == "response" else encode_groups
+            if sees_with_its_opponent(self.tracker):
+                self.features = game.own_features(encode)
+            else:
+                self.features = game.features(load_encoder(self.tracker).to(game.device), encode)
 
     def actions(self, game: OcclusionGame, position: Position, candidates: Tensor) -> Tensor:
         if self.sees_patches:
             shown = game.observe(position.clip, position.frame, position.landmark)
         else:
             clip, frame = (values.repeat_interleave(NUM_ACTIONS) for values in (position.clip, position.frame))
-            shown = self.features(clip, frame, candidates.flatten()).half().unflatten(0, (-1, NUM_ACTIONS))
+            where = clip, frame, candidates.flatten()
+            found = response(self.features, *where) if self.observation == "response" else self.features(*where).half()
+            shown = found.unflatten(0, (-1, NUM_ACTIONS))
         observation = shown.cpu().numpy()
         if self.with_landmark_id:
             observation = add_landmark_ids(observation, game, position.landmark)

@@ -39,7 +39,7 @@ class SB3VecEnv(VecEnv):
         space = envs.single_observation_space
         if with_landmark_id:
             candidates, size = envs.game.observation_shape
-            space = observation_box("features", (candidates, size + envs.game.num_landmarks))
+            space = observation_box(envs.game.rules.observation, (candidates, size + envs.game.num_landmarks))
         super().__init__(envs.num_envs, space, envs.single_action_space)
 
     def reset(self) -> np.ndarray:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from agents.deepq.features import View, sees_with_its_opponent
 from agents.deepq.replay import MAX_N_STEP
 from agents.learner_args import LearnerArgs
 from srn_core.errors import COUNT, POSITIVE, SHARE, UserError, check_numbers
@@ -23,7 +24,8 @@ class DQNArgs(LearnerArgs):
 
     encoder: str = ""
     """The SRN whose features the Q-network sees: a checkpoint's name or folder. Default: the tracker, or srn-small if
-    the tracker is not an SRN."""
+    the tracker is not an SRN. With crossfit:DIR: on each clip the tracker that answers there; later, the tracker of the game
+    that is played."""
     total_steps: int = 60_000
     """Length of the training, in env steps (frames played)."""
     num_envs: int = 32
@@ -60,6 +62,10 @@ class DQNArgs(LearnerArgs):
     """Share of random actions after the decay. The decay starts at 1."""
     epsilon_decay: float = 0.5
     """Share of the training over which the random actions decrease."""
+    view: View = "parts"
+    """What the network sees of a candidate, all from the SRN's one-step update of the landmarks. parts: its mean length over
+    all landmarks and over each part of the face, 7 numbers for 68 points. response: its length for each landmark, and the
+    length of its change from the clean frame, 136 numbers; the env's observation of this name has the same."""
     relative_to_clean: bool = False
     """Show the network the features of the covered frame minus those of the clean frame, not the covered frame alone. Over ten
     seeds, the share of the optimum was 0.21 instead of 0.19 on unseen talking heads. On the training clips it was 0.44 instead
@@ -76,6 +82,10 @@ class DQNArgs(LearnerArgs):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_numbers(self, _LIMITS)
+        if self.trunk == "tuned" and sees_with_its_opponent(self.tracker, self.encoder):
+            raise UserError(f"--trunk tuned with --tracker {self.tracker}: that has several trunks; name one with --encoder")
+        if self.relative_to_clean and self.view == "response":
+            raise UserError("--relative-to-clean with --view response: that view shows the change already; leave one out")
         if self.landmark_only and self.without_landmark_id:
             raise UserError("--landmark-only with --without-landmark-id: the network would see nothing; leave one out")
 

@@ -1,5 +1,8 @@
 """What the Q-network sees of a candidate: a frozen SRN, run for one step on the patches of the observation."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -8,8 +11,8 @@ from srn_core.checkpoints import load_pretrained
 from srn_core.devices import to_device
 from srn_core.model import SRN
 from srn_core.tracking.tracker import Tracker
-from srn_core.victims.registry import is_own, is_srn, load_victim
-from srn_gym.features import FrozenFeatures, component_groups
+from srn_core.victims.registry import is_crossfit, is_own, is_srn, load_victim
+from srn_gym.features import Encode, FrozenFeatures, encode_update
 from srn_gym.game import OcclusionGame
 from srn_gym.games import DEFAULT_TRACKER
 
@@ -22,17 +25,34 @@ def encode(model: SRN, x: Tensor) -> Tensor:
     components, in sixteenths of a patch. Richer features (the group vectors of eq. 6) fit the training clips more closely and
     unseen clips worse.
     """
-    update = model.hsrm.shape_update(component_groups(model, x)) * (16 / model.config.patch_size)
-    lengths = update.norm(dim=-1)
+    lengths = encode_update(model, x).unflatten(1, (-1, 2)).norm(dim=-1)
     components = [np.array(points) for points in model.config.landmarks.groups.values()]
     # Indices that are lists would make the CPU wait for a GPU, once for each component.
     parts = lengths[:, to_device(np.concatenate(components), lengths.device)].split([*map(len, components)], 1)
     return torch.stack([part.mean(1) for part in (lengths, *parts)], 1)
 
 
-def network_features(game: OcclusionGame, tracker: str, encoder: str = "") -> FrozenFeatures:
-    """:func:`encode` under :func:`load_encoder`'s SRN, shared by all learners and policies of the game's store."""
-    return game.features(load_encoder(tracker, encoder).to(game.device), encode)
+View = Literal["parts", "response"]
+VIEWS: Mapping[str, Encode] = {"parts": encode, "response": encode_update}
+"""What is computed for each view; of ``response``, the network sees :func:`srn_gym.features.update_lengths`."""
+
+
+def network_features(game: OcclusionGame, tracker: str, encoder: str = "", view: View = "parts") -> FrozenFeatures:
+    """The vectors of a view under :func:`load_encoder`'s SRN, shared by all learners and policies of the game's store.
+
+    After a training against ``crossfit:DIR`` they come from the tracker of the game (:func:`sees_with_its_opponent`).
+    """
+    if sees_with_its_opponent(tracker, encoder):
+        return game.own_features(VIEWS[view])
+    return game.features(load_encoder(tracker, encoder).to(game.device), VIEWS[view])
+
+
+def sees_with_its_opponent(tracker: str, encoder: str = "") -> bool:
+    """Whether a policy's features come from the tracker of the game that it plays, whichever that is.
+
+    A policy that was trained against several trackers, each on other clips, has no SRN of its own.
+    """
+    return not encoder and is_crossfit(tracker)
 
 
 def load_encoder(tracker: str, encoder: str = "") -> SRN:

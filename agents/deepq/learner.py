@@ -11,7 +11,6 @@ from agents.deepq.args import DQNArgs
 from agents.deepq.features import network_features
 from agents.deepq.network import QNet, each_candidate
 from agents.deepq.replay import MultiQueueReplay, Sample
-from srn_core.checkpoints import fingerprint
 from srn_core.devices import to_device
 from srn_gym.game import NUM_ACTIONS, OcclusionGame
 
@@ -24,12 +23,17 @@ class Learner:
 
     def __init__(self, args: DQNArgs, game: OcclusionGame) -> None:
         self.args, self.game = args, game
-        self.features = network_features(game, args.tracker, args.encoder)
-        self.encoder_key = fingerprint(self.features.model)
+        self.features = network_features(game, args.tracker, args.encoder, args.view)
+        self.encoder_key = self.features.key
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(args.seed)
             self.online = QNet(
-                self.features, args.trunk == "tuned", args.landmark_only, args.relative_to_clean, args.without_landmark_id
+                self.features,
+                args.trunk == "tuned",
+                args.landmark_only,
+                args.relative_to_clean,
+                args.without_landmark_id,
+                args.view,
             ).to(game.device)
         self.target = copy.deepcopy(self.online)
         # Listed once, because each walk through the modules costs as much as a layer.

@@ -5,9 +5,9 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from agents.deepq.features import encode
+from agents.deepq.features import View
 from srn_core.model import SRN
-from srn_gym.features import FrozenFeatures
+from srn_gym.features import FrozenFeatures, update_lengths
 
 
 class QNet(nn.Module):
@@ -17,6 +17,7 @@ class QNet(nn.Module):
         landmark_only: the head gets only the covered landmark's number, and no features.
         relative_to_clean: the head gets the features minus those of the clean frame.
         without_landmark_id: the head gets only the features, and not the covered landmark's number.
+        view: what the features are: ``parts``, or ``response``: the lengths of the SRN's update and of its change.
         head: the :class:`QHead`.
         encoder: the SRN whose trunk is trained too; None: the features come from a frozen SRN, computed once.
     """
@@ -28,11 +29,12 @@ class QNet(nn.Module):
         landmark_only: bool = False,
         relative_to_clean: bool = False,
         without_landmark_id: bool = False,
+        view: View = "parts",
     ) -> None:
         """``tuned``: the trunk is trained too, from the frozen SRN on; for the others see the attributes."""
         super().__init__()
         self.landmark_only, self.relative_to_clean = landmark_only, relative_to_clean
-        self.without_landmark_id = without_landmark_id
+        self.without_landmark_id, self.view = without_landmark_id, view
         self.head = QHead(features.size, features.scene.scheme.num_landmarks)
         self.encoder: SRN | None = None
         if tuned:
@@ -43,15 +45,22 @@ class QNet(nn.Module):
         """Features of the frames with landmark ``covered`` hidden: ``(B,)`` indices -> ``(B, F)``."""
         if self.landmark_only:
             return torch.zeros(len(clip), features.size, device=clip.device)
+        seen = features(clip, frame, covered) if self.encoder is None else self._encoded(features, clip, frame, covered)
+        if self.view == "response":
+            return update_lengths(seen, self._clean(features, clip, frame))
+        return seen - self._clean(features, clip, frame) if self.relative_to_clean else seen
+
+    def _clean(self, features: FrozenFeatures, clip: Tensor, frame: Tensor) -> Tensor:
+        """The vectors of the clean frames: ``(B, F)``."""
         if self.encoder is None:
-            seen = features(clip, frame, covered)
-            return seen - features.clean(clip, frame) if self.relative_to_clean else seen
-        seen = _encoded(self.encoder, features.patches(clip, frame, covered))
-        if not self.relative_to_clean:
-            return seen
+            return features.clean(clip, frame)
         # The candidates of a state share their clean frame.
         (clips, frames), place = torch.unique(torch.stack([clip, frame]), dim=1, return_inverse=True)
-        return seen - _encoded(self.encoder, features.patches(clips, frames, torch.full_like(clips, -1)))[place]
+        return self._encoded(features, clips, frames, torch.full_like(clips, -1))[place]
+
+    def _encoded(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, covered: Tensor) -> Tensor:
+        assert self.encoder is not None
+        return features.encode(self.encoder, self.encoder.patch_features(features.patches(clip, frame, covered)))
 
     def value(self, seen: Tensor, covered: Tensor) -> Tensor:
         """Values ``(B,)`` of hiding landmarks ``covered`` ``(B,)``, from what :meth:`see` returned for them."""
@@ -70,10 +79,6 @@ def each_candidate(clip: Tensor, frame: Tensor, candidates: Tensor) -> tuple[Ten
     """One entry per candidate: clips and frames ``(B,)`` and landmarks ``(B, A)`` -> three times ``(B * A,)``."""
     count = candidates.shape[1]
     return clip.repeat_interleave(count), frame.repeat_interleave(count), candidates.flatten()
-
-
-def _encoded(model: SRN, patches: Tensor) -> Tensor:
-    return encode(model, model.patch_features(patches))
 
 
 class QHead(nn.Module):

@@ -6,11 +6,10 @@ from typing import Any
 
 from torch import Tensor
 
-from agents.deepq.features import encode, network_features
+from agents.deepq.features import network_features, sees_with_its_opponent
 from agents.deepq.network import QNet
 from agents.policies.actions import ActionPolicy
 from agents.policies.protocol import Position
-from srn_core.checkpoints import fingerprint
 from srn_core.errors import UserError
 from srn_gym.game import OcclusionGame
 
@@ -44,14 +43,17 @@ class LearnedPolicy(ActionPolicy):
 
     def prepare(self, game: OcclusionGame) -> None:
         arguments = self.arguments
-        self.features = network_features(game, arguments["tracker"], arguments["encoder"])
-        check_encoder(self.run, self.card["encoder_key"], fingerprint(self.features.model))
+        # Earlier versions had one view.
+        view = arguments.get("view", "parts")
+        self.features = network_features(game, arguments["tracker"], arguments["encoder"], view)
+        if not sees_with_its_opponent(arguments["tracker"], arguments["encoder"]):
+            check_encoder(self.run, self.card["encoder_key"], self.features.key)
         switches = {name: arguments[name] for name in ("landmark_only", "relative_to_clean", "without_landmark_id")}
-        self.network = QNet(self.features, arguments["trunk"] == "tuned", **switches).to(game.device).eval()
+        self.network = QNet(self.features, arguments["trunk"] == "tuned", **switches, view=view).to(game.device).eval()
         self.network.load_state_dict(self.tensors)
         if self.network.encoder is not None:
             # The trunk no longer changes, so its features can be remembered like those of a frozen one.
-            self.features, self.network.encoder = game.features(self.network.encoder, encode), None
+            self.features, self.network.encoder = game.features(self.network.encoder, self.features.encode), None
 
     def actions(self, game: OcclusionGame, position: Position, candidates: Tensor) -> Tensor:
         return self.values(position, candidates).argmax(1)

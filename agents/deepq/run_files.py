@@ -84,7 +84,8 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
 
 def check_arguments(folder: Path, card: Mapping[str, Any], args: Any) -> None:
     """Raise a :class:`UserError` that names the differences if the run of ``card`` had other arguments than ``args``."""
-    check_resumed(folder, card["arguments"], plain(args), FREE)
+    # Earlier versions had one view.
+    check_resumed(folder, {"view": "parts", **card["arguments"]}, plain(args), FREE)
 
 
 def check_tracker(folder: Path, before: Mapping[str, Any], tracker: Victim) -> None:

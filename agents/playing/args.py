@@ -22,7 +22,7 @@ class EvaluateArgs(GameRules):
     prior_frames: int = PRIOR_FRAMES
     """Frames of each training clip that the policy prior uses. Fewer are faster and less exact."""
     tracker: str = "srn-small"
-    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
+    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., crossfit:DIR, constant or MODULE:FUNCTION."""
     episodes: int = 48
     """Episodes to play. Clips take turns; each episode has a random first landmark."""
     seed: int = 0

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from agents.clip_options import ClipSpecs, fill_in_clips
+from agents.deepq.features import View
 from agents.policies.named import NAMES
 from agents.policies.prior import PRIOR_FRAMES
 from benchmarks.common.jobs import ClusterArgs
@@ -39,7 +40,7 @@ class RegressionArgs:
     clips: ClipSpecs = ()
     """Data spec of the training clips, or several. Default: demo?split=train."""
     tracker: str = "srn-small"
-    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., constant or MODULE:FUNCTION."""
+    """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., crossfit:DIR, constant or MODULE:FUNCTION."""
     encoder: str = ""
     """The SRN whose features the network sees: a checkpoint's name or folder. Default: the tracker, or srn-small if the
     tracker is not an SRN."""
@@ -51,6 +52,8 @@ class RegressionArgs:
     """Entries of the table per step."""
     lr: float = 1e-3
     """Learning rate of Adam."""
+    view: View = "parts"
+    """What the network sees of a candidate, as in agents/dqn.py."""
     relative_to_clean: bool = False
     """Show the network the features of the covered frame minus those of the clean frame, as in agents/dqn.py."""
     device: str = "auto"

@@ -9,13 +9,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from agents.deepq.features import encode, load_encoder
+from agents.deepq.features import network_features
 from agents.deepq.network import QNet
 from agents.deepq.policy import LearnedPolicy
 from agents.policies.paths import Planned
 from agents.policies.protocol import Policy
 from benchmarks.comparison.args import RegressionArgs
-from srn_core.checkpoints import fingerprint
 from srn_core.io.files import plain
 from srn_gym.features import FrozenFeatures
 from srn_gym.game import OcclusionGame
@@ -85,18 +84,19 @@ class RewardModel:
         Raises:
             UserError: the game's mode is ``track``, which has no table of rewards.
         """
-        self.args, self.encoder = args, load_encoder(args.tracker, args.encoder).to(training.device)
+        self.args = args
         tables = [excess_table(training, clip) for clip in range(len(training.clips))]
         self.deviation = float(np.concatenate(tables).std())
-        features = training.features(self.encoder, encode)
+        features = self._features(training)
+        self.encoder_key = features.key
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(args.seed)
-            self.network = QNet(features, relative_to_clean=args.relative_to_clean).to(training.device)
+            self.network = QNet(features, relative_to_clean=args.relative_to_clean, view=args.view).to(training.device)
         fit(self.network, features, tables, args)
 
     def predicted(self, game: OcclusionGame, clip: int) -> np.ndarray:
         """See :func:`predicted`."""
-        return predicted(self.network, game.features(self.encoder, encode), clip)
+        return predicted(self.network, self._features(game), clip)
 
     def explained_share(self, game: OcclusionGame, clip: int) -> float:
         """See :func:`explained_share`; of one clip."""
@@ -105,6 +105,9 @@ class RewardModel:
     def policies(self, label: str) -> dict[str, Policy]:
         """``LABEL`` takes the candidate of the highest prediction; ``LABEL-planned`` the best path through the predictions."""
         arguments = {**plain(self.args), "trunk": "frozen", "landmark_only": False, "without_landmark_id": False}
-        card = {"arguments": arguments, "encoder_key": fingerprint(self.encoder)}
+        card = {"arguments": arguments, "encoder_key": self.encoder_key}
         planned = Planned(lambda game, clip, _: self.predicted(game, clip))
         return {label: LearnedPolicy(label, self.network.state_dict(), card), f"{label}-planned": planned}
+
+    def _features(self, game: OcclusionGame) -> FrozenFeatures:
+        return network_features(game, self.args.tracker, self.args.encoder, self.args.view)

@@ -1,0 +1,115 @@
+"""The observation ``response`` and the Q-network's view of that name: the same numbers, and policies trained on them."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium.utils.env_checker import check_env
+
+from agents.deepq.args import DQNArgs
+from agents.deepq.features import network_features
+from agents.deepq.network import QNet, each_candidate
+from agents.dqn import train_dqn
+from agents.playing.rollout import play
+from agents.policies.trained import load_policy
+from srn_core.errors import UserError
+from srn_core.io.tensors import load_tensors
+from srn_gym.features import component_groups
+from srn_gym.games import load_game
+
+ID = "srn_gym:OcclusionSynthesis-v0"
+CLIP, FRAME, LANDMARK = torch.tensor([0, 1, 2, 0]), torch.tensor([0, 3, 2, 5]), torch.tensor([0, 8, 40, 67])
+
+
+@pytest.fixture(scope="module")
+def arguments(clip_spec, tiny_checkpoint):
+    return {"clips": clip_spec, "tracker": tiny_checkpoint, "device": "cpu"}
+
+
+def test_the_observation_is_computed_from_the_patches_as_documented(arguments):
+    game, plain = load_game(**arguments, observation="response"), load_game(**arguments)
+    found = game.observe(CLIP, FRAME, LANDMARK)
+    assert found.shape == (4, *game.observation_shape) == (4, 3, 137) and found.dtype == torch.float32
+    model = game.tracker.model
+
+    def update(patches: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            return model.hsrm.shape_update(component_groups(model, model.patch_features(patches))) * 16 / plain.patch_size
+
+    covered = update(plain.observe(CLIP, FRAME, LANDMARK).flatten(0, 1)).view(4, 3, 68, 2)
+    clean = update(network_features(plain, arguments["tracker"]).patches(CLIP, FRAME, torch.full_like(CLIP, -1)))[:, None]
+    torch.testing.assert_close(found[..., :68], covered.norm(dim=3), atol=2e-3, rtol=2e-3)
+    torch.testing.assert_close(found[..., 68:136], (covered - clean).norm(dim=3), atol=2e-3, rtol=2e-3)
+    assert torch.equal((found[..., 136] * 68).round().long(), plain.candidates(LANDMARK))
+    assert found[..., 68:136].amax(2).min() > 0
+
+
+def test_the_network_sees_what_the_env_shows(arguments):
+    shown = load_game(**arguments, observation="response").observe(CLIP, FRAME, LANDMARK)
+    game = load_game(**arguments)
+    features = network_features(game, arguments["tracker"], view="response")
+    where = each_candidate(CLIP, FRAME, game.candidates(LANDMARK))
+    seen = QNet(features, view="response").see(features, *where).view(4, 3, -1)
+    assert torch.equal(seen, shown[..., :-1])
+    tuned = QNet(features, tuned=True, view="response")
+    torch.testing.assert_close(tuned.see(features, *where).view(4, 3, -1), seen, atol=2e-3, rtol=2e-3)
+
+
+def test_envs_show_it(arguments):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(gym.make(ID, observation="response", **arguments).unwrapped, skip_render_check=True)
+    envs = gym.make_vec(ID, num_envs=3, observation="response", **arguments)
+    observations, _ = envs.reset(seed=0)
+    assert envs.observation_space.contains(observations) and observations.shape == (3, 3, 137)
+    with pytest.raises(UserError, match="observation 'response': the tracker is not an SRN"):
+        load_game(**{**arguments, "tracker": "constant"}, observation="response")
+
+
+def small_dqn(arguments, run_dir, **changes) -> DQNArgs:
+    sizes = {"total_steps": 96, "num_envs": 8, "learning_starts": 32, "batch_size": 16, "capacity": 64, "eval_episodes": 0}
+    return DQNArgs(**arguments, **sizes, run_dir=run_dir, **changes)
+
+
+def test_a_policy_keeps_its_view_and_the_mean_and_deviation_of_its_inputs(arguments, tmp_path):
+    run = train_dqn(small_dqn(arguments, tmp_path / "run", view="response"))
+    tensors, card = load_tensors(run / "policy.safetensors")
+    assert card["arguments"]["view"] == "response"
+    assert tensors["head.mean"].shape == (136,) and (tensors["head.deviation"] > 0).all() and tensors["head.mean"].any()
+    game = load_game(**arguments)
+    assert (play(game, load_policy(run), 4, seed=0).returns > 0).all()
+    with pytest.raises(UserError, match="view"):
+        train_dqn(dataclasses.replace(small_dqn(arguments, run), resume=True))
+    with pytest.raises(UserError, match="shows the change already"):
+        small_dqn(arguments, run, view="response", relative_to_clean=True)
+
+
+def test_sb3_plays_it_as_it_was_shown(arguments, tmp_path):
+    pytest.importorskip("stable_baselines3")
+    yaml = pytest.importorskip("yaml")
+    from agents.baselines.args import SB3Args
+    from agents.baselines.hyper_parameters import SHIPPED, read_hparams
+    from agents.sb3 import train_sb3
+
+    assert read_hparams(SHIPPED / "dqn.yml", "response") == read_hparams(SHIPPED / "dqn.yml", "features")
+    small = {"n_timesteps": 64, "n_steps": 8, "batch_size": 16, "n_epochs": 1, "n_envs": 8}
+    entries = yaml.safe_load((SHIPPED / "ppo.yml").read_text())
+    (tmp_path / "ppo.yml").write_text(yaml.safe_dump({key: values | small for key, values in entries.items()}))
+    run = train_sb3(
+        SB3Args(
+            algo="ppo", **arguments, observation="response", with_landmark_id=True, hparams=tmp_path / "ppo.yml", window=3,
+            run_dir=tmp_path / "run",
+        )
+    )  # fmt: skip
+    policy, game, shown = load_policy(run), load_game(**arguments), load_game(**arguments, observation="response")
+    policy.prepare(game)
+    received = []
+    policy.network.predict = lambda observation, deterministic: (received.append(observation), [0] * 4, None)[1:]
+    policy.actions(game, type("P", (), {"clip": CLIP, "frame": FRAME, "landmark": LANDMARK}), game.candidates(LANDMARK))
+    np.testing.assert_array_equal(received[0][..., :137], shown.observe(CLIP, FRAME, LANDMARK).numpy())
+    assert received[0].shape == (4, 3, 137 + 68) and received[0].dtype == np.float32
