@@ -23,6 +23,16 @@ def save_pretrained(model: SRN, folder: Path, card: Mapping[str, Any], half: boo
     write_json(folder / CARD, full_card)
 
 
+def given_name(name: str | Path) -> str:
+    """A name as text. A path stays a path: ``Path("srn-small")`` is the folder ``./srn-small``, never the shipped weights.
+
+    >>> given_name("srn-small"), given_name(Path("runs/a")), given_name(Path("srn-small"))
+    ('srn-small', 'runs/a', './srn-small')
+    """
+    text = str(name)
+    return text if isinstance(name, str) or Path(text).name != text else f"./{text}"
+
+
 def resolve_checkpoint(name: str | Path) -> Path:
     """The folder of a checkpoint: one that ships with the package, by name, or any other, by path (``./srn-small``)."""
     if isinstance(name, str) and Path(name).name == name and (SHIPPED / name / WEIGHTS).is_file():

@@ -6,12 +6,15 @@ import torch
 from srn_core.errors import UserError
 
 
-def pick_device(device: str) -> torch.device:
+def pick_device(device: str | torch.device) -> torch.device:
     """The device of a name: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``, which is CUDA if available, else the CPU.
+
+    A ``torch.device`` is checked too.
 
     Raises:
         UserError: the name is unknown, or there is no such device.
     """
+    device = str(device)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:

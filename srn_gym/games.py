@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from srn_core.checkpoints import given_name
 from srn_core.data.several import Specs, plain_specs
 from srn_gym.game import OcclusionGame
 from srn_gym.rules import Rules, read_rules
@@ -25,10 +26,15 @@ class NamedGame(OcclusionGame):
 
     def __init__(self, clips: Specs, tracker: str, device: str, rules: Rules, store: Store = SHARED) -> None:
         """See :func:`load_game`."""
+        tracker, device = given_name(tracker), str(device)
         self.arguments = (plain_specs(clips), tracker, device, rules)
         found = store.clips(clips)
         self.notes = found.notes
         super().__init__(found.clips, store.tracker(tracker, device), store, **dataclasses.asdict(rules))
+
+    @property
+    def victim_name(self) -> str:
+        return self.arguments[1]
 
     def __reduce__(self) -> tuple[Callable[..., NamedGame], tuple[str | tuple[str, ...], str, str, Rules]]:
         """The copy uses the :data:`SHARED` store of its process, so what this game remembers is not sent."""

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -57,7 +58,7 @@ class GameRules:
             if isinstance(value, np.generic):
                 # A number of NumPy is as good as Python's; the rules are frozen, and written as JSON.
                 object.__setattr__(self, field.name, value.item())
-            elif field.name in NAMES and value is not None:
+            elif field.name in NAMES and isinstance(value, Path):
                 object.__setattr__(self, field.name, given_name(value))
         for name, (kinds, expected) in KINDS_OF.items():
             value = getattr(self, name, None)

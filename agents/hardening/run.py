@@ -46,7 +46,7 @@ class FinetuningRun(TrainingRun):
         if self.metadata:
             check_tracker(folder, self.metadata, self.victim)
         self.start: float = self.metadata.get("start", 0.0)
-        self.rank: tuple[bool, float] = tuple(self.metadata.get("rank", (True, float("inf"))))
+        self.rank: tuple[bool, float] = tuple(self.metadata.get("rank") or (True, float("inf")))
         self._pass: tuple[int, list[Placement]] = -1, []
         self._targets: tuple[int, np.ndarray] = -1, np.empty(0)
         self._covered: Faces | None = None
@@ -101,8 +101,9 @@ class FinetuningRun(TrainingRun):
         if step and rank <= self.rank:
             self.rank, self.best = rank, covered
             save_pretrained(averaged, self.args.out, {**self.card(step, errors), **self._findings(clean, covered)})
-        found = {"step": step, "best": self.best if step else None, "start": self.start, "rank": list(self.rank)}
-        self.save({**found, "tracker_key": self.victim.key})
+        # Nothing is kept at step 0, and JSON has no infinity.
+        kept = {"best": self.best, "rank": list(self.rank)} if step else {"best": None, "rank": None}
+        self.save({"step": step, "start": self.start, **kept, "tracker_key": self.victim.key})
 
     @property
     def settings(self) -> FinetuneArgs:

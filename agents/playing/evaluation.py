@@ -13,6 +13,7 @@ from agents.policies.named import NAMES, named_policy
 from agents.policies.prior import PRIOR_FRAMES
 from agents.policies.protocol import Policy
 from agents.policies.trained import load_policy
+from srn_core.checkpoints import given_name
 from srn_core.data import parse_spec
 from srn_core.data.several import Specs, listed_specs, plain_specs, specs_text
 from srn_core.io.files import write_json
@@ -48,10 +49,11 @@ def warn_of_overlap(spec: str) -> None:
 
 
 def find_policy(
-    name: str, game: OcclusionGame, training: Callable[[], OcclusionGame], prior_frames: int = PRIOR_FRAMES
+    name: str | Path, game: OcclusionGame, training: Callable[[], OcclusionGame], prior_frames: int = PRIOR_FRAMES
 ) -> Policy:
     """A named policy, or the trained one of a folder; see :func:`agents.policies.named.named_policy`."""
-    return named_policy(name, game, training, prior_frames) if name in NAMES else load_policy(Path(name))
+    name = given_name(name)
+    return named_policy(name, game, training, prior_frames) if name in NAMES else load_policy(name)
 
 
 def check_policy(name: str) -> None:

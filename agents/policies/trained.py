@@ -15,12 +15,13 @@ from srn_core.io.tensors import load_tensors
 from srn_gym.rules import GameRules, rules_of
 
 
-def load_policy(folder: Path) -> Policy:
+def load_policy(folder: str | Path) -> Policy:
     """The policy that a run saved last.
 
     Raises:
         UserError: the folder holds no run, a file is damaged, or the run needs SB3 and that is not installed.
     """
+    folder = Path(folder)
     if is_sb3_run(folder):
         require("stable_baselines3")
         # Imported here because SB3 is an extra.

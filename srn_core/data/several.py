@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from srn_core.data.clip import Clip
 from srn_core.data.spec import ClipSet, load_clips, spec_label
 from srn_core.errors import UserError
 
-Specs = str | Sequence[str]
+Specs = str | Path | Sequence[str | Path]
 """A data spec, or several."""
 
 
@@ -18,7 +19,7 @@ def listed_specs(specs: Specs) -> tuple[str, ...]:
     >>> listed_specs("demo?split=train")
     ('demo?split=train',)
     """
-    return (specs,) if isinstance(specs, str) else tuple(specs)
+    return (str(specs),) if isinstance(specs, str | Path) else tuple(map(str, specs))
 
 
 def plain_specs(specs: Specs) -> str | tuple[str, ...]:

@@ -10,13 +10,13 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from srn_core.errors import UserError
-from srn_core.io.files import write_atomically
+from srn_core.io.files import json_text, write_atomically
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write tensors, and JSON-able metadata in the header, as one safetensors file, atomically."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    header = {"json": json.dumps(metadata)}
+    header = {"json": json_text(path, metadata)}
     # save_file would make a file that nobody but its owner may read.
     write_atomically(path, lambda temporary: temporary.write_bytes(save(contiguous, header)))
 
@@ -30,6 +30,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
             metadata = json.loads((file.metadata() or {}).get("json", "{}"))
+        if not isinstance(metadata, dict):
+            raise ValueError("its metadata are no JSON object")
         return load_file(path), metadata
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read as safetensors ({error}); expected a checkpoint of this package") from None
