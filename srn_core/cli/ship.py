@@ -13,8 +13,8 @@ from srn_core.errors import UserError, command
 from srn_core.io.files import read_json
 
 LICENCE = (
-    "Research and non-commercial use: trained on 300-W (AFW, HELEN), whose terms allow no other, and on public video of people "
-    "who keep their rights."
+    "Research and non-commercial use: trained on 300-W (AFW, HELEN, LFPW), LFW, UTKFace and YawDD, whose terms allow no other, "
+    "and on public video of people who keep their rights."
 )
 
 

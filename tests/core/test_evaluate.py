@@ -67,13 +67,11 @@ def test_detect_equals_one_face_at_a_time(tracker: Tracker, clips: ClipSet) -> N
     assert found.clip_index.tolist() == [0] * 6 + [1] * 4 + [2] * 5 + [3] + [4] * 3
 
 
-@pytest.mark.parametrize("boxes", ["annotation", "tracked"])
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
-def test_track_equals_the_public_tracker_clip_by_clip(tracker: Tracker, clips: ClipSet, boxes, batch_size: int) -> None:
-    found = evaluate(tracker, clips, "track", boxes, batch_size=batch_size)
+def test_track_equals_the_public_tracker_clip_by_clip(tracker: Tracker, clips: ClipSet, batch_size: int) -> None:
+    found = evaluate(tracker, clips, "track", batch_size=batch_size)
     for i, clip in enumerate(clips.clips):
-        given = iter(clip.boxes) if boxes == "annotation" else clip.boxes[0]
-        single = list(tracker.track((clip.frame(t) for t in range(len(clip))), given))
+        single = list(tracker.track((clip.frame(t) for t in range(len(clip))), iter(clip.boxes)))
         np.testing.assert_allclose(found.predictions[found.clip_index == i], single, atol=0.05)
 
 

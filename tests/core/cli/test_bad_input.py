@@ -180,7 +180,7 @@ def test_bytes_after_the_end_of_an_image_are_ignored(tmp_path: Path, ending: str
 
 
 def test_a_broken_validation_picture_stops_training_before_the_first_step(
-    clip_spec: str, photo_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    clip_spec: str, photo_set: Path, tmp_path: Path
 ) -> None:
     path = photo_set / "afw" / "face.jpg"
     path.write_bytes(path.read_bytes()[:500])
@@ -188,7 +188,6 @@ def test_a_broken_validation_picture_stops_training_before_the_first_step(
     with pytest.raises(UserError, match=f"{path}: truncated"):
         train(TrainArgs(data=(clip_spec,), out=run, val=(f"300w:{photo_set}",)))
     assert not run.exists()
-    assert f"{photo_set / 'ibug'}: absent" in capsys.readouterr().out
 
 
 def test_packs_that_are_missing_or_truncated_or_cannot_be_written(evaluate, complaint: Complaint, photo_set: Path) -> None:

@@ -232,7 +232,8 @@ def test_an_unknown_command_is_one_line(
     with pytest.raises(SystemExit) as stopped:
         srn(*words)
     assert stopped.value.code == 2
-    assert capsys.readouterr().err == f"error: srn: {said}; expected one of train, evaluate, track, detect, data, or --help\n"
+    known = "train, evaluate, track, detect, export, data"
+    assert capsys.readouterr().err == f"error: srn: {said}; expected one of {known}, or --help\n"
 
 
 def test_the_module_runs_as_a_program() -> None:

@@ -34,7 +34,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(1, FACES + 1):
         content = {"Points": FACE + number + 1, "Occ": hidden(number).astype(np.uint8)[None]}
         savemat(root / "test_annotations" / f"{number}_points.mat", content)
-    savemat(root / "cofw68_test_bboxes.mat", {"bboxes": np.array([[i, 2, 30, 40] for i in range(1, FACES + 1)], np.int16)})
+    savemat(
+        root / "cofw68_test_bboxes.mat", {"bboxes": np.array([[60 + i, 62, 80, 90] for i in range(1, FACES + 1)], np.int16)}
+    )
     return root
 
 
@@ -68,7 +70,7 @@ def test_faces_are_stills_in_the_order_of_their_numbers(folder: Path) -> None:
     clip = clip_set.clips[9]
     np.testing.assert_allclose(clip.landmarks[0], FACE + 10, atol=1e-4)
     assert clip.visible is not None and (clip.visible[0] == ~hidden(10)).all()
-    np.testing.assert_array_equal(clip.boxes, [[9, 1, 39, 41]])
+    np.testing.assert_array_equal(clip.boxes, [[69, 61, 149, 151]])
     with pytest.raises(UserError, match="without pictures.*--predictions"):
         clip.frame(0)
     held = describe(clip_set)
