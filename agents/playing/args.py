@@ -32,7 +32,7 @@ class EvaluateArgs(GameRules):
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     json: Path | None = None
-    """Write the figures and one row per episode to this file."""
+    """Write the figures and one row per episode to this file. - is the standard output."""
     video: Path | None = None
     """Write the first episode to this .mp4 file."""
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from srn_core.cli.faces import FaceArgs, FaceFinder, draw_faces
 from srn_core.cli.options import read_options
 from srn_core.errors import UserError
-from srn_core.io.files import check_outputs, write_atomically
+from srn_core.io.files import check_outputs, report_stream, write_atomically
 from srn_core.io.images import IMAGE_ENDINGS, read_image
 from srn_core.tracking.records import Records
 from srn_core.tracking.sources import list_pictures
@@ -57,7 +57,7 @@ def run(words: Sequence[str]) -> None:
             records.write_csv(args.csv)
     if len(without) == len(pictures):
         raise UserError(f"{without[0]}: no face found in any of {len(pictures)} pictures; {finder.advice()}")
-    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console = Console(markup=False, highlight=False, soft_wrap=True, file=report_stream((args.json, args.csv)))
     for picture in without:
         console.print(f"no face found: {picture}")
     where = str(outputs[0]) if len(outputs) == 1 else f"{len(outputs)} pictures in {outputs[0].parent}"

@@ -5,7 +5,6 @@ srn evaluate --checkpoint srn-small --data demo --mode track --start previous --
 srn evaluate --predictions Results/CFSS_CFOW68.txt --data cofw68:DIR --points visible
 """
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -23,7 +22,7 @@ from srn_core.evaluation.evaluate import Evaluation, Points, evaluate, evaluate_
 from srn_core.evaluation.page import write_evaluation_page
 from srn_core.evaluation.report import PLOT_ENDINGS, plot_ced, print_report
 from srn_core.face.metrics import Normaliser
-from srn_core.io.files import check_outputs, write_json, write_text
+from srn_core.io.files import check_outputs, json_text, report_stream, write_json, write_text
 from srn_core.pages.page import check_page_name
 from srn_core.tracking.batch import RunOptions
 from srn_core.tracking.tracker import Tracker
@@ -46,7 +45,7 @@ class EvaluateFacesArgs(RunOptions):
     points: Points = "all"
     """Landmarks that count: all, or only those that the annotation marks as visible."""
     json: Path | None = None
-    """Write the figures here: one record, or a list of records if --data is repeated."""
+    """Write the figures here: one record, or a list of records if --data is repeated. - is the standard output."""
     plot: Path | None = None
     """Write the cumulative error distribution here (.png, .pdf or .svg)."""
     rows: Path | None = None
@@ -74,11 +73,12 @@ def run(words: Sequence[str]) -> None:
         plot_ced(args.plot, {e.clip_set.spec: e.nme for e in evaluations}, evaluations[0].normaliser)
     if args.rows:
         rows = (row for evaluation in evaluations for row in evaluation.rows())
-        write_text(args.rows, "".join(json.dumps(row) + "\n" for row in rows))
+        write_text(args.rows, "".join(json_text(args.rows, row) + "\n" for row in rows))
     if args.report:
         write_evaluation_page(args.report, title, evaluations, shlex.join(["srn", "evaluate", *words]))
     # Files first: whoever reads the standard output may stop reading (| head).
-    print_report(Console(markup=False, highlight=False), title, records, notes)
+    said_on = report_stream((args.json, args.rows))
+    print_report(Console(markup=False, highlight=False, file=said_on), title, records, notes)
 
 
 def _evaluations(args: EvaluateFacesArgs) -> list[Evaluation]:

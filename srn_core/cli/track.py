@@ -22,7 +22,7 @@ from srn_core.cli.faces import FaceArgs, FaceFinder, draw_faces
 from srn_core.cli.options import read_options
 from srn_core.errors import COUNT, UserError, check_numbers
 from srn_core.face.schemes import IBUG68
-from srn_core.io.files import check_outputs, write_atomically
+from srn_core.io.files import check_outputs, report_stream, write_atomically
 from srn_core.io.videos import CODECS, write_video
 from srn_core.pages.page import check_page_name
 from srn_core.tracking.annotate import check_clip_folder, write_clip
@@ -107,4 +107,5 @@ def _track(source: VideoSource, finder: FaceFinder, records: Records, args: Trac
         write_tracking_page(args.report, f"Tracked: {args.video}", album, finder.tracker.scheme, run)
     written = ", ".join(str(path) for path in (out, args.json, args.csv, args.clip, args.report) if path)
     said = f"{tracked} of {frames} frames tracked, {rate:.1f} frames a second; wrote {written}"
-    Console(markup=False, highlight=False, soft_wrap=True).print(said)
+    console = Console(markup=False, highlight=False, soft_wrap=True, file=report_stream((args.json, args.csv)))
+    console.print(said)

@@ -10,7 +10,7 @@ from typing import Any, Self, TextIO
 import numpy as np
 
 from srn_core.errors import UserError
-from srn_core.io.files import write_atomically
+from srn_core.io.files import is_stream, json_text, write_atomically
 from srn_core.tracking.video import TrackedFace
 
 JSON_ENDINGS = (".json", ".jsonl")
@@ -63,7 +63,7 @@ class Records:
             found: dict[str, Any] = {"faces": [{"id": face.number, **face_record(face)} for face in faces]}
         else:
             found = face_record(faces[0] if faces else None)
-        self._lines.write(json.dumps({**place, **found}) + "\n")
+        self._lines.write(json_text(f"{self.what} {place}", {**place, **found}) + "\n")
 
     def lines(self) -> Iterator[str]:
         """One JSON text per record, with its line end."""
@@ -118,10 +118,10 @@ def _csv_row(face: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_endings(json_file: Path | None, csv_file: Path | None) -> None:
     """Raise a :class:`UserError` if a file's ending says something else than its contents."""
-    if json_file is not None and json_file.suffix.lower() not in JSON_ENDINGS:
-        raise UserError(f"--json {json_file}: unknown ending; expected .json, or .jsonl for one record per line")
-    if csv_file is not None and csv_file.suffix.lower() != ".csv":
-        raise UserError(f"--csv {csv_file}: unknown ending; expected .csv")
+    if json_file is not None and not is_stream(json_file) and json_file.suffix.lower() not in JSON_ENDINGS:
+        raise UserError(f"--json {json_file}: unknown ending; expected .json, .jsonl for one record per line, or -")
+    if csv_file is not None and not is_stream(csv_file) and csv_file.suffix.lower() != ".csv":
+        raise UserError(f"--csv {csv_file}: unknown ending; expected .csv or -")
 
 
 def _rounded(values: np.ndarray) -> list[Any]:
