@@ -12,6 +12,7 @@ import numpy as np
 from agents.baselines.extra import require
 from srn_core.cli.options import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
+from srn_core.io.claims import claimed
 
 SKRL = "skrl"
 
@@ -58,11 +59,12 @@ def train_skrl(args: SkrlArgs) -> np.ndarray:
 
     if args.run_dir.exists():
         raise UserError(f"--run-dir {args.run_dir}: already exists; remove it or give another folder")
-    trainer, rewards = build_trainer(
-        args.clips, args.tracker, args.device, args.num_envs, args.total_steps // args.num_envs, args.lr, args.gamma,
-        args.batch_size, args.seed, args.run_dir,
-    )  # fmt: skip
-    trainer.train()
+    with claimed(args.run_dir, "--run-dir"):
+        trainer, rewards = build_trainer(
+            args.clips, args.tracker, args.device, args.num_envs, args.total_steps // args.num_envs, args.lr, args.gamma,
+            args.batch_size, args.seed, args.run_dir,
+        )  # fmt: skip
+        trainer.train()
     return np.array(rewards)
 
 

@@ -32,8 +32,8 @@ class FaceArgs:
     all_faces: bool = False
     """Take all faces, each with an id. Default: one face, the largest."""
     json: Path | None = None
-    """Write landmarks here, in pixels: .json, .jsonl for one record per line, or - for the standard output. A box is x0, y0, x1,
-    y1. Values are null where no face is tracked."""
+    """Write landmarks here, in pixels: .json, .jsonl for one record per line, or - for the standard output. A box is x0, y0,
+    x1, y1. Values are null where no face is tracked."""
     csv: Path | None = None
     """Write a table here, one row per face: box, confidence, points. - is the standard output."""
     device: str = "auto"
