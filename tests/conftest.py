@@ -11,6 +11,11 @@ import torch
 from srn_core import Tracker, load_pretrained
 from tests.support.faces import CLIP_LENGTHS, write_checkpoint, write_clip
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="tests/robustness: minutes instead of seconds for each test")
+
+
 # Threads only wait for each other on tensors as small as the tests'.
 torch.set_num_threads(1)
 
