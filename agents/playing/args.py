@@ -23,6 +23,8 @@ class EvaluateArgs(GameRules):
     """Frames of each training clip that the policy prior uses. Fewer are faster and less exact."""
     tracker: str = "srn-small"
     """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., crossfit:DIR, constant or MODULE:FUNCTION."""
+    train_tracker: str = ""
+    """The tracker whose errors the policy prior learns from, such as crossfit:DIR. Default: --tracker."""
     episodes: int = 48
     """Episodes to play. Clips take turns; each episode has a random first landmark."""
     seed: int = 0

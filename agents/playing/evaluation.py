@@ -67,7 +67,7 @@ def play_policies(args: EvaluateArgs, policies: list[str]) -> tuple[NamedGame, d
     train_clips = args.train_clips or sibling_splits(args.clips, "train")
 
     def training() -> OcclusionGame:
-        return load_game(train_clips, args.tracker, args.device, **{**rules_of(args), "mode": "detect"})
+        return load_game(train_clips, args.train_tracker or args.tracker, args.device, **{**rules_of(args), "mode": "detect"})
 
     game = load_game(args.clips, args.tracker, args.device, **rules_of(args))
     found = {name: find_policy(name, game, training, args.prior_frames) for name in policies}

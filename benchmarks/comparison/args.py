@@ -23,6 +23,8 @@ class ComparedGame(GameRules):
     """Data spec of the training clips, for prior and the learners; repeat for several. Default: --clips with split=train."""
     tracker: str = "srn-small"
     """The tracker to attack: a checkpoint's name or folder."""
+    train_tracker: str = ""
+    """The tracker that learners and prior are trained against, such as crossfit:DIR. Default: --tracker."""
     episodes: int = 48
     """Episodes per seed. Clips take turns; each episode has a random first landmark."""
     device: str = "auto"

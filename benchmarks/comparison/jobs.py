@@ -29,7 +29,7 @@ from benchmarks.comparison.measure import (
 )
 from benchmarks.comparison.regression import RewardModel
 from srn_core.io.files import plain
-from srn_gym.games import SHARED
+from srn_gym.games import SHARED, load_game
 from srn_gym.rules import rules_of
 from srn_gym.store import Store
 
@@ -66,7 +66,8 @@ def make_jobs(
 ) -> list[TrainingJob]:
     """The jobs in the order to run them: seed by seed, so that an interrupted comparison has some runs of each learner."""
     options = how.options
-    common = {"clips": options.train_clips, "tracker": options.tracker, "device": options.device, **rules_of(options)}
+    tracker = options.train_tracker or options.tracker
+    common = {"clips": options.train_clips, "tracker": tracker, "device": options.device, **rules_of(options)}
     jobs = []
     for place, seed in enumerate(dict.fromkeys(train_seeds)):
         for learner in learners:
@@ -98,6 +99,8 @@ def _settings(label: str, how: Measurement, training: dict[str, Any] | None = No
     settings = {"label": label, "tracker_key": how.tracker_key, "eval_seeds": list(how.seeds), **(training or {})}
     # The other policies do not depend on how prior is made.
     left_out = PLACES if label == "prior" else (*PLACES, "prior_frames")
+    if not how.options.train_tracker:
+        left_out = (*left_out, "train_tracker")
     settings |= {f"eval_{name}": value for name, value in plain(how.options).items() if name not in left_out}
     return {name: value for name, value in settings.items() if name not in PLACES}
 
@@ -151,8 +154,8 @@ def _trained(training: DQNArgs | SB3Args, store: Store) -> Policy:
 
 
 def _regression_rows(job: TrainingJob, training: RegressionArgs) -> Iterator[ResultRow]:
-    games = dict(job.measurement.games())
-    model = RewardModel(training, games[TRAIN])
+    games, options = dict(job.measurement.games()), job.measurement.options
+    model = RewardModel(training, load_game(training.clips, training.tracker, options.device, **rules_of(options)))
     shares = {
         (split, clip.name): round(model.explained_share(game, i), 5)
         for split, game in games.items()

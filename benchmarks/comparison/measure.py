@@ -32,7 +32,8 @@ class Measurement:
     Attributes:
         options: clips and ``train_clips``, tracker, rules, and episodes per seed; its policy and seed are not read.
         seeds: of first landmarks and random policies.
-        tracker_key: the tracker's fingerprint, so that rows of other weights under the same name are not reused.
+        tracker_key: the tracker's fingerprint, and that of the tracker of the trainings if it is another one, so that rows of
+            other weights under the same name are not reused.
     """
 
     options: EvaluateArgs
@@ -54,9 +55,11 @@ def measurement_of(args: ComparedGame, seeds: tuple[int, ...], prior_frames: int
     """The measurement that a command asks for."""
     options = EvaluateArgs(
         policy="", clips=args.clips, train_clips=args.train_clips or sibling_splits(args.clips, "train"),
-        prior_frames=prior_frames, tracker=args.tracker, episodes=args.episodes, device=args.device, **rules_of(args),
+        prior_frames=prior_frames, tracker=args.tracker, train_tracker=args.train_tracker, episodes=args.episodes,
+        device=args.device, **rules_of(args),
     )  # fmt: skip
-    return Measurement(options, seeds, load_victim(args.tracker, args.device).key)
+    trackers = dict.fromkeys((args.tracker, args.train_tracker or args.tracker))
+    return Measurement(options, seeds, " ".join(load_victim(name, args.device).key for name in trackers))
 
 
 def measure_policies(policies: Mapping[str, Policy], how: Measurement, store: Store = SHARED) -> Iterator[ResultRow]:
