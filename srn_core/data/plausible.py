@@ -37,7 +37,9 @@ def implausible_frames(
         sizes: width and height of each frame; None where they are not known.
         scheme: name of the landmark scheme.
     """
-    overlap, points = box_overlap(boxes, landmark_box(points)), points.astype(np.float64)
+    # Absurd numbers must not overflow: they are what is looked for.
+    boxes, points = boxes.astype(np.float64), points.astype(np.float64)
+    overlap = box_overlap(boxes, landmark_box(points).astype(np.float64))
     size, far, number, mirrored = _fit(points, scheme)
     inside = ((points >= boxes[:, None, :2]) & (points <= boxes[:, None, 2:])).all(-1).mean(1)
     missing = np.any([(points == value).all(-1) for value in MISSING], axis=0)

@@ -26,14 +26,20 @@ def parse_numbers(words: Sequence[str], count: int, place: str | Path, expected:
         raise UserError(f"{place}: holds something that is not a number; expected {expected}") from None
     if len(values) != count:
         raise UserError(f"{place}: {len(values)} numbers; expected {count} ({expected}); correct or remove it")
-    if not np.isfinite(values).all():
-        raise UserError(f"{place}: holds nan or inf; expected {expected}, all finite")
+    if not _finite(values):
+        raise UserError(f"{place}: holds nan, inf or a number too large; expected {expected}, all finite")
     return values
 
 
 def check_array(place: Path, name: str, values: np.ndarray, shape: tuple[int, ...]) -> None:
     """Raise a :class:`UserError` unless an array of a file has this shape and holds finite numbers."""
-    if values.shape != shape or values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+    if values.shape != shape or values.dtype.kind not in "biuf" or not _finite(values):
         given = f"{values.dtype}, {' x '.join(map(str, values.shape))}"
         wanted = f"finite numbers, {' x '.join(map(str, shape))}"
         raise UserError(f"{place}: '{name}' is {given}; expected {wanted}; restore the file")
+
+
+def _finite(values: np.ndarray) -> bool:
+    """Whether all numbers are finite, also as float32, which clips hold."""
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(values.astype(np.float32)).all())
