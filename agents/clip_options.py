@@ -13,13 +13,13 @@ else:
     ClipSpecs = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 
 
-def fill_in_clips(args: object, **defaults: str) -> None:
+def fill_in_clips(args: object, *names: str) -> None:
     """Write the specs of options in their one way (:func:`plain_specs`), and the default where an option was not given.
 
-    An empty default leaves the option empty. A run of one spec so has the same arguments as a run of an earlier version, which
-    knew one spec alone.
+    The class's ``CLIP_DEFAULTS`` names the defaults; an option without one stays empty. A run of one spec so has the same
+    arguments as a run of an earlier version, which knew one spec alone.
     """
-    for name, default in defaults.items():
-        given = getattr(args, name)
+    defaults: dict[str, str] = getattr(args, "CLIP_DEFAULTS", {})
+    for name in names:
         # The dataclass is frozen; this runs in its __post_init__.
-        object.__setattr__(args, name, plain_specs(given or default or ()))
+        object.__setattr__(args, name, plain_specs(getattr(args, name) or defaults.get(name, ())))

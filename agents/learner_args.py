@@ -12,6 +12,7 @@ from srn_gym.rules import TrainingRules
 class LearnerArgs(TrainingRules):
     """What a policy is trained on, how it is evaluated, and where the run is saved."""
 
+    CLIP_DEFAULTS = {"clips": "demo?split=train"}
     clips: ClipSpecs = ()
     """Data spec of the training clips; repeat for several. Default: demo?split=train."""
     val_clips: ClipSpecs = ()
@@ -31,5 +32,5 @@ class LearnerArgs(TrainingRules):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        fill_in_clips(self, clips="demo?split=train", val_clips="")
+        fill_in_clips(self, "clips", "val_clips")
         check_numbers(self, {"eval_episodes": NOT_NEGATIVE})

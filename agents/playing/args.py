@@ -15,6 +15,7 @@ class EvaluateArgs(GameRules):
 
     policy: str
     """A name (none, static, random-walk, random-jump, prior, greedy, optimal) or the folder of a trained run."""
+    CLIP_DEFAULTS = {"clips": "demo?split=val"}
     clips: ClipSpecs = ()
     """Data spec of the clips to play; repeat for several. Default: demo?split=val."""
     train_clips: ClipSpecs = ()
@@ -40,7 +41,7 @@ class EvaluateArgs(GameRules):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        fill_in_clips(self, clips="demo?split=val", train_clips="")
+        fill_in_clips(self, "clips", "train_clips")
         check_numbers(self, {"episodes": COUNT, "prior_frames": COUNT, "seed": NOT_NEGATIVE})
         if self.video is not None and self.video.suffix != ".mp4":
             raise UserError(f"--video {self.video}: expected a file name that ends in .mp4")

@@ -15,6 +15,8 @@ def option_words(args: Any, leave_out: Collection[str] = ()) -> list[str]:
     words = []
     for name, hint in get_type_hints(type(args), include_extras=True).items():
         value, default = getattr(args, name), getattr(type(args), name, dataclasses.MISSING)
+        # Of options that name clips, an empty value stands for the default.
+        default = getattr(type(args), "CLIP_DEFAULTS", {}).get(name, default)
         if name in leave_out or value == default:
             continue
         option, values = f"--{name.replace('_', '-')}", map(str, value if isinstance(value, tuple) else (value,))

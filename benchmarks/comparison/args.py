@@ -17,6 +17,7 @@ from srn_gym.rules import GameRules
 class ComparedGame(GameRules):
     """What policies are compared on."""
 
+    CLIP_DEFAULTS = {"clips": "demo?split=val"}
     clips: ClipSpecs = ()
     """Data spec of the held-out clips to play; repeat for several. Default: demo?split=val."""
     train_clips: ClipSpecs = ()
@@ -32,13 +33,14 @@ class ComparedGame(GameRules):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        fill_in_clips(self, clips="demo?split=val", train_clips="")
+        fill_in_clips(self, "clips", "train_clips")
 
 
 @dataclass(frozen=True, kw_only=True)
 class RegressionArgs:
     """Regress the training clips' rewards on the Q-network's features."""
 
+    CLIP_DEFAULTS = {"clips": "demo?split=train"}
     clips: ClipSpecs = ()
     """Data spec of the training clips, or several. Default: demo?split=train."""
     tracker: str = "srn-small"
@@ -62,7 +64,7 @@ class RegressionArgs:
     """auto, cpu, cuda or cuda:N."""
 
     def __post_init__(self) -> None:
-        fill_in_clips(self, clips="demo?split=train")
+        fill_in_clips(self, "clips")
         check_numbers(self, {"seed": NOT_NEGATIVE, "steps": COUNT, "batch_size": COUNT, "lr": POSITIVE})
 
 
