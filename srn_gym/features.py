@@ -124,14 +124,14 @@ class ClipFeatures(FrozenFeatures):
 
     def __call__(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
         """See :class:`FrozenFeatures`."""
-        return by_part(self.which[clip], lambda k, rows: self.parts[k](clip[rows], frame[rows], target[rows]))
+        return _by_part(self.which[clip], lambda k, rows: self.parts[k](clip[rows], frame[rows], target[rows]))
 
     def clean(self, clip: Tensor, frame: Tensor) -> Tensor:
         """See :meth:`FrozenFeatures.clean`."""
-        return by_part(self.which[clip], lambda k, rows: self.parts[k].clean(clip[rows], frame[rows]))
+        return _by_part(self.which[clip], lambda k, rows: self.parts[k].clean(clip[rows], frame[rows]))
 
 
-def by_part(which: Tensor, compute: Callable[[int, Tensor], Tensor]) -> Tensor:
+def _by_part(which: Tensor, compute: Callable[[int, Tensor], Tensor]) -> Tensor:
     """``(B, ...)`` from parts of a batch: ``compute`` gets a number and the rows ``(N,)`` where ``which`` ``(B,)`` is that."""
     # Part 0 also answers an empty batch.
     parts = {k: (which == k).nonzero()[:, 0] for k in which.unique().tolist() or [0]}

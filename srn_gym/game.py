@@ -21,7 +21,7 @@ from srn_core.model.patches import extract_patches
 from srn_core.tracking.tracker import Tracker
 from srn_core.victims.protocol import ClipVictim, Victim
 from srn_gym.cache.memo import batch_size
-from srn_gym.features import ClipFeatures, Encode, FrozenFeatures, by_part, encode_groups, encode_update, response
+from srn_gym.features import ClipFeatures, Encode, FrozenFeatures, encode_groups, encode_update, response
 from srn_gym.neighbourhoods import neighbour_table
 from srn_gym.rules import read_rules
 from srn_gym.scene import NO_OCCLUDER
@@ -229,18 +229,15 @@ class OcclusionGame:
 
     def _step(self, clip: Tensor, images: Tensor, boxes: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """The victim's answers, or, of a victim made of several, those of the one of each clip."""
-        if not isinstance(self.tracker, ClipVictim) or self._which is None:
+        if self._which is None:
             return self.tracker.step(images, boxes, state)
-        trackers = self.tracker.trackers
-        found: list[tuple[Tensor, Tensor]] = []
-
-        def predict(k: int, rows: Tensor) -> Tensor:
-            found.append(trackers[k].step(images[rows], boxes[rows], state[rows]))
-            return found[-1][0]
-
+        assert isinstance(self.tracker, ClipVictim)
+        prediction, after = torch.empty(len(clip), self.num_landmarks, 2, device=self.device), torch.empty_like(state)
         which = self._which[clip]
-        prediction, after = by_part(which, predict), iter(found)
-        return prediction, by_part(which, lambda k, rows: next(after)[1])
+        for k in which.unique().tolist():
+            rows = (which == k).nonzero()[:, 0]
+            prediction[rows], after[rows] = self.tracker.trackers[k].step(images[rows], boxes[rows], state[rows])
+        return prediction, after
 
     def _predict(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
         """The tracker without memory: ``(B, L, 2)``."""
