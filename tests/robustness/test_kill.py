@@ -1,0 +1,137 @@
+"""Commands that are killed at random moments: what is resumed ends like a run that nobody stopped, and no file is half.
+
+``--long`` kills each command fifty times.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from srn_core.data.pack import load_to_pack, write_pack
+from srn_core.data.spec import load_clips
+from srn_core.io.tensors import load_tensors
+from srn_core.io.videos import write_video
+
+ROOT = Path(__file__).parents[2]
+KILLS, LONG_KILLS = 3, 50
+SRN = (sys.executable, "-m", "srn_core.cli.main")
+# How far weights may be apart. A resumed DQN has forgotten the tracker's answers. It computes them again in batches of other
+# sizes, which changes their last digits on a CPU too.
+ROUNDING = {"dqn": 1e-3, "train": 0.0}
+
+DQN = "--device cpu --total-steps 512 --num-envs 8 --learning-starts 64 --batch-size 16 --save-every 32 --eval-episodes 0"
+TRAINING = "--device cpu --steps 24 --batch 8 --val-every 2 --warmup 2"
+
+Words = Callable[[str, str, Path], tuple[str, ...]]
+RUNS: dict[str, tuple[str, str, Words]] = {
+    # the file that makes a run resumable, the file that it is for, and its words for clips, checkpoint and folder
+    "dqn": (
+        "state.safetensors",
+        "policy.safetensors",
+        lambda clips, checkpoint, out: (
+            sys.executable, "agents/dqn.py", "--clips", clips, "--tracker", checkpoint, "--run-dir", str(out),
+            *DQN.split(),
+        ),
+    ),
+    "train": (
+        "state.safetensors",
+        "model.safetensors",
+        lambda clips, checkpoint, out: (
+            *SRN, "train", "--data", clips, "--val", clips, "--init", checkpoint, "--out", str(out),
+            *TRAINING.split(),
+        ),
+    ),
+}  # fmt: skip
+
+
+def start(words: tuple[str, ...]) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment, process_group=0
+    )
+
+
+def end(run: subprocess.Popen[str], number: int | None = None) -> None:
+    """Wait for a run that nobody stops, or stop it; it may have ended before."""
+    if number is not None:
+        run.send_signal(number)
+    said = run.communicate()[1]
+    assert "Traceback" not in said, said
+    allowed = {0} if number is None else {0, -number, 128 + number}
+    assert run.returncode in allowed, said
+
+
+def temporary_files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob(".*") if path.is_file()]
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    return LONG_KILLS if request.config.getoption("--long") else KILLS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", RUNS)
+def test_a_killed_run_ends_like_one_that_nobody_stopped(
+    kind: str, kills: int, clip_spec: str, tiny_checkpoint: str, tmp_path: Path
+) -> None:
+    state, result, words = RUNS[kind]
+    began = time.monotonic()
+    end(start(words(clip_spec, tiny_checkpoint, tmp_path / "whole")))
+    lasts = time.monotonic() - began
+    rng, killed = np.random.default_rng(0), tmp_path / "killed"
+    for kill in range(kills):
+        number = (signal.SIGKILL, signal.SIGTERM)[kill % 2]
+        resume = ("--resume",) * (killed / state).is_file()
+        run = start((*words(clip_spec, tiny_checkpoint, killed), *resume))
+        time.sleep(rng.uniform(0.3, 1) * lasts)
+        before = temporary_files(killed)
+        end(run, number)
+        for file in killed.glob("*.safetensors"):
+            load_tensors(file)
+        if number == signal.SIGTERM and not before:
+            assert not temporary_files(killed)
+    resume = ("--resume",) * (killed / state).is_file()
+    end(start((*words(clip_spec, tiny_checkpoint, killed), *resume)))
+    (one, told), (two, said) = (load_tensors(tmp_path / run / result) for run in ("whole", "killed"))
+    assert one.keys() == two.keys() and told.keys() == said.keys()
+    for name in one:
+        torch.testing.assert_close(one[name], two[name], rtol=0, atol=ROUNDING[kind])
+    assert told.get("step") == said.get("step")
+
+
+@pytest.mark.slow
+def test_a_killed_command_leaves_its_file_whole_or_absent(
+    kills: int, clip_spec: str, tiny_checkpoint: str, tmp_path: Path
+) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (60, 96, 96, 3), np.uint8)
+    write_video(tmp_path / "in.avi", frames, 10)
+    write_pack(tmp_path / "whole.pack", load_to_pack([clip_spec]))
+    (tmp_path / "out").mkdir()
+    pack, video = tmp_path / "out" / "a.pack", tmp_path / "out" / "a.mp4"
+    commands = (
+        (*SRN, "data", clip_spec, "--pack", str(pack)),
+        (*SRN, "track", str(tmp_path / "in.avi"), "--checkpoint", tiny_checkpoint, "--box", "20,20,60,60", "--out", str(video)),
+    )
+    rng = np.random.default_rng(1)
+    for words in commands:
+        for kill in range(kills):
+            run = start(words)
+            time.sleep(rng.uniform(1, 8))
+            number = (signal.SIGTERM, signal.SIGKILL)[kill % 2]
+            run.send_signal(number)
+            run.communicate()
+            assert number == signal.SIGKILL or not temporary_files(tmp_path / "out")
+            for path in temporary_files(tmp_path / "out"):
+                path.unlink()
+            if pack.exists():
+                assert pack.read_bytes() == (tmp_path / "whole.pack").read_bytes() and load_clips(f"packed:{pack}").clips
+                pack.unlink()
