@@ -149,7 +149,7 @@ def test_options_in_the_text_exist(monkeypatch: pytest.MonkeyPatch, capsys) -> N
     scripts = [["python", f"agents/{name}.py"] for name in ("dqn", "sb3", "skrl_dqn", "evaluate", "finetune")]
     scripts += [["python", str(path.relative_to(ROOT))] for path in sorted((ROOT / "benchmarks").glob("[!_]*.py"))]
     scripts += [["python", "-m", "srn_gym.play"]]
-    scripts += [["srn", name] for name in ("train", "evaluate", "track", "detect", "data")]
+    scripts += [["srn", name] for name in ("train", "evaluate", "track", "detect", "export", "data")]
     for words in scripts:
         found = entry_point([*words, "--help"])
         assert found is not None

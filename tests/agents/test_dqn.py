@@ -159,10 +159,7 @@ def test_resumed_training_equals_uninterrupted(clip_spec, tiny_checkpoint, tmp_p
     assert first[0].keys() == second[0].keys()
     assert first[1]["generators"] == second[1]["generators"]
     logged = [
-        [
-            (event.step, round(event.value, 5))
-            for event in EventAccumulator(str(folder)).Reload().Scalars("rollout/ep_rew")
-        ]
+        [(event.step, round(event.value, 5)) for event in EventAccumulator(str(folder)).Reload().Scalars("rollout/ep_rew")]
         for folder in (whole, parts)
     ]
     assert logged[0] == logged[1] and len(logged[0]) > 20
