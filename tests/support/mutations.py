@@ -6,7 +6,21 @@ from collections.abc import Callable
 import numpy as np
 
 ABSURD = [
-    *(b"nan", b"inf", b"-inf", b"1e400", b"1e300", b"-1e38", b"1e-320", b"-0", b"0", b"-1", b"99999999999999999999", b"1" * 5000, b"1.5"),
+    *(
+        b"nan",
+        b"inf",
+        b"-inf",
+        b"1e400",
+        b"1e300",
+        b"-1e38",
+        b"1e-320",
+        b"-0",
+        b"0",
+        b"-1",
+        b"99999999999999999999",
+        b"1" * 5000,
+        b"1.5",
+    ),
     *(b"", b"null", b"{}", b"[]", b'"', b"../../etc/passwd", b"/dev/zero", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", "٣".encode()),
 ]
 FIELD = re.compile(rb"[^\s,;:{}\[\]\"]+")
