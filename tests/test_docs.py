@@ -45,6 +45,7 @@ SHORTER = {
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 OPTIONS_OF_OTHERS = ("--editable", "--constraint", "--logdir", "--head", "--address")
 OPTIONS_OF_OTHERS += ("--nnodes", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint")
+OPTIONS_OF_OTHERS += ("--dest", "--no-deps", "--no-index", "--only-binary", "--platform", "--python-version", "--target")
 CLIPS = "demo?split={}&limit=1&frames=3"
 DEFAULT_CLIPS = {
     "agents/dqn.py": ("--clips", "train"),
