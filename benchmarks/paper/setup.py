@@ -12,6 +12,7 @@ from benchmarks.common.tables import number_text
 from benchmarks.paper.numbers import FACES
 from benchmarks.paper.report import Cell, Found
 from srn_core.data import ClipSet, load_clips, parse_spec
+from srn_core.data.problems import Problem
 from srn_core.data.spec import READERS
 from srn_core.errors import UserError
 from srn_core.evaluation.evaluate import Evaluation
@@ -68,8 +69,9 @@ class Setup:
             clip_set: ClipSet | None = load_clips(text)
         except UserError:
             # Reading raises the error again, unless the only problem is that there are no clips.
-            clips, _, notes = import_module(READERS[kind]).read(parse_spec(text))
-            if clips:
+            problems: list[Problem] = []
+            clips, _, notes = import_module(READERS[kind]).read(parse_spec(text), problems)
+            if clips or problems:
                 raise
             clip_set = None
             found.lack(f"{spec}: none of these exists; {expected}")

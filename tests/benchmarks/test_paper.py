@@ -57,15 +57,16 @@ def write_cofw68(folder: Path) -> None:
     """Faces 3 and 2 are the first and second picture of COFW's file, 1 and 4 are in none."""
     (folder / "test_annotations").mkdir(parents=True)
     (folder / "Results").mkdir()
-    lines = []
+    lines, boxes = [], []
     for number, shift in ((1, 40), (2, 1), (3, 0), (4, -40)):
         points = FACE.copy()
         points[SHARED["68"]] = FACES["29"][SHARED["29"]] + 0.3
         content = {"Points": points + shift + 1, "Occ": np.zeros(68)}
         savemat(folder / "test_annotations" / f"{number}_points.mat", content)
+        boxes.append([*(points.min(0) + shift + 1), *np.ptp(points, 0)])
         found = points + shift + 3
         lines += [str(number), *(" ".join(map(str, row)) for row in (*found.T, np.zeros(68, int)))]
-    savemat(folder / "cofw68_test_bboxes.mat", {"bboxes": np.array([[20, 20, 80, 80]] * 4)})
+    savemat(folder / "cofw68_test_bboxes.mat", {"bboxes": np.array(boxes)})
     (folder / "Results" / "peer.txt").write_text("\n".join(lines))
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,15 @@ def write(path):
 
 command(lambda: write_atomically(Path(sys.argv[1]), write))()
 """
+
+
+@pytest.fixture(autouse=True)
+def nothing_ignored() -> Iterator[None]:
+    """As in a terminal, also where the tests themselves run under ``nohup``."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ENDING}
+    yield
+    for number, action in before.items():
+        signal.signal(number, action)
 
 
 @pytest.mark.parametrize("number", ENDING)
