@@ -172,11 +172,13 @@ def _shared_seeds(figures: Iterable[Record], chosen: Sequence[str]) -> list[int]
 def _data_label(spec: str) -> str:
     """A data spec in words."""
     head, _, query = spec.partition("?")
-    options = dict(part.split("=") for part in query.split("&"))
+    options = dict(part.split("=") for part in query.split("&") if part)
     split = options.get("split", "")
     label = {
         "demo": "rendered heads",
-        "300vw": "video of people " + ("seen in training" if split == "train" else "not seen in training"),
+        "300vw": ("more video" if "talk2" in head else "video")
+        + f" of people {'seen' if split == 'train' else 'not seen'} in training",
+        "pts": "stills of many people",
         "ytf68": "YouTube Faces stills",
         "300w": f"300-W {split}",
     }[head.partition(":")[0]]

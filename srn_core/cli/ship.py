@@ -44,14 +44,14 @@ class ShipArgs:
 def main() -> None:
     args = read_options(ShipArgs, __doc__, prog="python -m srn_core.cli.ship")
     metrics = read_json(args.metrics)
-    records = _portable(metrics if isinstance(metrics, list) else [metrics], args.data_root)
+    records = _portable(metrics.get("figures", [metrics]), args.data_root)
     if not all("nme_mean" in record for record in records):
         raise UserError(f"{args.metrics}: holds no record of srn evaluate; expected the file that its --json wrote")
     stages = _portable(_stages(args.run), args.data_root)
     card = {
         "name": args.name,
         "licence": LICENCE,
-        "data": stages[-1]["arguments"]["data"],
+        "data": list(dict.fromkeys(spec for stage in stages for spec in stage["arguments"]["data"])),
         "commands": [_command(stage["arguments"]) for stage in stages],
         "stages": stages,
         "metrics": [{key: record[key] for key in KEPT} for record in records],
