@@ -48,7 +48,7 @@ def run(words: Sequence[str]) -> None:
     clip_sets = load_to_pack(args.spec) if args.pack else [load_clips(spec, skip_bad=True) for spec in args.spec]
     # Files first: whoever reads the standard output may stop reading (| head).
     written = _write(args, clip_sets)
-    console = Console(markup=False, highlight=False)
+    console = Console(markup=False, highlight=False, soft_wrap=True)
     for clip_set in clip_sets:
         table = Table("", clip_set.spec, title="Data", title_justify="left")
         for label, text in describe(clip_set).items():

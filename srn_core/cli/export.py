@@ -14,7 +14,6 @@ from typing import Annotated
 
 import torch
 import tyro
-from rich.console import Console
 
 from srn_core.checkpoints import load_pretrained
 from srn_core.cli.options import read_options
@@ -51,10 +50,9 @@ def run(words: Sequence[str]) -> None:
     model = load_pretrained(args.checkpoint)
     data = onnx_file(model)
     write_atomically(args.onnx, lambda temporary: temporary.write_bytes(data))
-    console = Console(markup=False, highlight=False)
-    console.print(f"wrote {args.onnx}, {len(data) / 1e6:.1f} MB")
+    print(f"wrote {args.onnx}, {len(data) / 1e6:.1f} MB")
     if model.certainty is None:
-        console.print(f"note: {args.checkpoint} has no head for visibility and expected errors; the file gives points alone")
+        print(f"note: {args.checkpoint} has no head for visibility and expected errors; the file gives points alone")
 
 
 def onnx_file(model: SRN) -> bytes:
