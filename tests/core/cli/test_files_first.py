@@ -1,4 +1,4 @@
-"""Files that were asked for are written, whether or not somebody reads the standard output."""
+"""A command writes its files first, whether or not somebody reads the standard output."""
 
 import contextlib
 import io
