@@ -196,6 +196,8 @@ def shortened(argv: list[str], data_root: Path) -> list[str]:
     program = " ".join(argv[:2]) if argv[0] == "srn" else argv[0]
     argv = [re.sub(r"\bDIR\b", str(data_root), word) for word in argv]
     argv = [re.sub(r"^demo\?split=(\w+)", lambda found: CLIPS.format(found[1]), word) for word in argv]
+    if "--fold" in argv:  # Both folds need people.
+        argv = [word.replace("limit=1&", "limit=4&") for word in argv]
     if program in DEFAULT_CLIPS and "--clips" not in argv:
         option, split = DEFAULT_CLIPS[program]
         argv += [option, CLIPS.format(split)]
