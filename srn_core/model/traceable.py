@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from srn_core.model.certainty import cascade_moves
+from srn_core.model.patches import patch_corners
 from srn_core.model.srn import SRN
 
 
@@ -47,8 +48,7 @@ class TraceableDetector(nn.Module):
 def gathered_patches(images: Tensor, points: Tensor, size: int) -> Tensor:
     """:func:`srn_core.model.patches.extract_patches` as one look-up: ``(N, 3, H, W)``, ``(N, L, 2)`` -> ``(N, L, 3, P, P)``."""
     height, width = images.shape[2:]
-    corner = torch.floor(points + 0.5).long() - size // 2
-    places = corner[..., None] + torch.arange(size, device=points.device)
+    places = patch_corners(points, size)[..., None] + torch.arange(size, device=points.device)
     columns, rows = places[:, :, 0].clamp(0, width - 1), places[:, :, 1].clamp(0, height - 1)
     index = (rows[..., None] * width + columns[:, :, None]).flatten(1)
     pixels = images.flatten(2).gather(2, index[:, None].expand(-1, 3, -1))

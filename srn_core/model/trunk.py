@@ -24,7 +24,7 @@ class PatchTrunk(nn.Module):
     no layer computes it: only ``used`` of the P pixels of a side are read.
 
     The patches of one image overlap. :meth:`survey` computes the first layer once for the whole image, and :meth:`read` takes
-    the values of each patch from there: the same features as those of :meth:`forward`, in about half the time. Training does
+    the values of each patch from there: the same features as those of:meth:`forward`, in less time. Training does
     without: the gradient of a survey costs as much as it saves.
     """
 
@@ -60,7 +60,7 @@ class PatchTrunk(nn.Module):
         for part in images.split(max(1, CPU_VALUES // values) if on_cpu else len(images)):
             part = functional.pad(part.contiguous(memory_format=torch.channels_last), [self.kernel] * 4, mode="replicate")
             maps = self.convolutions[0](part)
-            # Max-pooling that moves by one pixel, in two steps: twice as fast as max_pool2d.
+            # Max-pooling that moves by one pixel, in two steps, which is faster than max_pool2d.
             maps = torch.maximum(maps[..., 1:, :], maps[..., :-1, :])
             maps = torch.maximum(maps[..., 1:], maps[..., :-1])
             found.append(torch.relu_(maps).permute(0, 2, 3, 1).contiguous())
@@ -79,7 +79,7 @@ class PatchTrunk(nn.Module):
         columns, rows = places[:, :, 0].clamp(0, width - 1), places[:, :, 1].clamp(0, height - 1)
         rows = rows + torch.arange(0, batch * height, height, device=points.device)[:, None, None]
         index = (rows[..., None] * width + columns[..., None, :]).flatten(0, 1)
-        # An embedding is a look-up of rows. On CPUs it is twice as fast as indexing.
+        # An embedding is a look-up of rows. On CPUs it is faster than indexing.
         return functional.embedding(index, survey.flatten(0, 2)).permute(0, 3, 1, 2)
 
     def _layers(self, maps: Tensor, first: int) -> Tensor:

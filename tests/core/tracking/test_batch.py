@@ -80,8 +80,10 @@ def test_boxes_that_follow_one_face_equal_those_of_many_clips_at_once() -> None:
     found = evaluate(tracker, clips, "track", "tracked")
     for i, clip in enumerate(clips.clips):
         single = list(tracker.track((clip.frame(t) for t in range(len(clip))), clip.boxes[0]))
-        # Crops round to whole grey levels, so boxes that follow the landmarks add up small differences.
-        np.testing.assert_allclose(found.predictions[found.clip_index == i], single, atol=1)
+        together = found.predictions[found.clip_index == i]
+        np.testing.assert_allclose(together[:3], single[:3], atol=0.05)
+        # Patches lie on whole pixels, so boxes that follow the landmarks add up small differences.
+        np.testing.assert_allclose(together, single, atol=1)
 
 
 def test_defaults_are_the_mean_shape_and_the_models_own_steps(tracker: Tracker, clips: ClipSet) -> None:
