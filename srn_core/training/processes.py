@@ -7,6 +7,8 @@ averages the gradients during the backward pass. Clipping, optimisers and averag
 process. So any number of processes takes the steps of one, up to rounding.
 """
 
+import atexit
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,6 +45,8 @@ def joined_processes(device: str) -> Iterator[None]:
         return
     gpu = _own_gpu(device)
     dist.init_process_group("gloo" if gpu is None else "nccl", timeout=LONGEST_WAIT, device_id=gpu)
+    # DDP still holds the group after it is destroyed. Its threads must end before the interpreter does, or the process aborts.
+    atexit.register(gc.collect)
     yield
     # Not after an error: the others would report a lost connection besides.
     dist.destroy_process_group()
