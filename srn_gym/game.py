@@ -97,6 +97,13 @@ class OcclusionGame:
         return type(self.tracker).__name__
 
     @property
+    def srn_models(self) -> list[SRN]:
+        """The tracker's SRN, or the SRNs of a victim made of several; empty if the tracker is not an SRN."""
+        trackers = self.tracker.trackers if isinstance(self.tracker, ClipVictim) else [self.tracker]
+        models = [tracker.model for tracker in trackers if isinstance(tracker, Tracker)]
+        return models if len(models) == len(trackers) else []
+
+    @property
     def observation_shape(self) -> tuple[int, ...]:
         """Of one env's observation: ``(3, L, 3, P, P)`` for patches, ``(3, F)`` for features, ``(3, 2 L + 1)`` for response."""
         if self._features is not None:
@@ -198,11 +205,9 @@ class OcclusionGame:
         Raises:
             UserError: the tracker is not an SRN.
         """
-        trackers = self.tracker.trackers if isinstance(self.tracker, ClipVictim) else [self.tracker]
-        models = [tracker.model for tracker in trackers if isinstance(tracker, Tracker)]
-        if len(models) < len(trackers):
+        if not self.srn_models:
             raise UserError("the tracker is not an SRN, so it has no features; choose an SRN as the tracker or the encoder")
-        parts = [self.features(model, encode) for model in models]
+        parts = [self.features(model, encode) for model in self.srn_models]
         return parts[0] if self._which is None else ClipFeatures(parts, self._which)
 
     def _observed_features(self) -> FrozenFeatures:

@@ -60,6 +60,7 @@ READ_ONLY = {
     "benchmarks/accuracy.py": "measures all sets",
     "benchmarks/paper_tables.py": "measures all sets",
     "benchmarks/ablation.py": "trains a network per variant; tests/benchmarks/test_ablation.py runs it",
+    "benchmarks/player_ablation.py": "trains many learners; tests/benchmarks/test_player_ablation.py runs it",
     "benchmarks/tune.py": "trains many learners; tests/benchmarks/test_tune.py runs it",
     "benchmarks/throughput.py": "measures time; tests/benchmarks/test_throughput.py runs it",
     "benchmarks/scaling.py": "measures time; tests/benchmarks/test_scaling.py runs it",

@@ -27,12 +27,13 @@ from agents.baselines.extra import LIBRARY, MODEL
 from agents.baselines.hyper_parameters import Hparams
 from agents.baselines.model import build_network
 from agents.baselines.vec_env import add_landmark_ids
-from agents.deepq.features import load_encoder, sees_with_its_opponent
+from agents.deepq.features import load_encoder
 from agents.policies.actions import ActionPolicy
 from agents.policies.protocol import Position
 from srn_core.checkpoints import CARD
 from srn_core.errors import UserError
 from srn_core.io.files import plain, read_json, write_atomically, write_json
+from srn_core.victims.registry import is_crossfit
 from srn_gym.env import observation_box
 from srn_gym.features import encode_groups, encode_update, response
 from srn_gym.game import NUM_ACTIONS, OcclusionGame
@@ -90,11 +91,11 @@ class SB3Policy(ActionPolicy):
             raise UserError(
                 f"policy for patches {trained[1:]}, but the game's are {shape}; choose one that was trained on such patches"
             )
-        # The features come from the tracker of the training, whatever tracker the game is played against; but crossfit:DIR
-        # is several.
+        # The response is the opponent's. Features mean something else in every tracker, so they come from that of the training;
+        # but crossfit:DIR is several.
         if not self.sees_patches:
             encode = encode_update if self.observation == "response" else encode_groups
-            if sees_with_its_opponent(self.tracker):
+            if game.srn_models and (self.observation == "response" or is_crossfit(self.tracker)):
                 self.features = game.own_features(encode)
             else:
                 self.features = game.features(load_encoder(self.tracker).to(game.device), encode)

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.deepq.features import View, sees_with_its_opponent
+from agents.deepq.features import View
 from agents.deepq.replay import MAX_N_STEP
 from agents.learner_args import LearnerArgs
 from srn_core.errors import COUNT, POSITIVE, SHARE, UserError, check_numbers
+from srn_core.victims.registry import is_crossfit
 
 _LIMITS = {
     **dict.fromkeys(("total_steps", "num_envs", "batch_size", "updates_per_step"), COUNT),
@@ -23,9 +24,8 @@ class DQNArgs(LearnerArgs):
     """Train a multi-queue DQN on the occlusion game, save it, and evaluate what was saved."""
 
     encoder: str = ""
-    """The SRN whose features the Q-network sees: a checkpoint's name or folder. Default: the tracker, or srn-small if
-    the tracker is not an SRN. With crossfit:DIR: on each clip the tracker that answers there; later, the tracker of the game
-    that is played."""
+    """The SRN whose features the Q-network sees: a checkpoint's name or folder. Default: the tracker that is played against,
+    in the training and later, or srn-small if that is not an SRN."""
     total_steps: int = 60_000
     """Length of the training, in env steps (frames played)."""
     num_envs: int = 32
@@ -82,7 +82,7 @@ class DQNArgs(LearnerArgs):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_numbers(self, _LIMITS)
-        if self.trunk == "tuned" and sees_with_its_opponent(self.tracker, self.encoder):
+        if self.trunk == "tuned" and not self.encoder and is_crossfit(self.tracker):
             raise UserError(f"--trunk tuned with --tracker {self.tracker}: that has several trunks; name one with --encoder")
         if self.relative_to_clean and self.view == "response":
             raise UserError("--relative-to-clean with --view response: that view shows the change already; leave one out")

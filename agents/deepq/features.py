@@ -11,7 +11,7 @@ from srn_core.checkpoints import load_pretrained
 from srn_core.devices import to_device
 from srn_core.model import SRN
 from srn_core.tracking.tracker import Tracker
-from srn_core.victims.registry import is_crossfit, is_own, is_srn, load_victim
+from srn_core.victims.registry import is_own, is_srn, load_victim
 from srn_gym.features import Encode, FrozenFeatures, encode_update
 from srn_gym.game import OcclusionGame
 from srn_gym.games import DEFAULT_TRACKER
@@ -37,22 +37,15 @@ VIEWS: Mapping[str, Encode] = {"parts": encode, "response": encode_update}
 """What is computed for each view; of ``response``, the network sees :func:`srn_gym.features.update_lengths`."""
 
 
-def network_features(game: OcclusionGame, tracker: str, encoder: str = "", view: View = "parts") -> FrozenFeatures:
-    """The vectors of a view under :func:`load_encoder`'s SRN, shared by all learners and policies of the game's store.
+def network_features(game: OcclusionGame, encoder: str = "", view: View = "parts") -> FrozenFeatures:
+    """The vectors of a view, shared by all learners and policies of the game's store.
 
-    After a training against ``crossfit:DIR`` they come from the tracker of the game (:func:`sees_with_its_opponent`).
+    They come from the tracker of the game: a policy sees how its opponent reacts, whichever that is. If the opponent is not an
+    SRN, or ``encoder`` names one, they come from srn-small or from that SRN.
     """
-    if sees_with_its_opponent(tracker, encoder):
+    if not encoder and game.srn_models:
         return game.own_features(VIEWS[view])
-    return game.features(load_encoder(tracker, encoder).to(game.device), VIEWS[view])
-
-
-def sees_with_its_opponent(tracker: str, encoder: str = "") -> bool:
-    """Whether a policy's features come from the tracker of the game that it plays, whichever that is.
-
-    A policy that was trained against several trackers, each on other clips, has no SRN of its own.
-    """
-    return not encoder and is_crossfit(tracker)
+    return game.features(load_pretrained(encoder or DEFAULT_TRACKER).to(game.device), VIEWS[view])
 
 
 def load_encoder(tracker: str, encoder: str = "") -> SRN:

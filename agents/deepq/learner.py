@@ -23,7 +23,7 @@ class Learner:
 
     def __init__(self, args: DQNArgs, game: OcclusionGame) -> None:
         self.args, self.game = args, game
-        self.features = network_features(game, args.tracker, args.encoder, args.view)
+        self.features = network_features(game, args.encoder, args.view)
         self.encoder_key = self.features.key
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(args.seed)

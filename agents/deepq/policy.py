@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from agents.deepq.features import network_features, sees_with_its_opponent
+from agents.deepq.features import network_features
 from agents.deepq.network import QNet
 from agents.policies.actions import ActionPolicy
 from agents.policies.protocol import Position
@@ -45,8 +45,8 @@ class LearnedPolicy(ActionPolicy):
         arguments = self.arguments
         # Earlier versions had one view.
         view = arguments.get("view", "parts")
-        self.features = network_features(game, arguments["tracker"], arguments["encoder"], view)
-        if not sees_with_its_opponent(arguments["tracker"], arguments["encoder"]):
+        self.features = network_features(game, arguments["encoder"], view)
+        if arguments["encoder"]:
             check_encoder(self.run, self.card["encoder_key"], self.features.key)
         switches = {name: arguments[name] for name in ("landmark_only", "relative_to_clean", "without_landmark_id")}
         self.network = QNet(self.features, arguments["trunk"] == "tuned", **switches, view=view).to(game.device).eval()

@@ -75,9 +75,16 @@ def clip_means(found: Evaluation) -> np.ndarray:
 
 
 def clip_rows(name: str, spec: str, clip_set: ClipSet, values: np.ndarray) -> list[dict[str, Any]]:
-    """One row per clip: ``set``, ``data``, ``clip``, ``frames``, and ``value``: percent of ``values`` ``(C,)``; no nan."""
+    """One row per clip: set, data, clip, person, frames, and ``value``: percent of ``values`` ``(C,)``; no nan."""
     return [
-        {"set": name, "data": spec, "clip": clip.name, "frames": len(clip), "value": round(100 * float(value), 5)}
+        {
+            "set": name,
+            "data": spec,
+            "clip": clip.name,
+            "person": clip.person,
+            "frames": len(clip),
+            "value": round(100 * float(value), 5),
+        }
         for clip, value in zip(clip_set.clips, values, strict=True)
         if not np.isnan(value)
     ]

@@ -6,6 +6,7 @@ In that paper there are many tasks, each with its own trainings. Here one run pl
 has one score over all clips, no clip is trimmed away, and whole runs are resampled.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,10 +19,20 @@ MIN_RUNS = 5
 
 
 def score_table(rows: Sequence[Mapping[str, Any]], key: str = "value") -> np.ndarray:
-    """``(S, C)`` values of rows with ``seed``, ``clip`` and ``key``; the order of the rows does not matter."""
-    values = {(row["seed"], row["clip"]): row[key] for row in rows}
-    seeds, clips = (sorted({pair[i] for pair in values}, key=str) for i in range(2))
-    return np.array([[values[seed, clip] for clip in clips] for seed in seeds])
+    """``(S, C)`` values of rows with ``seed``, ``clip`` and ``key``; the order of the rows does not matter.
+
+    Clips of one ``person`` are averaged, because they are no independent samples.
+    """
+    values: dict[tuple[Any, str], list[float]] = defaultdict(list)
+    for row in rows:
+        values[row["seed"], person_of(row)].append(row[key])
+    seeds, people = (sorted({pair[i] for pair in values}, key=str) for i in range(2))
+    return np.array([[np.mean(values[seed, person]) for person in people] for seed in seeds])
+
+
+def person_of(row: Mapping[str, Any]) -> str:
+    """The person of a row's clip; rows of earlier versions and sets without names of people have the clip alone."""
+    return str(row.get("person") or row["clip"])
 
 
 def iqm(scores: np.ndarray) -> np.ndarray:

@@ -22,6 +22,9 @@ class ComparedGame(GameRules):
     """Data spec of the held-out clips to play; repeat for several. Default: demo?split=val."""
     train_clips: ClipSpecs = ()
     """Data spec of the training clips, for prior and the learners; repeat for several. Default: --clips with split=train."""
+    measured_train_clips: ClipSpecs = ()
+    """Data spec of the training clips to measure on; repeat for several. Fewer are faster, because optimal needs the error of
+    every landmark on every frame. Default: --train-clips."""
     tracker: str = "srn-small"
     """The tracker to attack: a checkpoint's name or folder."""
     train_tracker: str = ""
@@ -33,7 +36,7 @@ class ComparedGame(GameRules):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        fill_in_clips(self, "clips", "train_clips")
+        fill_in_clips(self, "clips", "train_clips", "measured_train_clips")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,6 +101,8 @@ def _settings(label: str, how: Measurement, training: dict[str, Any] | None = No
     left_out = PLACES if label == "prior" else (*PLACES, "prior_frames")
     if not how.options.train_tracker:
         left_out = (*left_out, "train_tracker")
+    if how.measured_train_clips:
+        settings["measured_train_clips"] = how.measured_train_clips
     settings |= {f"eval_{name}": value for name, value in plain(how.options).items() if name not in left_out}
     return {name: value for name, value in settings.items() if name not in PLACES}
 

@@ -34,16 +34,18 @@ class Measurement:
         seeds: of first landmarks and random policies.
         tracker_key: the tracker's fingerprint, and that of the tracker of the trainings if it is another one, so that rows of
             other weights under the same name are not reused.
+        measured_train_clips: the training clips to measure on; empty: all.
     """
 
     options: EvaluateArgs
     seeds: tuple[int, ...]
     tracker_key: str
+    measured_train_clips: str | tuple[str, ...] = ()
 
     @property
     def clips(self) -> dict[str, str | tuple[str, ...]]:
         """Each split's data spec or specs."""
-        return {HELD_OUT: self.options.clips, TRAIN: self.options.train_clips}
+        return {HELD_OUT: self.options.clips, TRAIN: self.measured_train_clips or self.options.train_clips}
 
     def games(self, store: Store = SHARED) -> Iterator[tuple[str, OcclusionGame]]:
         """Each split's name and game."""
@@ -59,7 +61,8 @@ def measurement_of(args: ComparedGame, seeds: tuple[int, ...], prior_frames: int
         device=args.device, **rules_of(args),
     )  # fmt: skip
     trackers = dict.fromkeys((args.tracker, args.train_tracker or args.tracker))
-    return Measurement(options, seeds, " ".join(load_victim(name, args.device).key for name in trackers))
+    key = " ".join(load_victim(name, args.device).key for name in trackers)
+    return Measurement(options, seeds, key, args.measured_train_clips)
 
 
 def measure_policies(policies: Mapping[str, Policy], how: Measurement, store: Store = SHARED) -> Iterator[ResultRow]:
@@ -93,6 +96,7 @@ def rollout_rows(policy: str, split: str, game: OcclusionGame, rollout: Rollout)
             "policy": policy,
             "split": split,
             "clip": game.clips[clip].name,
+            "person": game.clips[clip].person,
             "frames": len(game.clips[clip]),
             "episodes": int(chosen.sum()),
             "return": round(float(rollout.returns[chosen].mean()), 6),

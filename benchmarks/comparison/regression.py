@@ -110,4 +110,4 @@ class RewardModel:
         return {label: LearnedPolicy(label, self.network.state_dict(), card), f"{label}-planned": planned}
 
     def _features(self, game: OcclusionGame) -> FrozenFeatures:
-        return network_features(game, self.args.tracker, self.args.encoder, self.args.view)
+        return network_features(game, self.args.encoder, self.args.view)

@@ -9,7 +9,7 @@ from agents.playing.evaluation import sibling_splits
 from agents.playing.summary import CEILING, REFERENCE, optimal_share
 from benchmarks.common import stats
 from benchmarks.common.results import ResultRow, ResultRows
-from benchmarks.common.stats import MIN_RUNS, interval, iqm, resample_runs, score_table
+from benchmarks.common.stats import MIN_RUNS, interval, iqm, person_of, resample_runs, score_table
 from benchmarks.common.tables import command_block, markdown_table, number_text
 from benchmarks.comparison.measure import HELD_OUT, TRAIN
 from srn_core.data.several import specs_label
@@ -24,7 +24,7 @@ POLICY_READING = (
 LEARNER_READING = (
     "Share: share of the optimum (0: random-walk, 1: optimal), interquartile mean over runs. P: probability that a policy has "
     "a higher share on a clip than {first}. Brackets: 95 % intervals over runs; for the difference of the NME, over runs and "
-    f"clips. Fewer than {MIN_RUNS} runs have no interval. r2: share of the variance of the rewards within a frame that a "
+    f"people. Fewer than {MIN_RUNS} runs have no interval. r2: share of the variance of the rewards within a frame that a "
     "regression explains on held-out clips."
 )
 
@@ -35,10 +35,10 @@ class Results:
     Attributes:
         policies: names, in the order of the rows.
         trained: whether a policy is trained, so that its runs differ.
-        share: each policy's share of the optimum ``(S,)``, from the mean return over clips, as in
+        share: each policy's share of the optimum ``(S,)``, from the mean return over people, as in
             :mod:`agents.playing.summary`; S is 1 for a named policy.
-        shares: the same per clip ``(S, C)``, without clips on which the optimum is no better than the random walk.
-        clips: the names of these clips.
+        shares: the same per person ``(S, C)``, without people on whom the optimum is no better than the random walk.
+        clips: the names of these people; a clip of nobody's name counts as a person.
         nme: each policy's mean NME in percent ``(S, C)``.
     """
 
@@ -61,7 +61,7 @@ class Results:
         self.shares = {
             name: optimal_share(values[:, scaled], walk[scaled], optimum[scaled]) for name, values in returns.items()
         }
-        names = sorted({row["clip"] for row in of[REFERENCE]}, key=str)
+        names = sorted({person_of(row) for row in of[REFERENCE]})
         self.clips = [name for name, kept in zip(names, scaled, strict=True) if kept]
         self.nme = {name: score_table(rows, "nme_percent") for name, rows in of.items()}
 

@@ -8,10 +8,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.speed.game import STEPS, first_clip
+from benchmarks.speed.plain import PLAIN_WAY, made_plain
 from benchmarks.speed.timing import GPU_GAMES, Load, SpeedRow, arithmetic, time_calls, timed_precisions
 from benchmarks.speed.tracker import untrained
 from srn_core.data import load_clips
 from srn_core.tracking.step import as_tensors
+from srn_core.tracking.tracker import Tracker
 from srn_gym.episodes import Episodes
 from srn_gym.game import NUM_ACTIONS
 from srn_gym.games import load_game
@@ -23,7 +25,7 @@ H200_TFLOPS = 790.0
 
 
 def forward_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
-    """Faces per second of the network alone, and its arithmetic, which on a GPU stands beside that of matrix products."""
+    """Faces per second of the network alone beside plain PyTorch, and its arithmetic, on a GPU beside matrix products."""
     clip = load_clips(load.clips).clips[0]
     faces = GPU_FACES if device.type == "cuda" else CPU_FACES
     faces = max(load.sizes.batches) if load.quick else faces
@@ -31,14 +33,27 @@ def forward_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
     for preset in load.presets:
         tracker = untrained(preset, device)
         images, boxes = as_tensors(clip.crops(tracker.crop)[index], clip.boxes[index], tracker.crop, device)
-        forward = partial(tracker.step, images, boxes, tracker.start(faces))
+        given = images, boxes, tracker.start(faces)
+        forward = partial(tracker.step, *given)
+        plain_forward = partial(Tracker(made_plain(tracker.model), str(device)).step, *given)
         with FlopCounterMode(display=False) as counted:
             tracker.step(images[:1], boxes[:1], tracker.start(1))
         for precision in timed_precisions(device):
             with arithmetic(precision, device):
                 timing = time_calls(forward, device, load.budget)
+                plain = faces / time_calls(plain_forward, device, load.budget).seconds
             rate, what = faces / timing.seconds, f"{preset}, {faces} on the device"
-            yield SpeedRow("forward", what, precision, rate, "faces/s", 1e3 * timing.seconds, memory_mib=timing.memory_mib)
+            yield SpeedRow(
+                "forward",
+                what,
+                precision,
+                rate,
+                "faces/s",
+                1e3 * timing.seconds,
+                plain,
+                PLAIN_WAY,
+                memory_mib=timing.memory_mib,
+            )
             whole = rate * counted.get_total_flops() / 1e12
             on_gpu = device.type == "cuda" and precision == "bfloat16"
             yield SpeedRow(

@@ -6,11 +6,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from benchmarks.speed.plain import PLAIN_WAY, make_plain
 from benchmarks.speed.timing import Load, Precision, Preset, SpeedRow, Timing, arithmetic, time_calls, timed_precisions
 from srn_core import SRN, SRNConfig
 from srn_core.data import Clip, load_clips
@@ -54,13 +56,15 @@ def track_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
 
 
 def train_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
-    """Faces per second of training; ``ms`` is the time of a step."""
+    """Faces per second of training, beside plain PyTorch; ``ms`` is the time of a step."""
     for preset in load.presets:
         for precision in timed_precisions(device):
-            timing = training_step(preset, load.clips, load.sizes.train_batch, precision, device, load.budget)
-            yield _rate(
-                "train", f"{preset}, {load.sizes.train_batch} per step", precision, load.sizes.train_batch, "faces/s", timing
+            faces = load.sizes.train_batch
+            timing, plain = (
+                training_step(preset, load.clips, faces, precision, device, load.budget, way) for way in ("fast", "plain")
             )
+            row = _rate("train", f"{preset}, {faces} per step", precision, faces, "faces/s", timing)
+            yield dataclasses.replace(row, plain=faces / plain.seconds, plain_way=PLAIN_WAY)
 
 
 def draw_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
@@ -73,12 +77,22 @@ def draw_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
         yield dataclasses.replace(row, plain=plain, plain_way="face by face")
 
 
-def training_step(preset: Preset, clips: str, batch: int, precision: Precision, device: torch.device, budget: float) -> Timing:
+def training_step(
+    preset: Preset,
+    clips: str,
+    batch: int,
+    precision: Precision,
+    device: torch.device,
+    budget: float,
+    way: Literal["fast", "plain"] = "fast",
+) -> Timing:
     """The time of an optimiser step and its batch: the mean over a cycle of steps on single faces and on sequences."""
     with (
         training_run(preset, clips, batch, precision, device) as run,
         arithmetic("tf32" if precision == "tf32" else "float32", device),
     ):
+        if way == "plain":
+            make_plain(run.model)
         cycle = range(run.args.sequence_every)
         timing = time_calls(lambda: [run.update(step) for step in cycle], device, budget)
     return timing._replace(seconds=timing.seconds / len(cycle))

@@ -24,7 +24,7 @@ class PatchTrunk(nn.Module):
     no layer computes it: only ``used`` of the P pixels of a side are read.
 
     The patches of one image overlap. :meth:`survey` computes the first layer once for the whole image, and :meth:`read` takes
-    the values of each patch from there: the same features as those of:meth:`forward`, in less time. Training does
+    the values of each patch from there: the same features as those of :meth:`forward`, in less time. Training does
     without: the gradient of a survey costs as much as it saves.
     """
 

@@ -42,7 +42,7 @@ def test_the_observation_is_computed_from_the_patches_as_documented(arguments):
             return model.hsrm.shape_update(component_groups(model, model.patch_features(patches))) * 16 / plain.patch_size
 
     covered = update(plain.observe(CLIP, FRAME, LANDMARK).flatten(0, 1)).view(4, 3, 68, 2)
-    clean = update(network_features(plain, arguments["tracker"]).patches(CLIP, FRAME, torch.full_like(CLIP, -1)))[:, None]
+    clean = update(network_features(plain).patches(CLIP, FRAME, torch.full_like(CLIP, -1)))[:, None]
     torch.testing.assert_close(found[..., :68], covered.norm(dim=3), atol=2e-3, rtol=2e-3)
     torch.testing.assert_close(found[..., 68:136], (covered - clean).norm(dim=3), atol=2e-3, rtol=2e-3)
     assert torch.equal((found[..., 136] * 68).round().long(), plain.candidates(LANDMARK))
@@ -52,7 +52,7 @@ def test_the_observation_is_computed_from_the_patches_as_documented(arguments):
 def test_the_network_sees_what_the_env_shows(arguments):
     shown = load_game(**arguments, observation="response").observe(CLIP, FRAME, LANDMARK)
     game = load_game(**arguments)
-    features = network_features(game, arguments["tracker"], view="response")
+    features = network_features(game, view="response")
     where = each_candidate(CLIP, FRAME, game.candidates(LANDMARK))
     seen = QNet(features, view="response").see(features, *where).view(4, 3, -1)
     assert torch.equal(seen, shown[..., :-1])

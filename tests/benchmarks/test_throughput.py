@@ -14,8 +14,10 @@ from benchmarks.speed.game import FreshFeatures, env_rows, filled_learner
 from benchmarks.speed.learning import learning_rows
 from benchmarks.speed.memory import SIDE, peaks_of, write_videos
 from benchmarks.speed.parity import game_parity, landmark_parity
+from benchmarks.speed.plain import made_plain
 from benchmarks.speed.steady import WORKS, steady_rows
 from benchmarks.speed.timing import Load, SpeedRow, arithmetic, time_calls, time_together
+from benchmarks.speed.tracker import untrained
 from benchmarks.throughput import COSTS, throughput
 from srn_core.data import load_clips
 from srn_core.errors import UserError
@@ -40,7 +42,7 @@ def test_every_group_has_its_rows_and_the_plain_way_beside_it(clip_spec, tiny_ch
     assert list(dict.fromkeys(row["group"] for row in rows)) == [group for group in groups if group != "parity"]
     assert all(row["value"] > 0 for row in rows if "slope" not in row["what"]) and record["parity"] == []
     with_plain = {row["group"] for row in rows if row["plain"] is not None}
-    assert with_plain == {"detect", "track", "draw", "dqn", "replay"}
+    assert with_plain == {"forward", "detect", "track", "draw", "train", "dqn", "replay"}
     (replay,) = (row for row in rows if row["group"] == "replay")
     assert replay["value"] < 64 and replay["gain"] == pytest.approx(replay["plain"] / replay["value"])
     assert replay["plain"] == 2 * 3 * 68 * 3 * 10 * 10 + 13
@@ -155,3 +157,14 @@ def test_game_parity_sees_other_pixels(clip_spec, tiny_checkpoint, monkeypatch):
     seeds = iter(range(4))
     monkeypatch.setattr(parity_module, "load_game", lambda *names, **rules: load_game(*names, **rules, noise_seed=next(seeds)))
     assert all(row["observation_bytes_differing"] > 0 for row in game_parity(clip_spec, tiny_checkpoint, CPU, 3, 4))
+
+
+def test_the_plain_trunk_finds_the_same_landmarks():
+    images = torch.randint(0, 256, (2, 3, 112, 112), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    boxes = torch.tensor([[16.0, 16.0, 96.0, 96.0]]).expand(2, 4)
+    model = untrained("small", torch.device("cpu")).model
+    plain = made_plain(model)
+    with torch.no_grad():
+        found, expected = (each(images, each.initial_shape(images, boxes), each.start(2))[0] for each in (model, plain))
+    assert (found - expected).abs().max() < 1e-3
+    assert type(model.trunk) is not type(plain.trunk)
