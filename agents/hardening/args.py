@@ -24,13 +24,14 @@ class FinetuneArgs:
 
     policy: str
     """A policy's name (none, random-jump, greedy, optimal ...) or the folder of a trained run. With dqn, each round
-    first trains a DQN on the first of --clips, against the tracker of that round."""
+    first trains a DQN on --dqn-clips, against the tracker of that round."""
     out: Path
     """Folder of the fine-tuned tracker. It also holds one folder per round, with logs and the state for --resume."""
     clips: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Data spec to fine-tune on; repeat for several. Default: demo?split=train."""
     tracker: str = "srn-small"
-    """The tracker: a checkpoint's name or folder."""
+    """The tracker: a checkpoint's name or folder, or MODULE:FUNCTION[?weights=PATH], a torch module of your own
+    (docs/harden-your-own.md)."""
     val: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Data spec for the validation, clean and occluded; repeat for several. Default: the --clips with split=val."""
     steps: int = 300
@@ -38,7 +39,8 @@ class FinetuneArgs:
     batch: int = 64
     """Faces per step, over all processes of torchrun."""
     sequence: int = 4
-    """Frames per training sequence; the tracker's memory runs through it. A step sees --batch / --sequence sequences."""
+    """Frames per training sequence; the tracker's memory runs through it. A step sees --batch / --sequence sequences. A module
+    of your own has no memory: with 1 it sees more different faces."""
     lr: float = 1e-4
     """Peak learning rate of Adam. It rises during the first tenth of the steps and then falls to zero along a cosine."""
     occluded_share: float = 0.5
@@ -55,6 +57,8 @@ class FinetuneArgs:
     mode: Mode = "detect"
     """How the tracker runs in the policy's game. detect: it sees each frame without memory; track: its memory runs through the
     clip."""
+    dqn_clips: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Data spec that the DQN learns on; repeat for several. Default: all --clips."""
     dqn_steps: int = 60_000
     """Env steps of the training with --policy dqn."""
     val_every: int = 50

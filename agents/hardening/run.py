@@ -11,7 +11,7 @@ import torch
 from agents.deepq.run_files import check_tracker
 from agents.hardening.args import FinetuneArgs
 from agents.hardening.placements import Placement, derived_seed, placements
-from srn_core.checkpoints import load_pretrained, save_pretrained
+from srn_core.checkpoints import save_pretrained
 from srn_core.face.geometry import crop_map
 from srn_core.occluders.shapes import SQUARE_SHARE
 from srn_core.occluders.squares import add_square, noise_keys
@@ -22,6 +22,8 @@ from srn_core.training.processes import gathered
 from srn_core.training.state import STATE
 from srn_core.training.train import TrainingRun
 from srn_core.training.validation import Faces, detection_nme
+from srn_core.victims.own import OwnVictim
+from srn_core.victims.registry import load_victim
 from srn_gym.game import NO_OCCLUDER
 
 # Weights whose clean error rises by more than this share are kept only as long as there are no better ones.
@@ -42,7 +44,7 @@ class FinetuningRun(TrainingRun):
         )  # fmt: skip
         self.finetuning, self.policy = args, policy
         super().__init__(training)
-        self.victim = Tracker(load_pretrained(tracker), args.device)
+        self.victim = load_victim(tracker, args.device)
         if self.metadata:
             check_tracker(folder, self.metadata, self.victim)
         self.start: float = self.metadata.get("start", 0.0)
@@ -89,7 +91,7 @@ class FinetuningRun(TrainingRun):
         While the clean error of all weights has risen by more than :data:`CLEAN_LOSS`, keep those with the lowest clean error.
         """
         averaged = self.averaged()
-        tracker = Tracker(averaged, str(self.device))
+        tracker = self.as_tracker(averaged)
         errors = {spec: detection_nme(tracker, faces) for spec, faces in self.faces.items()}
         clean, covered = float(np.mean(list(errors.values()))), detection_nme(tracker, self.covered_faces())
         self.log("val/nme_percent/clean", clean, step)
@@ -100,10 +102,18 @@ class FinetuningRun(TrainingRun):
         rank = (too_high, clean if too_high else covered)
         if step and rank <= self.rank:
             self.rank, self.best = rank, covered
-            save_pretrained(averaged, self.args.out, {**self.card(step, errors), **self._findings(clean, covered)})
+            self.keep(averaged, {**self.card(step, errors), **self._findings(clean, covered)})
         # Nothing is kept at step 0, and JSON has no infinity.
         kept = {"best": self.best, "rank": list(self.rank)} if step else {"best": None, "rank": None}
         self.save({"step": step, "start": self.start, **kept, "tracker_key": self.victim.key})
+
+    def as_tracker(self, model: Any) -> Tracker | OwnVictim:
+        """What answers with the weights of ``model``."""
+        return Tracker(model, str(self.device))
+
+    def keep(self, model: Any, card: dict[str, Any]) -> None:
+        """Write the weights of ``model`` and what is said about them to the round's folder."""
+        save_pretrained(model, self.args.out, card)
 
     @property
     def settings(self) -> FinetuneArgs:

@@ -6,6 +6,7 @@ from pathlib import Path
 from agents.deepq.args import DQNArgs
 from agents.deepq.training import trained_dqn
 from agents.hardening.args import FinetuneArgs
+from agents.hardening.own_run import load_own
 from agents.hardening.placements import derived_seed
 from agents.hardening.saving import MANIFEST
 from agents.playing.evaluation import check_policy, sibling_split, warn_of_overlap
@@ -15,6 +16,7 @@ from srn_core.data.clip import check_scheme
 from srn_core.errors import UserError
 from srn_core.training.args import check_batch, check_out, refuse_masked
 from srn_core.training.processes import is_first
+from srn_core.victims.registry import is_own
 from srn_gym.store import Store
 
 
@@ -26,15 +28,18 @@ def checked(args: FinetuneArgs) -> FinetuneArgs:
     """
     clips = args.clips or ("demo?split=train",)
     val = args.val or tuple(sibling_split(spec, "val") for spec in clips)
-    refuse_masked((*clips, *val))
+    refuse_masked((*clips, *val, *args.dqn_clips))
     for spec in clips if is_first() and not args.val else ():
         warn_of_overlap(spec)
     check_batch(args.batch, args.sequence)
     if args.policy != "dqn":
         check_policy(args.policy)
     # Checked now, because training a DQN takes long.
-    config = load_pretrained(args.tracker).config
-    for spec in (*clips, *val):
+    own = is_own(args.tracker)
+    config = load_own(args.tracker, args.device).config if own else load_pretrained(args.tracker).config
+    if args.mode == "track" and own:
+        raise UserError(f"--mode track with --tracker {args.tracker}: a module of your own has no memory; use detect")
+    for spec in (*clips, *val, *args.dqn_clips):
         check_scheme(load_clips(spec).clips, config.landmarks)
     _check_folders(args)
     return dataclasses.replace(args, clips=clips, val=val)
@@ -56,7 +61,7 @@ def round_policy(args: FinetuneArgs, tracker: str, folder: Path, number: int) ->
     if args.policy != "dqn":
         return args.policy
     dqn = DQNArgs(
-        clips=args.clips[0], tracker=tracker, mode=args.mode, seed=derived_seed(args.seed, number),
+        clips=args.dqn_clips or args.clips, tracker=tracker, mode=args.mode, seed=derived_seed(args.seed, number),
         total_steps=args.dqn_steps, device=args.device, run_dir=folder / "dqn",
     )  # fmt: skip
     # This game is played once, so its store is private and freed with it.

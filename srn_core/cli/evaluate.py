@@ -26,6 +26,9 @@ from srn_core.io.files import check_outputs, json_text, report_stream, write_jso
 from srn_core.pages.page import check_page_name
 from srn_core.tracking.batch import RunOptions
 from srn_core.tracking.tracker import Tracker
+from srn_core.versions import versions
+from srn_core.victims.own import OwnVictim
+from srn_core.victims.registry import is_own, load_victim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,7 @@ class EvaluateFacesArgs(RunOptions):
     data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
     """Data spec to measure on, KIND:PATH?key=value&key=value; repeat for several."""
     checkpoint: str | None = None
-    """The tracker: a checkpoint's name or folder."""
+    """The tracker: a checkpoint's name or folder, or MODULE:FUNCTION[?weights=PATH], a torch module of your own."""
     predictions: Path | None = None
     """Published predictions to measure instead of a checkpoint: a file in the format of the COFW68 benchmark. Needs
     --data cofw68:PATH."""
@@ -64,7 +67,8 @@ def run(words: Sequence[str]) -> None:
     _check(args)
     evaluations = _evaluations(args)
     source = {"checkpoint": args.checkpoint, "predictions": str(args.predictions) if args.predictions else None}
-    records = [{**source, **evaluation.summary()} for evaluation in evaluations]
+    ran = {"command": shlex.join(["srn", "evaluate", *words]), "versions": versions()}
+    records = [{**source, **ran, **evaluation.summary()} for evaluation in evaluations]
     title = f"Predictions {args.predictions}" if args.predictions else f"Checkpoint {args.checkpoint}"
     notes = [note for evaluation in evaluations for note in evaluation.clip_set.notes]
     if args.json:
@@ -75,14 +79,14 @@ def run(words: Sequence[str]) -> None:
         rows = (row for evaluation in evaluations for row in evaluation.rows())
         write_text(args.rows, "".join(json_text(args.rows, row) + "\n" for row in rows))
     if args.report:
-        write_evaluation_page(args.report, title, evaluations, shlex.join(["srn", "evaluate", *words]))
+        write_evaluation_page(args.report, title, evaluations, ran["command"])
     # Files first: whoever reads the standard output may stop reading (| head).
     said_on = report_stream((args.json, args.rows))
     print_report(Console(markup=False, highlight=False, file=said_on), title, records, notes)
 
 
 def _evaluations(args: EvaluateFacesArgs) -> list[Evaluation]:
-    tracker = Tracker(load_pretrained(args.checkpoint), args.device, args.batch_size) if args.checkpoint else None
+    tracker = _tracker(args.checkpoint, args) if args.checkpoint else None
     clip_sets = [load_clips(spec) for spec in args.data]
     if args.predictions:
         normaliser = args.normaliser or "inter-pupil"
@@ -90,6 +94,16 @@ def _evaluations(args: EvaluateFacesArgs) -> list[Evaluation]:
     assert tracker is not None
     how = {"normaliser": args.normaliser, "batch_size": args.batch_size, "points": args.points, **_run(args)}
     return [evaluate(tracker, clip_set, **how) for clip_set in clip_sets]
+
+
+def _tracker(name: str, args: EvaluateFacesArgs) -> Tracker | OwnVictim:
+    if not is_own(name):
+        return Tracker(load_pretrained(name), args.device, args.batch_size)
+    victim = load_victim(name, args.device)
+    if not isinstance(victim, OwnVictim):
+        raise UserError(f"--checkpoint {name}: returned a {type(victim).__name__}; expected a torch.nn.Module")
+    victim.batch_size = args.batch_size
+    return victim
 
 
 def _run(args: EvaluateFacesArgs) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from srn_core.model.certainty import Certainty
 from srn_core.tracking.batch import Boxes, Mode, RunOptions, run_clips
 from srn_core.tracking.step import Start
 from srn_core.tracking.tracker import Tracker
+from srn_core.victims.own import OwnVictim
 
 Points = Literal["all", "visible"]
 BOOTSTRAP_SEED = 0
@@ -126,7 +127,7 @@ class Evaluation:
 
 
 def evaluate(
-    tracker: Tracker,
+    tracker: Tracker | OwnVictim,
     clip_set: ClipSet,
     mode: Mode = "detect",
     boxes: Boxes = "annotation",
@@ -141,7 +142,7 @@ def evaluate(
     """Run ``tracker`` over all frames and compare with the annotation.
 
     Args:
-        tracker: the model on its device.
+        tracker: the model on its device. A module of your own has no memory, and sees each frame alone in either mode.
         clip_set: the clips; no memory passes from one to the next.
         mode: see :class:`srn_core.tracking.batch.RunOptions`, as for ``boxes``, ``start``, ``steps`` and ``mirror``.
         normaliser: what errors are divided by; None: the scheme's own.
@@ -152,12 +153,19 @@ def evaluate(
         UserError: a frame cannot be read, the scheme is not the tracker's, options contradict each other, or ``points`` is
             ``visible`` and the annotation does not say which are.
     """
-    options = RunOptions(mode, boxes, start, tracker.model.config.steps if steps is None else steps, mirror)
     check_scheme(clip_set.clips, tracker.scheme)
     counted = counted_points(clip_set, points)
+    normaliser = normaliser or tracker.scheme.normaliser
+    if isinstance(tracker, OwnVictim):
+        options = RunOptions(mode, boxes, start, steps, mirror)
+        if options != RunOptions(mode):
+            raise UserError(f"{tracker.name}: has no memory and no cascade; leave out --boxes, --start, --steps and --mirror")
+        clips = tqdm(clip_set.clips, clip_set.spec, unit="clip", disable=None)
+        found = [tracker.detect_crops(clip.crops(tracker.crop), clip.boxes) for clip in clips]
+        return _compare(clip_set, options, np.concatenate(found), normaliser, points, counted)
+    options = RunOptions(mode, boxes, start, tracker.model.config.steps if steps is None else steps, mirror)
     with tqdm(total=clip_set.num_frames, desc=clip_set.spec, unit="face", disable=None) as bar:
         predictions, certainty = run_clips(tracker, clip_set.clips, options, batch_size, bar)
-    normaliser = normaliser or tracker.scheme.normaliser
     return _compare(clip_set, options, predictions, normaliser, points, counted, certainty)
 
 

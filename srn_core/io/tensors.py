@@ -1,6 +1,7 @@
 """Tensors and their metadata as one safetensors file: no pickle is written or read."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,15 @@ from srn_core.io.files import json_text, write_atomically
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """Write tensors, and JSON-able metadata in the header, as one safetensors file, atomically."""
+    """Write tensors, and JSON-able metadata in the header, as one safetensors file, atomically.
+
+    Tensors that share their memory, such as tied weights, are written once for each name.
+    """
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    places = Counter(tensor.untyped_storage().data_ptr() for tensor in contiguous.values())
+    for name, tensor in contiguous.items():
+        if places[tensor.untyped_storage().data_ptr()] > 1:
+            contiguous[name] = tensor.clone()
     header = {"json": json_text(path, metadata)}
     # save_file would make a file that nobody but its owner may read.
     write_atomically(path, lambda temporary: temporary.write_bytes(save(contiguous, header)))

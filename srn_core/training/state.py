@@ -21,7 +21,10 @@ FREE = {"steps", "out", "val_every", "device", "resume", "allow_masked", "rounds
 
 
 class AveragedModel:
-    """Exponential moving average of a model's state: ``a <- d a + (1 - d) w`` with ``d = min(decay, (1+n)/(10+n))``."""
+    """Exponential moving average of a model's state: ``a <- d a + (1 - d) w`` with ``d = min(decay, (1+n)/(10+n))``.
+
+    Whole numbers in the state are copied.
+    """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
@@ -33,7 +36,11 @@ class AveragedModel:
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         state = model.state_dict()
-        torch._foreach_lerp_(list(self.tensors.values()), [state[name] for name in self.tensors], 1 - decay)
+        averaged = {name: tensor for name, tensor in self.tensors.items() if tensor.is_floating_point()}
+        torch._foreach_lerp_(list(averaged.values()), [state[name] for name in averaged], 1 - decay)
+        # Such as the number of batches that a normalisation has seen.
+        for name in self.tensors.keys() - averaged.keys():
+            self.tensors[name].copy_(state[name])
 
 
 @contextmanager

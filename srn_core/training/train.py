@@ -29,7 +29,7 @@ from srn_core.data.splits import read_fold
 from srn_core.devices import emulates_bfloat16, pick_device
 from srn_core.errors import UserError
 from srn_core.io.files import plain
-from srn_core.model import SRN
+from srn_core.model import SRN, SRNConfig
 from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import TrainArgs, check_train_args
 from srn_core.training.augment import TrainingBatch, draw_batch
@@ -41,6 +41,7 @@ from srn_core.training.pool import FacePool
 from srn_core.training.processes import is_first, joined_processes, on_first, own_share, process_mean, with_shared_gradients
 from srn_core.training.state import AveragedModel, claimed_by_first, load_state, save_state
 from srn_core.training.validation import detection_nme, read_faces
+from srn_core.versions import versions
 
 CLIP_NORM = 1.0
 
@@ -89,12 +90,11 @@ class TrainingRun:
             self.clips, self.validation, left_out = leave_out(fold, self.clips, self.validation)
             self.fold = {"fold": fold_card(fold, left_out, args.init)}
         scheme = self.clips[0].scheme.name
-        overrides = (*args.config_override, *["certainty=on"] * args.heads_only)
-        self.model = starting_model(args.preset, args.init, overrides, scheme).train().to(self.device)
+        model, self.config = self.first_model(scheme)
+        self.model = model.train().to(self.device)
         if args.heads_only:
             for name, parameter in self.model.named_parameters():
                 parameter.requires_grad_(name.startswith("certainty."))
-        self.config = self.model.config
         check_scheme([clip for clips in self.validation.values() for clip in clips], self.config.landmarks)
         if args.occlusion == "masklike" and self.config.scheme != "68":
             raise UserError(f"--occlusion masklike: needs 68 points; the clips have {self.config.scheme}; use varied")
@@ -115,6 +115,13 @@ class TrainingRun:
             self.started -= self.metadata["seconds"]
         self.shared_loss = with_shared_gradients(self.model, self.loss, has_unused=self.config.memory == "off")
         self.writer = SummaryWriter(str(args.out), purge_step=self.step + 1) if is_first() else None
+
+    def first_model(self, scheme: str) -> tuple[Any, SRNConfig]:
+        """The model before the first step, for clips of a scheme, and how faces are cropped for it."""
+        args = self.args
+        overrides = (*args.config_override, *["certainty=on"] * args.heads_only)
+        model = starting_model(args.preset, args.init, overrides, scheme)
+        return model, model.config
 
     def loss(self, batch: TrainingBatch) -> Tensor:
         """The loss ``()`` of a batch: all that is minimised."""
@@ -173,8 +180,8 @@ class TrainingRun:
         """The command's arguments. They determine the run, so a resumed run must have the same."""
         return self.args
 
-    def averaged(self) -> SRN:
-        """The model with the averaged weights."""
+    def averaged(self) -> Any:
+        """A copy of the model with the averaged weights."""
         averaged = SRN(self.config)
         averaged.load_state_dict(self.average.tensors)
         return averaged
@@ -184,6 +191,7 @@ class TrainingRun:
         return {
             "step": step,
             "arguments": plain(self.args),
+            "versions": versions(),
             "training_frames": len(self.pool),
             "val_nme_percent": errors,
             "seconds": round(time.time() - self.started),

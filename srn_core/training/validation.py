@@ -9,6 +9,7 @@ from srn_core.data.clip import Clip
 from srn_core.face.metrics import normaliser_length, point_errors
 from srn_core.model import SRNConfig
 from srn_core.tracking.tracker import Tracker
+from srn_core.victims.own import OwnVictim
 
 
 class Faces(NamedTuple):
@@ -31,7 +32,7 @@ def read_faces(clips: Iterable[Clip], config: SRNConfig) -> Faces:
     return Faces(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def detection_nme(tracker: Tracker, faces: Faces) -> float:
+def detection_nme(tracker: Tracker | OwnVictim, faces: Faces) -> float:
     """Mean NME, percent, of every face on its own."""
     lengths = normaliser_length(faces.truth, tracker.scheme)
     return 100 * float(point_errors(tracker.detect_crops(faces.crops, faces.boxes), faces.truth, lengths).mean())
