@@ -12,12 +12,13 @@ from srn_core.tracking.batch import Mode
 from srn_core.tracking.step import Start
 from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import refuse_masked
+from srn_core.victims.own import OwnVictim
 
 MASKED_SCHEME = "68"
 
 
 def clean_and_masked(
-    tracker: Tracker, spec: str, mode: Mode, start: Start = "mean", with_jitter: bool = False
+    tracker: Tracker | OwnVictim, spec: str, mode: Mode, start: Start = "mean", with_jitter: bool = False
 ) -> Iterator[dict[str, Any]]:
     """The rows of ``clean`` and ``masked``, see :func:`clip_rows`: the mean NME of each clip over its frames.
 
@@ -31,7 +32,7 @@ def clean_and_masked(
             yield from jitter_rows(spec, found)
 
 
-def tracked_jitter(tracker: Tracker, spec: str) -> list[dict[str, Any]]:
+def tracked_jitter(tracker: Tracker | OwnVictim, spec: str) -> list[dict[str, Any]]:
     """The rows of :func:`jitter_rows`, tracked with the memory; stills have none."""
     clip_set = load_clips(spec)
     if not any(clip.is_video for clip in clip_set.clips):

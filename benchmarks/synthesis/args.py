@@ -10,7 +10,7 @@ from agents.hardening.args import PlacedOcclusion
 from benchmarks.common.jobs import ClusterArgs
 from srn_gym.rules import Mode
 
-Arm = Literal["none", "rsf", "hofs", "mixed", "rounds", "prior", "greedy", "optimal"]
+Arm = Literal["base", "none", "rsf", "hofs", "mixed", "rounds", "prior", "greedy", "optimal"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +20,16 @@ class HofsArgs(ClusterArgs):
     arms: tuple[Arm, ...] = ("none", "rsf", "hofs", "greedy", "optimal")
     """Ways of fine-tuning. none: clean faces only. rsf: occluders at random places. hofs: a DQN places them. mixed: half of the
     clips as hofs, half as rsf. rounds: as hofs, but after half of the steps a new DQN is trained against the tracker so far.
-    prior: where covering hurts on average. greedy, optimal: planned with the true errors."""
+    prior: where covering hurts on average. greedy, optimal: planned with the true errors. base: no fine-tuning at all."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Every arm is fine-tuned once per seed; each seed also trains a DQN."""
     occluder: PlacedOcclusion = "square"
     """What training draws on the landmark that the policy chose. square: the noise square; varied: shapes and fillings,
     which help more under masks."""
     clips: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Data spec to train on; repeat for several. The DQN plays on the first. Default: demo?split=train."""
+    """Data spec to train on; repeat for several. Default: demo?split=train."""
+    dqn_clips: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Data spec that the DQN learns on; repeat for several. Default: all --clips."""
     val: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Data spec that selects weights; repeat for several. Default: the --clips, so that no --test clip selects weights."""
     test: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -41,7 +43,11 @@ class HofsArgs(ClusterArgs):
     """How the tracker runs on clean and masked clips. detect: it sees each frame without memory; track: its memory runs through
     each clip. The jitter always uses track."""
     base: str | None = None
-    """The tracker that all arms start from: a checkpoint's name or folder. Default: one is trained without occluders."""
+    """The tracker that all arms start from: a checkpoint's name or folder, or MODULE:FUNCTION[?weights=PATH], a torch module of
+    your own. Default: one is trained without occluders."""
+    model: str | None = None
+    """MODULE:FUNCTION, a torch module of your own that is trained without --base, in place of an SRN
+    (docs/harden-your-own.md)."""
     preset: Literal["small", "paper"] = "small"
     """Architecture of the tracker that is trained without --base: small (112 px) or paper (224 px)."""
     base_steps: int = 10_000

@@ -10,6 +10,7 @@ from agents.policies.named import named_policy
 from benchmarks.common.clip_nme import clean_and_masked, clip_rows, tracked_jitter
 from srn_core.data import ClipSet, load_clips
 from srn_core.tracking.tracker import Tracker
+from srn_core.victims.own import OwnVictim
 from srn_gym.game import OcclusionGame
 from srn_gym.rules import Mode
 
@@ -26,7 +27,12 @@ PLAY_SEED, NOISE_SEED = 0, 2**40
 
 
 def measure_tracker(
-    tracker: Tracker, test: Sequence[str], covered: Sequence[str], video: Sequence[str], mode: Mode, episodes: int
+    tracker: Tracker | OwnVictim,
+    test: Sequence[str],
+    covered: Sequence[str],
+    video: Sequence[str],
+    mode: Mode,
+    episodes: int,
 ) -> list[dict[str, Any]]:
     """One row per test set and clip: ``set``, ``data``, ``clip``, ``frames``, ``value`` (percent of the inter-ocular distance).
 
@@ -50,7 +56,7 @@ def measure_tracker(
     return rows
 
 
-def _occluded(tracker: Tracker, clip_set: ClipSet, episodes: int) -> Iterator[tuple[str, np.ndarray]]:
+def _occluded(tracker: Tracker | OwnVictim, clip_set: ClipSet, episodes: int) -> Iterator[tuple[str, np.ndarray]]:
     game = OcclusionGame(clip_set.clips, tracker, noise_seed=NOISE_SEED)
     for name, policy in PLAYED.items():
         rollout = play(game, named_policy(policy, game, lambda: game), episodes * len(clip_set), PLAY_SEED)

@@ -28,7 +28,7 @@ HOW = (
     "Values are in % of the inter-ocular distance, means over clips and seeds. Differences are in % of the mean of the arm it "
     f"is compared with, paired by clip and seed. Brackets hold 95 % intervals over both, from {MIN_RUNS} seeds on.",
     "All policies played with the noise square against the tracker that all arms start from. The training may then draw "
-    "other occluders at the same places. A DQN was trained on the first `--clips`. The weights of an arm were selected on "
+    "other occluders at the same places. A DQN was trained on {dqn_clips}. The weights of an arm were selected on "
     "`--val`, under noise squares at random places. Only weights whose clean error had risen by at most 1 % could be "
     "selected. The worst case is also measured with a noise square. A policy plays a still 16 times, and each time starts "
     "where its last move ended. On stills `greedy` and `optimal` do the same, because there is only one move at a time.",
@@ -82,7 +82,7 @@ def arms_page(record: Mapping[str, Any]) -> list[str]:
     """The figures in Markdown: one line per test set with the mean of each arm and its differences to the references."""
     figures = record["figures"]
     lines = [f"# Hard synthesis: {record['title']}"]
-    for paragraph in HOW:
+    for paragraph in explanation(record):
         lines += ["", *wrap(paragraph, 120)]
     for seeds in dict.fromkeys(tuple(figure["seeds"]) for figure in figures):
         part = [figure for figure in figures if tuple(figure["seeds"]) == seeds]
@@ -90,6 +90,20 @@ def arms_page(record: Mapping[str, Any]) -> list[str]:
     commands = ["# the tracker that all arms start from", record["base"], "# the arms", *record["commands"]]
     files = "Every figure: `figures.json`. One row per arm, seed, test set and clip: `rows.csv.gz`."
     return [*lines, "", "![Plot](arms.png)", "", *command_block(commands), "", files]
+
+
+def explanation(record: Mapping[str, Any]) -> list[str]:
+    """What the arms and figures of a record are, in paragraphs."""
+    settings = record.get("settings", {})
+    # Earlier versions trained the DQN on the first of several specs.
+    clips = "`--dqn-clips`, by default all `--clips`" if "dqn_clips" in settings else "the first `--clips`"
+    arms, *others = (paragraph.format(dqn_clips=clips) for paragraph in HOW)
+    if any(figure["arm"] == "base" for figure in record["figures"]):
+        arms += " `base`: the tracker that all arms start from, as it is."
+    if model := settings.get("model"):
+        arms += f" Here the tracker is no SRN but a torch module, `{model}`, trained from nothing."
+        arms += " The DQN sees the faces through `srn-small`."
+    return [arms, *others]
 
 
 def _table(figures: ResultRows) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import tyro
 from safetensors.torch import load_file
 
 import agents.finetune
@@ -16,6 +18,7 @@ from agents.hardening.args import FinetuneArgs
 from agents.hardening.own_run import OwnFinetuningRun
 from agents.playing.rollout import play
 from agents.policies.named import named_policy
+from benchmarks.reporting.runs import read_run
 from srn_core.checkpoints import load_card
 from srn_core.cli.main import main as srn
 from srn_core.data import load_clips
@@ -120,6 +123,13 @@ def test_resumed_training_of_a_module_equals_uninterrupted_bit_for_bit(clip_spec
         whole, parts = (load_tensors(tmp_path / name / file)[0] for name in ("whole", "parts"))
         assert whole.keys() == parts.keys()
         assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_the_page_of_runs_knows_a_fine_tuning_and_its_command(clip_spec, tmp_path):
+    args = small_args(clip_spec, tmp_path / "run", steps=2)
+    (facts, *_) = read_run(finetune(args)).sections
+    words = shlex.split(dict(facts["rows"])["command"])
+    assert tyro.cli(FinetuneArgs, args=words[2:]) == args
 
 
 @pytest.mark.slow

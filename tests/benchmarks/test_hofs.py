@@ -10,6 +10,7 @@ import pytest
 import tyro
 
 from agents.hardening import setup as hardening_setup
+from agents.hardening.args import FinetuneArgs
 from benchmarks import hofs as hofs_module
 from benchmarks.common.results import read_figures, read_rows
 from benchmarks.hofs import base_tracker, hofs
@@ -19,6 +20,7 @@ from benchmarks.synthesis.measure import SETS
 from benchmarks.synthesis.report import arms_page, comparable, summarise_arms
 from srn_core.checkpoints import load_card
 from srn_core.errors import UserError
+from srn_core.io.tensors import load_tensors
 from srn_core.training.args import TrainArgs
 
 
@@ -39,7 +41,7 @@ def test_arms_are_measured_once_and_reported(clip_spec, tiny_checkpoint, tmp_pat
     written = read_figures(folder)
     [command] = written["commands"]
     assert tyro.cli(HofsArgs, args=shlex.split(command)[2:]) == dataclasses.replace(
-        args, val=args.clips, covered=args.test, video=args.test, device="auto"
+        args, dqn_clips=args.clips, val=args.clips, covered=args.test, video=args.test, device="auto"
     )
     assert list((folder / "seed-0/hofs/round-1").glob("events.out.tfevents.*"))
     rows = read_rows(folder, "rows")
@@ -128,6 +130,30 @@ def test_rounds_take_turns_within_the_steps_of_the_others(clip_spec, tiny_checkp
     assert not list(folder.glob("round-*/**/*.safetensors")) and list(folder.glob("round-2/events.out.tfevents.*"))
     with pytest.raises(UserError, match="at least 2"):
         hofs(tiny_args(clip_spec, tiny_checkpoint, tmp_path, arms=("rounds",), steps=1))
+
+
+@pytest.mark.slow
+def test_a_module_of_ones_own_goes_through_the_same_arms(clip_spec, tmp_path, monkeypatch):
+    model, clips = "tests.support.own_modules:tiny", (f"{clip_spec}?limit=2", "demo?split=train&limit=1&frames=2")
+    args = tiny_args(clip_spec, None, tmp_path, model=model, arms=("base", "none", "rsf", "hofs"), seeds=(0, 1), steps=2)
+    args = dataclasses.replace(args, clips=clips, val=clips)
+    figures = hofs(args)
+    assert [(row["set"], row["arm"]) for row in figures] == [(name, arm) for name in SETS for arm in args.arms]
+    rows = read_rows(tmp_path / "square", "rows")
+    first, second = ([{**row, "seed": 0} for row in rows if (row["arm"], row["seed"]) == ("base", seed)] for seed in (0, 1))
+    assert first == second and {row["occluder"] for row in first} == {"none"}
+    before, after = ([row["value"] for row in rows if row["arm"] == arm and row["seed"] == 0] for arm in ("base", "rsf"))
+    assert before != after
+    assert load_tensors(tmp_path / "dqn/seed-0/policy.safetensors")[1]["arguments"]["clips"] == list(clips)
+    record = read_figures(tmp_path / "square")
+    trained = tyro.cli(FinetuneArgs, args=shlex.split(record["base"])[2:])
+    assert (trained.tracker, trained.policy, trained.steps, trained.sequence, trained.clips) == (model, "none", 2, 1, clips)
+    assert f"`{model}`, trained from nothing" in " ".join((tmp_path / "square/README.md").read_text().split())
+    monkeypatch.setattr(hofs_module, "finetune", None)
+    assert base_tracker(args) == (f"{model}?weights={trained.out}", record["base"])
+    for changes in ({"base": "srn-small"}, {"model": "srn-small"}):
+        with pytest.raises(UserError, match="--model .*: expected MODULE:FUNCTION, without --base"):
+            hofs(dataclasses.replace(args, **changes))
 
 
 def table_lines(parts: list[list[dict]]) -> list[str]:
