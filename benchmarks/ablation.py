@@ -20,11 +20,13 @@ from benchmarks.common.settings import check_settings, fixed_settings
 from benchmarks.common.tables import show_page
 from benchmarks.variants.args import AblationArgs
 from benchmarks.variants.jobs import VariantJob, finish_variant, variant_parameters, variant_training
-from benchmarks.variants.report import plot_variants, summarise_variants, variants_page
+from benchmarks.variants.plots import VARIANTS, plot_variants
+from benchmarks.variants.report import summarise_variants, variants_page
 from srn_core.cli.options import read_options
 from srn_core.errors import UserError, command
 from srn_core.io.files import plain
 from srn_core.training.args import refuse_masked
+from srn_core.versions import versions
 
 # Arguments that may change between calls that share a folder.
 FREE = ("variants", "seeds", "out", "device", "ray", "ray_gpus")
@@ -43,12 +45,13 @@ def ablation(args: AblationArgs) -> list[ResultRow]:
         "title": title,
         "command": benchmark_command("ablation", args),
         "settings": plain(args),
+        "versions": versions(),
         "trainings": {v: training_command(variant_training(args, v, args.seeds[0])) for v in args.variants},
         "figures": figures,
     }
     show_page(page := variants_page(record))
     write_results(args.out, record, page, rows=rows)
-    plot_variants(figures, rows, title, args.out / "variants.png")
+    plot_variants(figures, rows, title, args.out / VARIANTS)
     return figures
 
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from benchmarks.common.commands import benchmark_command
-from benchmarks.common.results import ResultRow, write_results
+from benchmarks.common.results import ResultRow, ResultRows, write_results
 from benchmarks.common.tables import command_block, markdown_table, show_page
 from srn_core.checkpoints import load_pretrained
 from srn_core.cli.options import read_options
@@ -22,6 +24,7 @@ from srn_core.evaluation.report import plot_ced
 from srn_core.io.files import plain
 from srn_core.tracking.batch import Mode
 from srn_core.tracking.tracker import Tracker
+from srn_core.versions import versions
 
 
 class FaceSet(NamedTuple):
@@ -96,19 +99,27 @@ def accuracy(args: AccuracyArgs) -> list[ResultRow]:
     folder = args.out / (Path(args.checkpoint).name + ("-mirror" if args.mirror else ""))
     figures: list[ResultRow] = []
     rows: list[ResultRow] = []
-    curves = {}
     for spec, measured in _measure(args, tracker):
         figure = {"checkpoint": args.checkpoint, **measured.summary(), "data": spec}
         figures.append(figure)
         rows += [{**row, "data": spec, "mode": figure["mode"], "nme": round(row["nme"], 4)} for row in measured.rows()]
-        if figure["mode"] == "detect":
-            curves[spec.replace("DATA/", "")] = measured.nme
-    record = {"kind": "accuracy", "command": benchmark_command("accuracy", args), "settings": plain(args), "figures": figures}
+    record: dict[str, Any] = {"kind": "accuracy", "command": benchmark_command("accuracy", args), "settings": plain(args)}
+    record |= {"versions": versions(), "figures": figures}
     page = accuracy_page(record, folder.name)
     write_results(folder, record, page, rows=rows)
-    plot_ced(folder / "error-curves.png", curves, "inter-ocular")
+    plot_accuracy(folder, rows)
     show_page(page)
     return figures
+
+
+def plot_accuracy(folder: Path, rows: ResultRows) -> None:
+    """The error curves of the sets, from the rows of mode detect."""
+    curves = {}
+    for face_set in SETS:
+        errors = [row["nme"] / 100 for row in rows if (row["data"], row["mode"]) == (face_set.spec, "detect")]
+        if errors:
+            curves[face_set.title] = np.array(errors)
+    plot_ced(folder / "error-curves.png", curves, "inter-ocular")
 
 
 def _measure(args: AccuracyArgs, tracker: Tracker) -> Iterator[tuple[str, Evaluation]]:

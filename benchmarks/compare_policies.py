@@ -21,26 +21,19 @@ from agents.playing.summary import (
 from agents.policies.named import NAMES
 from benchmarks.common.commands import benchmark_command
 from benchmarks.common.jobs import require_ray, run_jobs
-from benchmarks.common.results import ResultRow, ResultRows, write_results
+from benchmarks.common.results import ResultRow, write_results
 from benchmarks.common.tables import show_page
 from benchmarks.comparison.args import CompareArgs
-from benchmarks.comparison.curves import read_curve
+from benchmarks.comparison.curves import curve_rows, read_curve
 from benchmarks.comparison.jobs import TrainingJob, check_jobs, make_jobs, named_rows, run_job
 from benchmarks.comparison.learners import LearnerSpec, read_learners
-from benchmarks.comparison.measure import HELD_OUT, TRAIN, measurement_of, play_on_split
-from benchmarks.comparison.plots import plot_curves, plot_improvement, plot_places, plot_policies, plot_profiles
-from benchmarks.comparison.report import (
-    THRESHOLDS,
-    Results,
-    comparison_page,
-    learners_part,
-    profiles,
-    summarise_learners,
-)
+from benchmarks.comparison.measure import HELD_OUT, measurement_of, play_on_split
+from benchmarks.comparison.plots import played_text, plot_learned, plot_played
+from benchmarks.comparison.report import comparison_page, learners_part, summarise_learners
 from srn_core.cli.options import read_options
-from srn_core.data.several import specs_label
 from srn_core.errors import UserError, command
 from srn_core.io.files import plain
+from srn_core.versions import versions
 
 
 def compare(args: CompareArgs) -> list[ResultRow]:
@@ -57,15 +50,13 @@ def compare(args: CompareArgs) -> list[ResultRow]:
     for figure in figures:
         shares = landmark_shares(rollouts[str(figure["policy"])], scheme.num_landmarks)
         figure["covered"] = component_shares(shares, scheme)
-    count = f"{len(args.seeds)} seeds x {args.episodes} episodes"
-    title = f"{specs_label(args.clips)}, tracker {args.tracker}, mode {args.mode}, {count}"
-    print_summary(figures, title, game)
-    plot_policies(figures, rollouts, title, args.out / "policies.png")
-    plot_places(rollouts, scheme, title, args.out / "places.png")
     settings = plain(args) | {"tracker_key": how.tracker_key}
+    print_summary(figures, f"{played_text(settings)}, {len(args.seeds)} seeds x {args.episodes} episodes", game)
     record: dict[str, Any] = {"kind": "comparison", "command": benchmark_command("compare_policies", args, ())}
-    record |= {"settings": settings, "optimum": OPTIMUM[args.mode], "policies": figures}
+    record |= {"versions": versions(), "settings": settings, "scheme": scheme.name, "optimum": OPTIMUM[args.mode]}
+    record |= {"policies": figures}
     tables = {"episodes": all_episode_rows(game, rollouts)}
+    plot_played(args.out, record, tables["episodes"])
     write_results(args.out, record, comparison_page(record), **tables)
     if learners:
         trained = run_jobs(run_job, jobs, args.ray, args.ray_gpus)
@@ -74,22 +65,15 @@ def compare(args: CompareArgs) -> list[ResultRow]:
         rows += named_rows(named, how, args.out, (game, rollouts))
         record["learners"] = summarise_learners(rows, learners[0].label)
         show_page(learners_part(record))
+        tables["curves"] = [row for learner in learners for row in _curve_rows(learner.label, jobs)]
         write_results(args.out, record, comparison_page(record), rows=rows, **tables)
-        _plot_learners(args, learners, jobs, record["learners"], rows)
+        plot_learned(args.out, record, rows, tables["curves"])
     return figures
 
 
-def _plot_learners(
-    args: CompareArgs, learners: Sequence[LearnerSpec], jobs: Sequence[TrainingJob], figures: ResultRows, rows: ResultRows
-) -> None:
-    trained = f"trained {args.total_steps} steps on {specs_label(jobs[0].measurement.clips[TRAIN])}"
-    title = f"{specs_label(args.clips)}, {trained}, tracker {args.tracker}, mode {args.mode}"
-    plot_profiles(profiles(Results(rows, HELD_OUT)), THRESHOLDS, title, args.out / "profiles.png")
-    plot_improvement(figures, title, args.out / "improvement.png")
-    runs = {learner.label: [read_curve(job.folder) for job in jobs if job.label == learner.label] for learner in learners}
-    curves = {label: found for label, read in runs.items() if (found := [curve for curve in read if curve is not None])}
-    if curves:
-        plot_curves(curves, title, args.out / "curves.png", clock=args.start == "cold")
+def _curve_rows(label: str, jobs: Sequence[TrainingJob]) -> list[ResultRow]:
+    read = (read_curve(job.folder) for job in jobs if job.label == label)
+    return curve_rows(label, [curve for curve in read if curve is not None])
 
 
 def _checked_learners(args: CompareArgs) -> list[LearnerSpec]:

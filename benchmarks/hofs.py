@@ -25,7 +25,8 @@ from benchmarks.common.settings import ROWS, check_settings, compare_settings, f
 from benchmarks.common.tables import show_page
 from benchmarks.synthesis.args import Arm, HofsArgs
 from benchmarks.synthesis.jobs import ArmJob, arm_folder, finish_arm, one_per_dqn, seed_dqn, sequence_length
-from benchmarks.synthesis.report import arms_page, comparable, plot_arms, summarise_arms
+from benchmarks.synthesis.plots import ARMS, plot_arms
+from benchmarks.synthesis.report import arms_page, comparable, summarise_arms
 from srn_core.checkpoints import WEIGHTS
 from srn_core.cli.options import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
@@ -34,6 +35,7 @@ from srn_core.io.tensors import load_tensors
 from srn_core.training.args import TrainArgs, check_batch, refuse_masked
 from srn_core.training.state import STATE
 from srn_core.training.train import train
+from srn_core.versions import versions
 from srn_core.victims.registry import is_own, load_victim, trained_name, weights_card
 
 # Arguments that may change between calls that share a folder.
@@ -66,13 +68,14 @@ def hofs(args: HofsArgs) -> list[ResultRow]:
         "title": title,
         "commands": command_lines(args, rows),
         "settings": plain(args),
+        "versions": versions(),
         "base": origin,
         "figures": [figure for figures, _ in parts for figure in figures],
     }
     folder = args.out / args.occluder
     show_page(page := arms_page(record))
     write_results(folder, record, page, rows=rows)
-    plot_arms(*parts[0], title, folder / "arms.png")
+    plot_arms(*parts[0], title, folder / ARMS)
     return list(record["figures"])
 
 

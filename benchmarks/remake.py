@@ -1,21 +1,27 @@
-"""Write the figures and pages of stored results again from their rows, for instance after the wording of a page has changed.
+"""Write the figures, pages and plots of stored results again from their rows, for instance after a page's wording has changed.
 
 python benchmarks/remake.py                                    # all folders under benchmarks/results
 python benchmarks/remake.py --folders runs/ablation            # one folder
 
-Figures that rows do not determine exactly are kept: rows of policies and of single faces are rounded.
+Figures that rows do not determine exactly are kept: rows of policies and of single faces are rounded. Results of earlier
+versions have no rows of learning curves; their plot stays as it is.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy import accuracy_page
-from benchmarks.common.results import FIGURES, read_figures, read_rows, write_results
+from benchmarks.accuracy import accuracy_page, plot_accuracy
+from benchmarks.common.results import FIGURES, ROWS_SUFFIX, read_figures, read_rows, write_results
+from benchmarks.comparison.plots import plot_learned, plot_played
 from benchmarks.comparison.report import comparison_page, summarise_learners
+from benchmarks.speed.cost import plot_costs
+from benchmarks.synthesis.plots import ARMS, plot_arms
 from benchmarks.synthesis.report import arms_page, comparable, summarise_arms
-from benchmarks.throughput import throughput_page
+from benchmarks.throughput import COSTS, throughput_page
 from benchmarks.tune import tuning_page
+from benchmarks.variants.plots import VARIANTS, plot_variants
 from benchmarks.variants.report import summarise_variants, variants_page
 from srn_core.cli.options import read_options
 from srn_core.errors import UserError, command
@@ -56,11 +62,33 @@ def remake(folder: Path) -> tuple[dict[str, Any], list[str]]:
     raise UserError(f"{folder}: holds results of the kind '{record.get('kind')}', which cannot be made again from rows")
 
 
+def redraw(folder: Path, record: Mapping[str, Any]) -> None:
+    """The plots of a folder, from its record and its rows."""
+    match record["kind"]:
+        case "ablation":
+            plot_variants(record["figures"], read_rows(folder, "rows"), record["title"], folder / VARIANTS)
+        case "hofs":
+            part = comparable(read_rows(folder, "rows"))[0]
+            plot_arms(summarise_arms(part), part, record["title"], folder / ARMS)
+        case "comparison":
+            if "policies" in record:
+                plot_played(folder, record, read_rows(folder, "episodes"))
+            if "learners" in record:
+                curves = folder / f"curves{ROWS_SUFFIX}"
+                plot_learned(folder, record, read_rows(folder, "rows"), read_rows(folder, "curves") if curves.is_file() else ())
+        case "accuracy":
+            plot_accuracy(folder, read_rows(folder, "rows"))
+        case "throughput" if (folder / COSTS).is_file():
+            plot_costs(record["figures"], folder / COSTS)
+
+
 @command
 def main() -> None:
     args = read_options(RemakeArgs, __doc__)
     for folder in args.folders or sorted(path.parent for path in RESULTS.rglob(FIGURES)):
-        write_results(folder, *remake(folder))
+        record, page = remake(folder)
+        write_results(folder, record, page)
+        redraw(folder, record)
 
 
 if __name__ == "__main__":

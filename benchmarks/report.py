@@ -16,8 +16,9 @@ from benchmarks.reporting.runs import Run, read_run
 from srn_core.cli.options import read_options
 from srn_core.errors import command
 from srn_core.io.files import check_outputs
-from srn_core.pages.page import Section, versions, write_page
+from srn_core.pages.page import Section, write_page
 from srn_core.pages.sections import facts
+from srn_core.versions import versions
 
 
 def report(args: ReportArgs) -> None:

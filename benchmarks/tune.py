@@ -34,6 +34,7 @@ from srn_core.cli.options import read_options
 from srn_core.data.several import specs_text
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
 from srn_core.io.files import plain, read_json
+from srn_core.versions import versions
 
 SPACE = Path(__file__).with_name("tuning.json")
 
@@ -81,7 +82,8 @@ def tune(args: TuneArgs) -> list[ResultRow]:
     for (name, i), text in texts.items():
         values = {"share": float(share[text].mean()), "shares": share[text].tolist()}
         figures.append({"learner": name, "draw": i, "hyper_parameters": drawn[name][i], **values, "text": text})
-    record = {"kind": "tuning", "command": benchmark_command("tune", args), "settings": plain(args), "figures": figures}
+    record: dict[str, Any] = {"kind": "tuning", "command": benchmark_command("tune", args), "settings": plain(args)}
+    record |= {"versions": versions(), "figures": figures}
     show_page(page := tuning_page(record))
     write_results(args.out, record, page, rows=rows)
     return figures

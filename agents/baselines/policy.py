@@ -33,6 +33,7 @@ from agents.policies.protocol import Position
 from srn_core.checkpoints import CARD
 from srn_core.errors import UserError
 from srn_core.io.files import plain, read_json, write_atomically, write_json
+from srn_core.versions import versions
 from srn_core.victims.registry import is_crossfit
 from srn_gym.env import observation_box
 from srn_gym.features import encode_groups, encode_update, response
@@ -49,6 +50,7 @@ def save_sb3_run(folder: Path, model: BaseAlgorithm, args: SB3Args, hparams: Hpa
         "step": model.num_timesteps,
         "observation_shape": list(model.observation_space.shape),
         "arguments": plain(args),
+        "versions": versions(),
         "hparams": dataclasses.asdict(hparams),
     }
     write_json(folder / CARD, card)

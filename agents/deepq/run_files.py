@@ -17,6 +17,7 @@ from srn_core.data.several import specs_text
 from srn_core.errors import UserError, check_resumed
 from srn_core.io.files import plain
 from srn_core.io.tensors import load_tensors, save_tensors
+from srn_core.versions import versions
 from srn_core.victims.protocol import Victim
 from srn_gym.episodes import Episodes
 from srn_gym.game import OcclusionGame
@@ -31,7 +32,7 @@ def save_run(
 ) -> None:
     """Write the policy, then all that the next step depends on."""
     keys = {"tracker_key": learner.game.tracker.key, "encoder_key": learner.encoder_key}
-    card = {"step": step, "arguments": plain(learner.args), **keys}
+    card = {"step": step, "arguments": plain(learner.args), "versions": versions(), **keys}
     save_tensors(folder / POLICY, learner.online.state_dict(), card)
     tensors = _prefixed("online", learner.online.state_dict()) | _prefixed("target", learner.target.state_dict())
     for index, values in learner.optimiser.state_dict()["state"].items():

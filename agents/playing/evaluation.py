@@ -17,6 +17,7 @@ from srn_core.checkpoints import given_name
 from srn_core.data import parse_spec
 from srn_core.data.several import Specs, listed_specs, plain_specs, specs_text
 from srn_core.io.files import write_json
+from srn_core.versions import versions
 from srn_gym.game import OcclusionGame
 from srn_gym.games import NamedGame, load_game
 from srn_gym.rules import rules_of
@@ -110,8 +111,9 @@ def check_evaluation(args: LearnerArgs) -> None:
 
 
 def evaluation_settings(args: EvaluateArgs) -> dict[str, Any]:
-    """What an evaluation's JSON file says about the game."""
-    return {"clips": args.clips, "tracker": args.tracker, **rules_of(args), "optimum": OPTIMUM[args.mode], "seed": args.seed}
+    """What an evaluation's JSON file says about the game and the software."""
+    played = {"clips": args.clips, "tracker": args.tracker, **rules_of(args), "optimum": OPTIMUM[args.mode], "seed": args.seed}
+    return {**played, "versions": versions()}
 
 
 def all_episode_rows(game: OcclusionGame, rollouts: Mapping[str, Rollout]) -> list[dict[str, Any]]:

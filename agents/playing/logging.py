@@ -18,6 +18,7 @@ from torch.utils.tensorboard.summary import hparams
 from agents.playing.rollout import Rollout
 from srn_core.face.mean_shapes import MEAN_SHAPES
 from srn_core.face.schemes import Scheme
+from srn_core.plots import FAINT, QUIET
 from srn_gym.game import OcclusionGame
 from srn_gym.render import draw_face
 
@@ -82,10 +83,11 @@ def path_picture(rollout: Rollout, scheme: Scheme, episode: int = 0) -> np.ndarr
     points = np.array(MEAN_SHAPES[scheme.name])
     path = rollout.targets[episode]
     path = points[path[path >= 0]]
-    figure = Figure(figsize=(4, 4), dpi=100, layout="constrained")
+    figure = Figure(figsize=(4, 4), dpi=100, layout="constrained", facecolor="white")
     axes = figure.add_subplot(aspect="equal")
-    axes.plot(*points.T, ".", color="0.7", markersize=3)
-    axes.plot(*path.T, color="0.5", linewidth=0.8)
+    for contour in scheme.contours:
+        axes.plot(*points[list(contour)].T, color=FAINT, linewidth=1)
+    axes.plot(*path.T, color=QUIET, linewidth=0.8)
     if len(path):
         axes.scatter(path[:, 0], path[:, 1], c=np.arange(len(path)), cmap="viridis", s=30)
     axes.invert_yaxis()

@@ -55,9 +55,16 @@ def summarise(rollouts: Mapping[str, Rollout], seed: int = 0) -> list[dict[str, 
 
 def landmark_shares(rollout: Rollout, num_landmarks: int) -> np.ndarray:
     """The share of the played frames on which each landmark was covered: ``(L,)``."""
-    played = ~np.isnan(rollout.nme)
-    covered = rollout.targets[played & (rollout.targets >= 0)]
-    return np.bincount(covered, minlength=num_landmarks) / played.sum()
+    return covered_shares(rollout.targets[~np.isnan(rollout.nme)], num_landmarks)
+
+
+def covered_shares(covered: np.ndarray, num_landmarks: int) -> np.ndarray:
+    """The share of ``(N,)`` frames on which each landmark was covered, ``(L,)``; ``covered``: a landmark, or -1 for none.
+
+    >>> covered_shares(np.array([1, -1, 1, 0]), 3)
+    array([0.25, 0.5 , 0.  ])
+    """
+    return np.bincount(covered[covered >= 0], minlength=num_landmarks) / len(covered)
 
 
 def component_shares(shares: np.ndarray, scheme: Scheme) -> dict[str, float]:

@@ -1,11 +1,14 @@
 """Learning curves of runs, from their TensorBoard logs."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
+
+from benchmarks.common.results import ResultRow, ResultRows
 
 # agents/dqn.py logs the return of every episode, formerly under the second name. SB3 logs only the mean of the last 100.
 EACH_EPISODE, MEAN_OF_LAST = ("rollout/ep_rew", "play/episodic_return"), "rollout/ep_rew_mean"
@@ -71,3 +74,22 @@ def on_one_axis(curves: Sequence[Curve], by_seconds: bool) -> tuple[np.ndarray, 
     axes = [curve.seconds if by_seconds else curve.steps for curve in curves]
     grid = np.linspace(max(axis[0] for axis in axes), min(axis[-1] for axis in axes), GRID)
     return grid, np.stack([np.interp(grid, axis, curve.returns) for axis, curve in zip(axes, curves, strict=True)])
+
+
+def curve_rows(label: str, curves: Sequence[Curve]) -> list[ResultRow]:
+    """At most :data:`GRID` points of each run's curve, as rows to store; read back by :func:`curves_in`."""
+    rows = []
+    for run, curve in enumerate(curves):
+        for i in np.unique(np.linspace(0, len(curve.steps) - 1, GRID).round().astype(int)):
+            row = {"policy": label, "run": run, "step": int(curve.steps[i]), "seconds": round(float(curve.seconds[i]), 2)}
+            rows.append(row | {"return": round(float(curve.returns[i]), 5)})
+    return rows
+
+
+def curves_in(rows: ResultRows) -> dict[str, list[Curve]]:
+    """The curves of each policy in stored rows."""
+    found: dict[str, list[Curve]] = {}
+    for (label, _), part in groupby(rows, key=lambda row: (row["policy"], row["run"])):
+        points = np.array([(row["step"], row["seconds"], row["return"]) for row in part], float)
+        found.setdefault(label, []).append(Curve(*points.T))
+    return found

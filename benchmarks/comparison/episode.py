@@ -5,18 +5,18 @@ from itertools import compress
 from pathlib import Path
 
 import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from agents.playing.rollout import Rollout
 from agents.playing.video import episode_pictures
-from srn_core.io.files import write_atomically
+from srn_core.plots import COLOURS, FAINT, STYLE, WIDTH, label_ends, write_figure
 from srn_gym.game import OcclusionGame
 
-# Frames that are shown of an episode, and their size in inches.
-SHOWN, SIDE = 6, 2.2
+# Frames that are shown of an episode; inches of a row of frames, and of the curves.
+SHOWN, ROW, CURVES = 6, 1.6, 1.9
 
 
 def shown_frames(length: int) -> np.ndarray:
@@ -36,24 +36,31 @@ def plot_episode(game: OcclusionGame, rollouts: Mapping[str, Rollout], episode: 
     first = next(iter(rollouts.values()))
     clip = game.clips[int(first.clip[episode])]
     frames = shown_frames(len(clip))
-    rows = len(rollouts) + 1
-    figure = plt.figure(figsize=(SIDE * len(frames), SIDE * 1.2 * rows), layout="constrained")
-    grid = figure.add_gridspec(rows, len(frames))
-    curves = figure.add_subplot(grid[-1, :])
-    for row, (name, rollout) in enumerate(rollouts.items()):
-        chosen = compress(episode_pictures(game, rollout, episode), np.isin(np.arange(len(clip)), frames))
-        for column, picture in enumerate(chosen):
-            panel = figure.add_subplot(grid[row, column])
-            panel.imshow(picture)
-            panel.set(xticks=[], yticks=[])
-            if column == 0:
-                panel.set_ylabel(name, color=f"C{row}")
-        curves.plot(100 * rollout.nme[episode, : len(clip)], color=f"C{row}", label=name)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, ROW * len(rollouts) + CURVES + 0.4), layout="constrained")
+        FigureCanvasAgg(figure)
+        pictures, curves = figure.subfigures(2, 1, height_ratios=(ROW * len(rollouts) + 0.4, CURVES))
+        panels = pictures.subplots(len(rollouts), len(frames), squeeze=False)
+        for row, (name, rollout) in enumerate(rollouts.items()):
+            chosen = compress(episode_pictures(game, rollout, episode), np.isin(np.arange(len(clip)), frames))
+            for column, picture in enumerate(chosen):
+                panels[row, column].imshow(picture)
+                panels[row, column].set(xticks=[], yticks=[])
+                panels[0, column].set_title(f"frame {frames[column]}")
+            panels[row, 0].set_ylabel(name, color=COLOURS[row % len(COLOURS)], fontsize=9)
+        _draw_errors(curves.subplots(), {name: 100 * r.nme[episode, : len(clip)] for name, r in rollouts.items()}, frames)
+        said = f"{clip.name}, from landmark {int(first.first[episode])}. Green: true landmarks. Pink: the tracker's answer."
+        pictures.suptitle(said, x=0.01, ha="left", weight="bold")
+        write_figure(figure, path, shades=None)
+
+
+def _draw_errors(panel: Axes, errors: Mapping[str, np.ndarray], frames: np.ndarray) -> None:
+    colours = dict(zip(errors, COLOURS * len(errors), strict=False))
+    for name, values in errors.items():
+        panel.plot(values, color=colours[name])
     for t in frames:
-        curves.axvline(t, color="0.8", linewidth=0.8, zorder=0)
-    curves.set(xlabel="frame (grey lines: the frames above)", ylabel="NME, %", xlim=(0, max(len(clip) - 1, 1)))
-    curves.legend(fontsize=8)
-    landmark = int(first.first[episode])
-    figure.suptitle(f"{clip.name}, from landmark {landmark}. Green: true landmarks. Pink: the tracker's answer.", fontsize=9)
-    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=90))
-    plt.close(figure)
+        panel.axvline(t, color=FAINT, linewidth=0.9, zorder=0)
+    length = len(next(iter(errors.values())))
+    panel.set(xlabel="frame (grey lines: the frames above)", ylabel="NME, %", xlim=(0, max(length - 1, 1)))
+    panel.grid(visible=False)
+    label_ends(panel, {name: (values[-1], colours[name]) for name, values in errors.items()}, CURVES * 0.7)

@@ -95,6 +95,12 @@ def command_line(words: Sequence[str], kind: type, arguments: Mapping[str, Any])
     return shlex.join([*words, *option_words(kind(**known), ("resume",))])
 
 
+def versions_text(record: Mapping[str, Any]) -> str:
+    """The versions that a run stored, in one line."""
+    found = record.get("versions")
+    return ", ".join(f"{name} {version}" for name, version in found.items()) if found else "not recorded"
+
+
 def _dqn(path: Path) -> Run:
     card = load_tensors(path / POLICY)[1]
     return _learner(path, "agents/dqn.py", DQNArgs, card, {"env steps": card["step"], "tracker's key": card["tracker_key"]})
@@ -117,7 +123,7 @@ def _learner(path: Path, script: str, kind: type, card: Mapping[str, Any], about
     shown = {
         "command": command_line(["python", script], kind, arguments),
         "trained on": specs_text(arguments["clips"]), "evaluated on": specs_text(clips),
-        "tracker": arguments["tracker"], **about,
+        "tracker": arguments["tracker"], **about, "versions": versions_text(card),
     }  # fmt: skip
     sections = [facts("What was run", shown)]
     evaluation = path / EVALUATION
@@ -128,8 +134,9 @@ def _learner(path: Path, script: str, kind: type, card: Mapping[str, Any], about
 
 
 def _tracker(path: Path, words: Sequence[str], kind: type, card: Mapping[str, Any]) -> Run:
-    figures = {name: value for name, value in card.items() if name not in ("arguments", "config", "val_nme_percent")}
-    shown = {"command": command_line(words, kind, card["arguments"]), **figures}
+    left_out = "arguments", "config", "val_nme_percent", "versions", "finetuning", "round_percent"
+    figures = {name: value for name, value in card.items() if name not in left_out}
+    shown = {"command": command_line(words, kind, card["arguments"]), "versions": versions_text(card), **figures}
     sections = [facts("What was run", shown)]
     if errors := card.get("val_nme_percent"):
         rows = [[spec, f"{error:.2f} %"] for spec, error in errors.items()]
@@ -142,7 +149,7 @@ def _benchmark(path: Path) -> Run:
     record = read_json(path / FIGURES)
     settings = record.get("settings", {})
     command = record.get("command") or "\n".join(record.get("commands", ()))
-    sections: list[Section] = [facts("What was run", {"command": command, **settings})]
+    sections: list[Section] = [facts("What was run", {"command": command, "versions": versions_text(record), **settings})]
     match = None
     if "policies" in record:
         sections.append(policy_table(record["policies"]))
@@ -164,14 +171,17 @@ def _json_file(path: Path) -> Run:
     if not records or not all(isinstance(record, dict) for record in records):
         raise UserError(f"{path}: unknown content; expected a file of agents/evaluate.py or srn evaluate")
     if "nme_ci95" in records[0]:
-        rows = [{name: value for name, value in record.items() if name != "nme_groups"} for record in records]
+        told = {"command": records[0].get("command", "not recorded"), "versions": versions_text(records[0])}
+        rows = [{name: value for name, value in record.items() if name not in ("nme_groups", *told)} for record in records]
         groups = [{"data": record["data"], **record["nme_groups"]} for record in records]
         return Run(
-            path, "srn evaluate", [records_table("Errors, percent", rows), records_table("Components, NME in %", groups)]
-        )
+            path, "srn evaluate",
+            [facts("What was run", told), records_table("Errors, percent", rows), records_table("Components, NME in %", groups)],
+        )  # fmt: skip
     if "policy" in records[0]:
         (record,) = records
         known = {name: record[name] for name in ("policy", "clips", "tracker", "seed", *GameRules.__dataclass_fields__)}
+        known["versions"] = versions_text(record)
         rules = GameRules(**{name: record[name] for name in GameRules.__dataclass_fields__})
         match = Match(plain_specs(record["clips"]), record["tracker"], rules, (record["policy"],), record["seed"])
         return Run(

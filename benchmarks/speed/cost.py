@@ -5,19 +5,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.ticker import LogLocator
 
 from benchmarks.speed.timing import Load, SpeedRow, arithmetic, time_together
 from benchmarks.speed.tracker import in_memory
 from srn_core import SRN, SRNConfig, Tracker
 from srn_core.data import Clip, load_clips
 from srn_core.face.schemes import SCHEMES
-from srn_core.io.files import write_atomically
+from srn_core.plots import BLUE, drawn
 
 SIZES: Mapping[str, Sequence[int]] = {"B": (1, 2, 4, 8, 16, 32, 64, 128), "T": (4, 8, 16, 32)}
 NAMES = {"B": "faces at once", "T": "frames of a tracked clip", "L": "landmarks, 16 faces at once"}
@@ -73,13 +70,16 @@ def _follow(tracker: Tracker, clip: Clip, frames: int) -> None:
 
 def plot_costs(figures: Sequence[Mapping[str, Any]], path: Path) -> None:
     """A panel per letter: milliseconds against the size, both logarithmic, with the slope."""
-    figure, panels = plt.subplots(1, len(NAMES), figsize=(4 * len(NAMES), 3.5), layout="constrained")
     values = {row["what"]: row["value"] for row in figures if row["group"] == "cost"}
-    for panel, (letter, name) in zip(panels, NAMES.items(), strict=True):
-        points = {int(what.split(" = ")[1]): value for what, value in values.items() if what.startswith(f"{letter} = ")}
-        panel.loglog(list(points), list(points.values()), "o-")
-        panel.set(xlabel=f"{letter}: {name}", ylabel="ms", title=f"slope {values[f'slope over {letter}']:.2f}")
-        panel.set_xticks(list(points), [str(size) for size in points])
-        panel.minorticks_off()
-    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=110))
-    plt.close(figure)
+    title = "What a tracked or detected face costs, preset small"
+    note = "Both axes are logarithmic. Slope 1: the cost is proportional. A lower slope: more at once cost less each."
+    with drawn(path, len(NAMES), len(NAMES), 2.2, title, note) as panels:
+        for panel, (letter, name) in zip(panels, NAMES.items(), strict=True):
+            points = {int(what.split(" = ")[1]): value for what, value in values.items() if what.startswith(f"{letter} = ")}
+            panel.loglog(list(points), list(points.values()), "o-", color=BLUE, markersize=4)
+            panel.set(xlabel=f"{letter}: {name}", title=f"slope {values[f'slope over {letter}']:.2f}")
+            panel.set_xticks(list(points), [str(size) for size in points])
+            panel.minorticks_off()
+            panel.yaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
+            panel.yaxis.set_major_formatter("{x:g}")
+        panels[0].set_ylabel("time, ms")

@@ -1,22 +1,14 @@
-"""The table, the page and the plot of the fine-tuning benchmark, with paired intervals over clips."""
+"""The table and the page of the fine-tuning benchmark, with paired intervals over clips."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from textwrap import wrap
 from typing import Any
-
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-import numpy as np
 
 from benchmarks.common.results import ResultRow, ResultRows
 from benchmarks.common.stats import MIN_RUNS, paired_difference, score_table
 from benchmarks.common.tables import command_block, markdown_table, number_text
 from benchmarks.synthesis.measure import SETS
 from srn_core.data import spec_label
-from srn_core.io.files import write_atomically
 
 REFERENCES = ("none", "rsf")
 HOW = (
@@ -127,31 +119,3 @@ def _relative_text(difference: Mapping[str, Any]) -> str:
 
 def _part(row: Mapping[str, Any]) -> tuple[str, str]:
     return row["set"], row["data"]
-
-
-def plot_arms(figures: ResultRows, rows: ResultRows, title: str, path: Path) -> None:
-    """A panel per test set: the mean of each arm, a dot per seed, and as a bar the interval of the difference to ``none``."""
-    parts = list(dict.fromkeys(map(_part, figures)))
-    across = -(-len(parts) // 2)
-    figure, panels = plt.subplots(2, across, figsize=(3 * across, 7), layout="constrained", squeeze=False)
-    for panel in panels.flat[len(parts) :]:
-        panel.set_visible(False)
-    for panel, (name, data) in zip(panels.flat, parts, strict=False):
-        chosen = [row for row in figures if _part(row) == (name, data)]
-        for place, row in enumerate(chosen):
-            difference = row["vs_none"]
-            spans = [[0], [0]]
-            if difference is not None and difference["ci95"] is not None:
-                low, high = difference["ci95"]
-                spans = [[difference["mean"] - low], [high - difference["mean"]]]
-            panel.bar(place, row["mean"], yerr=spans, capsize=4, alpha=0.6)
-            scores = score_table([other for other in rows if _part(other) == (name, data) and other["arm"] == row["arm"]])
-            panel.plot(np.full(len(scores), place), scores.mean(1), "k.", markersize=4)
-        panel.set_xticks(range(len(chosen)), [row["arm"] for row in chosen], rotation=45)
-        panel.set_title(f"{SETS[name]}\n{spec_label(data)}", fontsize=9)
-        panel.margins(y=0.1)
-    for line in panels:
-        line[0].set_ylabel("% of the inter-ocular distance")
-    figure.suptitle(f"{title}\ndots: seeds; bars, from five seeds on: 95 % interval of the difference to none", fontsize=9)
-    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
-    plt.close(figure)

@@ -1,28 +1,19 @@
-"""The table, the page and the plot of the ablation, with intervals over seeds and clips.
+"""The table and the page of the ablation, with intervals over seeds and clips.
 
 Letters: **S** seeds, **C** clips.
 """
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 
 from benchmarks.common.results import ResultRow, ResultRows
 from benchmarks.common.stats import MIN_RUNS, paired_difference, score_table
 from benchmarks.common.tables import command_block, markdown_table
 from srn_core.data import spec_label
-from srn_core.io.files import write_atomically
 
 REFERENCE = "full"
-# Panels side by side.
-COLUMNS = 4
 TestSet = tuple[str, str]
 """Data spec, and ``clean``, ``masked`` or ``jitter``."""
 Item = TypeVar("Item")
@@ -45,8 +36,8 @@ def summarise_variants(rows: ResultRows, parameters: Mapping[str, int]) -> list[
         parameters: number of weights of each variant.
     """
     figures = []
-    variants = _distinct(row["variant"] for row in rows)
-    for data, name in _distinct((row["data"], row["set"]) for row in rows):
+    variants = distinct(row["variant"] for row in rows)
+    for data, name in distinct((row["data"], row["set"]) for row in rows):
         scores = {variant: scores_of(rows, (data, name), variant) for variant in variants}
         for variant, values in scores.items():
             compared = variant != REFERENCE and REFERENCE in scores
@@ -58,18 +49,18 @@ def summarise_variants(rows: ResultRows, parameters: Mapping[str, int]) -> list[
 
 def scores_of(rows: ResultRows, test_set: TestSet, variant: str) -> np.ndarray:
     """The values of a variant on a test set: ``(S, C)``."""
-    return score_table([row for row in rows if _test_set(row) == test_set and row["variant"] == variant])
+    return score_table([row for row in rows if set_of(row) == test_set and row["variant"] == variant])
 
 
 def variants_page(record: Mapping[str, Any]) -> list[str]:
     """The figures in Markdown, one line per variant, and the commands that made them."""
     figures = record["figures"]
-    test_sets = _distinct(map(_test_set, figures))
-    clips = {_test_set(figure): figure["n_clips"] for figure in figures}
+    test_sets = distinct(map(set_of, figures))
+    clips = {set_of(figure): figure["n_clips"] for figure in figures}
     headings = ["variant", "parameters", *(f"{spec_label(s[0])}, {s[1]} ({clips[s]} clips)" for s in test_sets)]
     lines = []
-    for variant in _distinct(figure["variant"] for figure in figures):
-        row = {_test_set(figure): figure for figure in figures if figure["variant"] == variant}
+    for variant in distinct(figure["variant"] for figure in figures):
+        row = {set_of(figure): figure for figure in figures if figure["variant"] == variant}
         parameters = next(iter(row.values()))["parameters"]
         lines.append([f"`{variant}`", f"{parameters / 1e6:.2f} M", *(_cell(row[test_set]) for test_set in test_sets)])
     return [
@@ -90,55 +81,11 @@ def _cell(figure: Mapping[str, Any]) -> str:
     return (f"**{text}**" if sure else text) + ends
 
 
-def plot_variants(figures: ResultRows, rows: ResultRows, title: str, path: Path) -> None:
-    """A panel per test set: the seeds of each variant as dots, and as a bar the interval of its difference to full."""
-    test_sets = _distinct(map(_test_set, figures))
-    variants = _distinct(figure["variant"] for figure in figures)
-    columns = min(len(test_sets), COLUMNS)
-    lines = -(-len(test_sets) // columns)
-    size = (2 + 3.2 * columns, 0.5 + lines * (1 + 0.35 * len(variants)))
-    figure, panels = plt.subplots(lines, columns, figsize=size, layout="constrained", squeeze=False, sharey=True)
-    for panel, test_set in zip(panels.flat, test_sets, strict=False):
-        _draw_panel(panel, [row for row in figures if _test_set(row) == test_set], rows)
-    for panel in panels.flat[len(test_sets) :]:
-        panel.set_visible(False)
-    panels[0][0].set_yticks(range(len(variants)), variants)
-    panels[0][0].invert_yaxis()
-    figure.suptitle(
-        f"{title}\ndots: seeds; bars, from five seeds on: 95 % interval of the difference to {REFERENCE} (line)", fontsize=9
-    )
-    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
-    plt.close(figure)
-
-
-def figure_name(test_set: str) -> str:
-    """What is measured on a set of that name."""
-    return "jitter" if test_set == "jitter" else "NME"
-
-
-def _draw_panel(panel: Axes, figures: ResultRows, rows: ResultRows) -> None:
-    for place, figure in enumerate(figures):
-        seeds = scores_of(rows, _test_set(figure), figure["variant"]).mean(1)
-        panel.plot(seeds, np.full(len(seeds), place), "k.", markersize=4)
-        panel.plot(figure["mean"], place, "|", color=f"C{place}", markersize=12)
-        if figure["vs_full"] is None:
-            if figure["variant"] == REFERENCE:
-                panel.axvline(figure["mean"], color="k", linewidth=0.8)
-            continue
-        # Around the mean of full, so that a bar that does not reach the line is a difference.
-        full = figure["mean"] - figure["vs_full"]["mean"]
-        if figure["vs_full"]["ci95"] is None:
-            continue
-        low, high = figure["vs_full"]["ci95"]
-        panel.hlines(place, full + low, full + high, color=f"C{place}", linewidth=5, alpha=0.4)
-    panel.set_title(f"{spec_label(figures[0]['data'])}\n{figures[0]['set']}", fontsize=8)
-    panel.set_xlabel(f"{figure_name(figures[0]['set'])}, %")
-
-
-def _test_set(row: Mapping[str, Any]) -> TestSet:
+def set_of(row: Mapping[str, Any]) -> TestSet:
+    """Which test set a row or figure belongs to."""
     return row["data"], row["set"]
 
 
-def _distinct(values: Iterable[Item]) -> list[Item]:
+def distinct(values: Iterable[Item]) -> list[Item]:
     """Each value once, in the order of its first appearance."""
     return list(dict.fromkeys(values))

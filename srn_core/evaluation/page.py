@@ -9,8 +9,9 @@ import numpy as np
 from srn_core.evaluation.evaluate import Evaluation
 from srn_core.evaluation.report import PLOT_LIMIT
 from srn_core.pages.faces import ShownFace, choice_text, chosen_faces, faces_section
-from srn_core.pages.page import Section, versions, write_page
+from srn_core.pages.page import Section, write_page
 from srn_core.pages.sections import facts, panel, plots, table
+from srn_core.versions import versions
 
 CURVE_POINTS = 101
 

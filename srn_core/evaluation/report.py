@@ -5,18 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
 from srn_core.face.metrics import auc, failure_rate
-from srn_core.io.files import write_atomically
+from srn_core.plots import Line, plot_lines
 
 PLOT_ENDINGS = (".png", ".pdf", ".svg")
 PLOT_LIMIT = 0.10
-# Ten colours for each line style.
-LINES = ("-", "--", ":")
 _LABELS = {
     "n_faces": "faces",
     "n_clips": "clips",
@@ -65,26 +61,24 @@ def print_report(console: Console, title: str, records: Sequence[Mapping[str, An
 
 
 def plot_ced(path: Path, errors: Mapping[str, np.ndarray], normaliser: str) -> None:
-    """Write the cumulative error distribution up to 10 %, one curve per entry.
+    """Write the cumulative error distribution up to 10 %, a panel per entry.
 
     Args:
         path: ends in one of ``PLOT_ENDINGS``.
         errors: label -> ``(N,)`` NME as fractions.
-        normaliser: what they are fractions of, for the axis.
+        normaliser: what they are fractions of, for the title.
     """
-    # The legend above the axes has a line per curve.
-    figure = Figure(figsize=(6, 3.6 + 0.2 * len(errors)), layout="constrained")
-    axes = figure.add_subplot(xlabel=f"NME, % of the {normaliser} normaliser", ylabel="faces, %")
-    for i, (label, values) in enumerate(errors.items()):
+    lines = {}
+    for label, values in errors.items():
         x, y = ced(values, PLOT_LIMIT)
-        missed = 100 * failure_rate(values, PLOT_LIMIT)
-        text = f"{label}: {len(values)} faces, AUC {100 * auc(values, PLOT_LIMIT):.1f} %, failures {missed:.1f} %"
-        axes.step(100 * x, 100 * y, where="post", label=text, color=f"C{i % 10}", linestyle=LINES[i // 10 % len(LINES)])
-    axes.set(xlim=(0, 100 * PLOT_LIMIT), ylim=(0, 100))
-    axes.grid(alpha=0.3)
-    figure.legend(loc="outside upper center", fontsize="small")
-    FigureCanvasAgg(figure)
-    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=150))
+        missed, area = 100 * failure_rate(values, PLOT_LIMIT), 100 * auc(values, PLOT_LIMIT)
+        lines[f"{label}\n{len(values)} faces, AUC {area:.1f} %, failures {missed:.1f} %"] = Line(100 * x, 100 * y)
+    limit = 100 * PLOT_LIMIT
+    note = f"AUC: area under the curve up to {limit:.0f} %. Failures: faces above {limit:.0f} %."
+    note += " Grey: the other sets." if len(errors) > 1 else ""
+    axes = f"NME, % of the {normaliser} normaliser" if len(errors) == 1 else "NME, %", "faces, %"
+    title = f"Share of faces with at most this NME, % of the {normaliser} normaliser"
+    plot_lines(path, lines, axes, title, note, columns=3, steps=True, x_limits=(0, limit), y_limits=(0, 100))
 
 
 def ced(errors: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray]:

@@ -8,9 +8,7 @@ file name supplies travel as JSON, and the scripts write them as text, never as 
 import base64
 import hashlib
 import html
-import importlib.metadata
 import json
-import platform
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,7 +30,6 @@ SCRIPTS_OF: Mapping[str, tuple[str, ...]] = {
     "game": (PLOTS, "static/plots.js", "static/game.js"),
 }
 MOST_BYTES = 8_000_000
-PACKAGES = ("srn-occlusion", "torch", "numpy", "opencv-python")
 
 
 def page_text(title: str, sections: Sequence[Section]) -> str:
@@ -77,11 +74,6 @@ def check_page_name(option: str, path: Path | None) -> None:
     """Raise a :class:`UserError` if the file of a page, given as ``option``, has another ending than .html."""
     if path is not None and path.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"{option} {path}: unknown ending; expected a file name that ends in .html")
-
-
-def versions() -> dict[str, str]:
-    """Python's version and those of the packages that figures depend on most."""
-    return {"Python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}}
 
 
 def _joined(names: Sequence[str]) -> str:

@@ -12,9 +12,10 @@ from srn_core.face.geometry import crop_image, crop_map, landmark_box
 from srn_core.face.schemes import Scheme
 from srn_core.io.images import decode_image
 from srn_core.pages.faces import THUMB, ShownFace, choice_text, chosen_faces, faces_section
-from srn_core.pages.page import versions, write_page
+from srn_core.pages.page import write_page
 from srn_core.pages.sections import facts, panel, plots
 from srn_core.tracking.video import TrackedFace
+from srn_core.versions import versions
 
 QUALITY = 90
 

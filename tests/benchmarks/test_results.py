@@ -2,14 +2,17 @@
 
 import gzip
 import json
+import re
+import shutil
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from agents.playing.summary import CEILING, REFERENCE, component_shares, optimal_share
 from benchmarks.common.results import FIGURES, PAGE, read_figures, read_rows, write_figures, write_results, write_rows
-from benchmarks.remake import RESULTS, remake
+from benchmarks.remake import RESULTS, redraw, remake
 from srn_core.errors import UserError
 from srn_core.face.metrics import auc, bootstrap_interval, failure_rate
 from srn_core.face.schemes import SCHEMES
@@ -67,6 +70,21 @@ def test_a_stored_table_is_what_its_rows_make(name):
     record, page = remake(FOLDERS[name])
     assert json.dumps(record) == json.dumps(read_figures(FOLDERS[name]))
     assert "\n".join(page) + "\n" == (FOLDERS[name] / PAGE).read_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["hofs/varied-third-base", "policies/video", "learners/video-dqn-trunk", "accuracy/continued-varied", "throughput"]
+)
+def test_stored_plots_follow_from_the_rows(name, tmp_path):
+    for file in FOLDERS[name].iterdir():
+        shutil.copy(file, tmp_path)
+    for file in tmp_path.glob("*.png"):
+        # A benchmark of speed that did not measure the cost has no plot of it.
+        file.write_bytes(b"")
+    redraw(tmp_path, read_figures(tmp_path))
+    made = {file.name for file in tmp_path.glob("*.png") if file.name not in ("curves.png",)}
+    assert made and set(re.findall(r"!\[.*?\]\((.*?)\)", (tmp_path / PAGE).read_text())) <= made
+    assert all(cv2.imread(str(tmp_path / file)).std() > 5 for file in made)
 
 
 @folders("accuracy")
