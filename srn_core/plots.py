@@ -36,7 +36,8 @@ WIDTH = 8.0
 DPI = 144
 # Flat colours and their shades between: a picture of so few is a third as large.
 SHADES = 64
-CHARACTERS_PER_INCH = 15.5
+# Characters per inch of a title, and of small type.
+TITLE_PITCH, SMALL_PITCH = 12.5, 17.0
 # The height of a line of small type, in points.
 LINE = 9.0
 
@@ -94,10 +95,10 @@ def drawn(
         for place in range(count, rows * columns):
             grid.flat[place].remove()
             panels[place - columns].tick_params(labelbottom=True)
-        figure.suptitle(wrapped(title, width * CHARACTERS_PER_INCH), x=0.01, ha="left", weight="bold")
+        figure.suptitle(wrapped(title, width * TITLE_PITCH), x=0.01, ha="left", weight="bold")
         yield panels
         if note:
-            figure.supxlabel(wrapped(note, width * CHARACTERS_PER_INCH * 1.15), x=0.01, ha="left", fontsize=7, color=QUIET)
+            figure.supxlabel(wrapped(note, width * SMALL_PITCH), x=0.01, ha="left", fontsize=7, color=QUIET)
         write_figure(figure, path)
 
 
@@ -180,7 +181,7 @@ def plot_estimates(
             panel.grid(visible=False, axis="y")
         panels[0].set_yticks(places, names)
         panels[0].set_ylim(heights.sum() + 0.1, -0.1)
-        _label_outside(panels, across, axis, "")
+        _label_outside(panels, across, wrapped(axis, 60 if across == 1 else 30), "")
 
 
 def label_ends(panel: Axes, ends: Mapping[str, tuple[float, str]], height: float) -> None:
@@ -238,7 +239,7 @@ def _ends(run: Sequence[float], gap: float) -> tuple[float, float]:
 
 
 def _panel_title(text: str, columns: float) -> str:
-    return wrapped(text, 1.12 * CHARACTERS_PER_INCH * WIDTH / max(columns, 2.5))
+    return wrapped(text, SMALL_PITCH * WIDTH / max(columns, 2.5))
 
 
 def _label_outside(panels: Sequence[Axes], columns: int, x_label: str, y_label: str) -> None:

@@ -77,7 +77,7 @@ def plot_places(episodes: ResultRows, scheme: Scheme, title: str, path: Path) ->
     points = np.array(MEAN_SHAPES[scheme.name])
     policies = [name for name in dict.fromkeys(row["policy"] for row in episodes) if name != "none"]
     note = "A dot's area is the share of frames on which its landmark was covered. Above: the two components covered most."
-    with drawn(path, len(policies), COLUMNS, 1.75, f"Where the occluder was: {title}", note) as panels:
+    with drawn(path, len(policies), COLUMNS, 1.95, f"Where the occluder was: {title}", note) as panels:
         for panel, name in zip(panels, policies, strict=True):
             covered = np.concatenate([row["landmarks"] for row in episodes if row["policy"] == name])
             shares = covered_shares(covered, len(points))

@@ -71,7 +71,7 @@ def _follow(tracker: Tracker, clip: Clip, frames: int) -> None:
 def plot_costs(figures: Sequence[Mapping[str, Any]], path: Path) -> None:
     """A panel per letter: milliseconds against the size, both logarithmic, with the slope."""
     values = {row["what"]: row["value"] for row in figures if row["group"] == "cost"}
-    title = "What a tracked or detected face costs, preset small"
+    title = "What a tracked or detected face costs, preset small, untrained"
     note = "Both axes are logarithmic. Slope 1: the cost is proportional. A lower slope: more at once cost less each."
     with drawn(path, len(NAMES), len(NAMES), 2.2, title, note) as panels:
         for panel, (letter, name) in zip(panels, NAMES.items(), strict=True):
