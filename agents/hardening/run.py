@@ -1,6 +1,5 @@
 """One round of fine-tuning."""
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from agents.hardening.args import FinetuneArgs
 from agents.hardening.placements import Placement, derived_seed, placements
 from srn_core.checkpoints import save_pretrained
 from srn_core.face.geometry import crop_map
+from srn_core.io.files import plain
 from srn_core.occluders.shapes import SQUARE_SHARE
 from srn_core.occluders.squares import add_square, noise_keys
 from srn_core.tracking.tracker import Tracker
@@ -134,6 +134,5 @@ class FinetuningRun(TrainingRun):
         return self._covered
 
     def _findings(self, clean: float, covered: float) -> dict[str, Any]:
-        arguments = {key: str(value) for key, value in dataclasses.asdict(self.finetuning).items()}
         figures = {"clean_start_percent": self.start, "clean_percent": clean, "covered_percent": covered}
-        return {"finetuning": arguments, **figures, "clean_kept": clean <= (1 + CLEAN_LOSS) * self.start}
+        return {"finetuning": plain(self.finetuning), **figures, "clean_kept": clean <= (1 + CLEAN_LOSS) * self.start}

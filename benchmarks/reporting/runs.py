@@ -112,8 +112,12 @@ def _carded(path: Path) -> Run:
         about = {"env steps": card["step"], "Stable-Baselines3": card["version"]}
         return _learner(path, "agents/sb3.py", SB3Args, card, about)
     if "rounds" in card or "clean_percent" in card:
-        return _tracker(path, ("python", "agents/finetune.py"), FinetuneArgs, card)
-    return _tracker(path, ("srn", "train"), TrainArgs, card)
+        # Earlier versions stored the arguments as texts, which do not give the command back.
+        stored = card.get("finetuning", {})
+        known = isinstance(stored.get("steps"), int)
+        command = command_line(("python", "agents/finetune.py"), FinetuneArgs, stored) if known else "not recorded"
+        return _tracker(path, "agents/finetune.py", command, card)
+    return _tracker(path, "srn train", command_line(("srn", "train"), TrainArgs, card["arguments"]), card)
 
 
 def _learner(path: Path, script: str, kind: type, card: Mapping[str, Any], about: Mapping[str, Any]) -> Run:
@@ -133,16 +137,16 @@ def _learner(path: Path, script: str, kind: type, card: Mapping[str, Any], about
     return Run(path, f"{script}, trained on {specs_text(arguments['clips'])}", sections, [path], match)
 
 
-def _tracker(path: Path, words: Sequence[str], kind: type, card: Mapping[str, Any]) -> Run:
-    left_out = "arguments", "config", "val_nme_percent", "versions", "finetuning", "round_percent"
+def _tracker(path: Path, what: str, command: str, card: Mapping[str, Any]) -> Run:
+    left_out = "arguments", "config", "val_nme_percent", "versions", "finetuning"
     figures = {name: value for name, value in card.items() if name not in left_out}
-    shown = {"command": command_line(words, kind, card["arguments"]), "versions": versions_text(card), **figures}
+    shown = {"command": command, "versions": versions_text(card), **figures}
     sections = [facts("What was run", shown)]
     if errors := card.get("val_nme_percent"):
         rows = [[spec, f"{error:.2f} %"] for spec, error in errors.items()]
         sections.append(table("Validation, the weights that were kept", ("data", "NME"), rows))
     logs = [path, *sorted(path.glob("round-*"))]
-    return Run(path, f"{' '.join(words)}", sections, logs)
+    return Run(path, what, sections, logs)
 
 
 def _benchmark(path: Path) -> Run:
@@ -175,9 +179,14 @@ def _json_file(path: Path) -> Run:
         rows = [{name: value for name, value in record.items() if name not in ("nme_groups", *told)} for record in records]
         groups = [{"data": record["data"], **record["nme_groups"]} for record in records]
         return Run(
-            path, "srn evaluate",
-            [facts("What was run", told), records_table("Errors, percent", rows), records_table("Components, NME in %", groups)],
-        )  # fmt: skip
+            path,
+            "srn evaluate",
+            [
+                facts("What was run", told),
+                records_table("Errors, percent", rows),
+                records_table("Components, NME in %", groups),
+            ],
+        )
     if "policy" in records[0]:
         (record,) = records
         known = {name: record[name] for name in ("policy", "clips", "tracker", "seed", *GameRules.__dataclass_fields__)}

@@ -125,7 +125,7 @@ def test_rounds_take_turns_within_the_steps_of_the_others(clip_spec, tiny_checkp
     folder = tmp_path / "square/seed-0/rounds"
     assert victims == [tiny_checkpoint, str(folder / "round-1")]
     card = load_card(folder)
-    assert (card["rounds"], card["finetuning"]["steps"]) == (2, "2")
+    assert (card["rounds"], card["finetuning"]["steps"]) == (2, 2)
     # Optimiser states, the rounds' trackers and the replay are deleted: nothing resumes from them.
     assert not list(folder.glob("round-*/**/*.safetensors")) and list(folder.glob("round-2/events.out.tfevents.*"))
     with pytest.raises(UserError, match="at least 2"):
