@@ -1,6 +1,7 @@
 """The exception for mistakes that the user can correct, and how a command ends after it."""
 
 import functools
+import io
 import math
 import os
 import sys
@@ -68,6 +69,9 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
 
     @functools.wraps(main)
     def wrapped() -> None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # Names of files may hold bytes that are no UTF-8.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             with ending_cleanly():
                 main()

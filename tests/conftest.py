@@ -14,6 +14,7 @@ from tests.support.faces import CLIP_LENGTHS, write_checkpoint, write_clip
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="tests/robustness: minutes instead of seconds for each test")
+    parser.addoption("--minutes", type=float, default=10, help="with --long: of each fuzz test")
 
 
 # Threads only wait for each other on tensors as small as the tests'.

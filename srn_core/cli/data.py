@@ -60,7 +60,9 @@ def run(words: Sequence[str]) -> None:
         console.print(line)
     refused = [problem for clip_set in clip_sets if not parse_spec(clip_set.spec).skip_bad for problem in clip_set.problems]
     if refused:
-        raise UserError(f"{sum_up(refused)}; correct the data, or add skip_bad=1 to the data spec to leave out what is bad")
+        raise UserError(
+            f"{sum_up(refused)}; correct the data, or leave out what is bad with --skip-bad or skip_bad=1 in the data spec"
+        )
 
 
 def _write(args: DataArgs, clip_sets: list[ClipSet]) -> list[str]:

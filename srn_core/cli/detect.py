@@ -20,7 +20,7 @@ from srn_core.cli.faces import FaceArgs, FaceFinder, draw_faces
 from srn_core.cli.options import read_options
 from srn_core.errors import UserError
 from srn_core.io.files import check_outputs, report_stream, write_atomically
-from srn_core.io.images import IMAGE_ENDINGS, read_image
+from srn_core.io.images import IMAGE_ENDINGS, picture_facts, read_image
 from srn_core.tracking.records import Records
 from srn_core.tracking.sources import list_pictures
 
@@ -41,6 +41,9 @@ def run(words: Sequence[str]) -> None:
     pictures = [picture for text in args.pictures for picture in list_pictures([text])]
     outputs = _outputs(args, pictures)
     check_outputs((*outputs, args.json, args.csv), pictures)
+    # Before the first is drawn, so that a name that is none leaves nothing behind.
+    for picture in pictures:
+        picture_facts(picture)
     finder = FaceFinder(args)
     without = []
     with Records("pictures", args.all_faces) as records:

@@ -1,7 +1,7 @@
 """What is wrong with data: how it is collected while clips are read, and left out.
 
 A problem belongs to a clip, or to one of its frames. ``srn data`` lists all; other commands refuse the data, or leave the bad
-frames out where the spec says ``skip_bad=1``.
+frames out with ``--skip-bad``, or where the spec says ``skip_bad=1``.
 """
 
 from collections.abc import Callable, Iterable, Sequence

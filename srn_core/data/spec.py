@@ -1,5 +1,6 @@
 """Data specs: ``KIND:PATH?key=value&key=value`` names clips anywhere (command line, env argument, Python)."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from typing import Literal, Protocol
 from urllib.parse import unquote
 
 import numpy as np
+from tqdm import tqdm
 
 from srn_core.data.clip import Clip
 from srn_core.data.masked import TemplateFolder, mask_clip
@@ -188,6 +190,16 @@ def _unescaped(path: str) -> str:
     return unquote(path, errors="surrogateescape")
 
 
+def skipping_bad(spec: str) -> str:
+    """A spec that leaves out what is bad, unless it says itself what to do with that.
+
+    >>> skipping_bad("pts:faces?split=val"), skipping_bad("pts:faces?skip_bad=0")
+    ('pts:faces?split=val&skip_bad=1', 'pts:faces?skip_bad=0')
+    """
+    head, _, query = spec.partition("?")
+    return spec if "skip_bad" in split_query(query) else f"{head}?{'&'.join(filter(None, [query, 'skip_bad=1']))}"
+
+
 def spec_label(spec: str) -> str:
     """A spec without its path, for tables and curves.
 
@@ -214,19 +226,22 @@ def load_clips(text: str, skip_bad: bool = False) -> ClipSet:
 
     Args:
         text: the spec.
-        skip_bad: as ``skip_bad=1`` in the spec: decode every frame, and leave out what is broken or implausible.
+        skip_bad: as ``skip_bad=1`` in the spec: decode every frame, and leave out what is broken or implausible. The spec's
+            option also notes this on stderr.
 
     Raises:
         UserError: the spec is unknown, a file is broken or an annotation cannot be right (without ``skip_bad=1``), or there
             are no clips.
     """
     spec = parse_spec(text)
-    skip_bad |= spec.skip_bad
-    found = _examined(text, read=skip_bad)
+    found = _examined(text, read=skip_bad or spec.skip_bad)
     if found.problems and not skip_bad:
-        raise UserError(
-            f"{sum_up(found.problems)}; srn data lists all problems; skip_bad=1 in the data spec leaves out what is bad"
-        )
+        if not spec.skip_bad:
+            raise UserError(
+                f"{sum_up(found.problems)}; srn data lists all problems; --skip-bad, or skip_bad=1 in the data spec, leaves "
+                "out what is bad"
+            )
+        tqdm.write(f"note: {text}: left out: {sum_up(found.problems)}; srn data lists all problems", file=sys.stderr)
     clips = list(found.clips)
     if spec.motion:
         clips = [moved for clip in clips for moved in move_clip(clip, spec.motion, spec.seed)]

@@ -17,7 +17,6 @@ name or folder of a checkpoint    an SRN, :class:`srn_core.tracking.tracker.Trac
 ================================= =============================================================================
 """
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from srn_core.checkpoints import CARD, WEIGHTS, given_name, load_pretrained, res
 from srn_core.devices import pick_device
 from srn_core.errors import UserError
 from srn_core.io.files import read_json
+from srn_core.io.modules import import_named
 from srn_core.tracking.tracker import Tracker
 from srn_core.victims.constant import ConstantVictim
 from srn_core.victims.crossfit import CROSSFIT, CrossFitted, fold_weights
@@ -104,9 +104,11 @@ def load_victim(name: str | Path, device: str = "auto") -> Victim:
 
 def _made_by(name: str, own: OwnName, device: torch.device) -> Victim:
     try:
-        found = importlib.import_module(own.module)
+        found = import_named(own.module)
     except ImportError as error:
-        raise UserError(f"victim '{name}': {error}; expected MODULE:FUNCTION of a module that can be imported") from None
+        raise UserError(
+            f"victim '{name}': {error}; expected MODULE:FUNCTION of a module that is installed or lies in the current folder"
+        ) from None
     make = getattr(found, own.function, None)
     if not callable(make):
         raise UserError(f"victim '{name}': {own.module} has no function '{own.function}'; expected MODULE:FUNCTION")

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -17,39 +18,64 @@ import torch
 
 from srn_core.data.pack import load_to_pack, write_pack
 from srn_core.data.spec import load_clips
+from srn_core.io.files import read_json
 from srn_core.io.tensors import load_tensors
 from srn_core.io.videos import write_video
 
 ROOT = Path(__file__).parents[2]
 KILLS, LONG_KILLS = 3, 50
 SRN = (sys.executable, "-m", "srn_core.cli.main")
-# How far weights may be apart. A resumed DQN has forgotten the tracker's answers. It computes them again in batches of other
-# sizes, which changes their last digits on a CPU too.
-ROUNDING = {"dqn": 1e-3, "train": 0.0}
+# How far the results may be apart. A resumed DQN has forgotten the tracker's answers. It computes them again in batches of
+# other sizes, which changes their last digits on a CPU too.
+ROUNDING = {"dqn": 1e-3}
 
 DQN = "--device cpu --total-steps 512 --num-envs 8 --learning-starts 64 --batch-size 16 --save-every 32 --eval-episodes 0"
 TRAINING = "--device cpu --steps 24 --batch 8 --val-every 2 --warmup 2"
+TUNING = "--device cpu --steps 16 --batch 8 --val-every 2 --refresh 4"
 
-Words = Callable[[str, str, Path], tuple[str, ...]]
-RUNS: dict[str, tuple[str, str, Words]] = {
-    # the file that makes a run resumable, the file that it is for, and its words for clips, checkpoint and folder
-    "dqn": (
-        "state.safetensors",
+
+class Run(NamedTuple):
+    """A command that can be continued.
+
+    Attributes:
+        words: the command, for clips, checkpoint and folder.
+        result: the file that it is for.
+        state: the file that makes it resumable with ``--resume``; empty: the same command again continues it.
+    """
+
+    words: Callable[[str, str, str], str]
+    result: str
+    state: str = ""
+
+
+RUNS = {
+    "dqn": Run(
+        lambda clips, checkpoint, out: f"agents/dqn.py --clips {clips} --tracker {checkpoint} --run-dir {out} {DQN}",
         "policy.safetensors",
-        lambda clips, checkpoint, out: (
-            sys.executable, "agents/dqn.py", "--clips", clips, "--tracker", checkpoint, "--run-dir", str(out),
-            *DQN.split(),
-        ),
-    ),
-    "train": (
         "state.safetensors",
-        "model.safetensors",
-        lambda clips, checkpoint, out: (
-            *SRN, "train", "--data", clips, "--val", clips, "--init", checkpoint, "--out", str(out),
-            *TRAINING.split(),
-        ),
     ),
-}  # fmt: skip
+    "train": Run(
+        lambda clips, checkpoint, out: (
+            f"-m srn_core.cli.main train --data {clips} --val {clips} --init {checkpoint} --out {out} {TRAINING}"
+        ),
+        "model.safetensors",
+        "state.safetensors",
+    ),
+    "finetune": Run(
+        lambda clips, checkpoint, out: (
+            f"agents/finetune.py --policy greedy --clips {clips} --val {clips} --tracker {checkpoint} --out {out} {TUNING}"
+        ),
+        "model.safetensors",
+        "round-1/state.safetensors",
+    ),
+    "hofs": Run(
+        lambda clips, checkpoint, out: (
+            f"benchmarks/hofs.py --arms none rsf --seeds 0 --clips {clips} --val {clips} --test {clips} --base {checkpoint} "
+            f"--episodes 1 --out {out} {TUNING}"
+        ),
+        "square/seed-0/rsf/rows.json",
+    ),
+}
 
 
 def start(words: tuple[str, ...]) -> subprocess.Popen[str]:
@@ -83,28 +109,43 @@ def kills(request: pytest.FixtureRequest) -> int:
 def test_a_killed_run_ends_like_one_that_nobody_stopped(
     kind: str, kills: int, clip_spec: str, tiny_checkpoint: str, tmp_path: Path
 ) -> None:
-    state, result, words = RUNS[kind]
+    run = RUNS[kind]
+
+    def again(folder: Path) -> subprocess.Popen[str]:
+        resume = ("--resume",) * (bool(run.state) and (folder / run.state).is_file())
+        return start((sys.executable, *run.words(clip_spec, tiny_checkpoint, str(folder)).split(), *resume))
+
     began = time.monotonic()
-    end(start(words(clip_spec, tiny_checkpoint, tmp_path / "whole")))
+    end(again(tmp_path / "whole"))
     lasts = time.monotonic() - began
     rng, killed = np.random.default_rng(0), tmp_path / "killed"
     for kill in range(kills):
         number = (signal.SIGKILL, signal.SIGTERM)[kill % 2]
-        resume = ("--resume",) * (killed / state).is_file()
-        run = start((*words(clip_spec, tiny_checkpoint, killed), *resume))
+        if (killed / run.result).is_file() and kind in ("finetune", "hofs"):
+            break  # It has ended, and there is no more to resume.
+        stopped = again(killed)
         time.sleep(rng.uniform(0.3, 1) * lasts)
         before = temporary_files(killed)
-        end(run, number)
-        for file in killed.glob("*.safetensors"):
+        end(stopped, number)
+        for file in killed.rglob("[!.]*.safetensors"):
             load_tensors(file)
+        for file in killed.rglob("[!.]*.json"):
+            read_json(file)
         if number == signal.SIGTERM and not before:
             assert not temporary_files(killed)
-    resume = ("--resume",) * (killed / state).is_file()
-    end(start((*words(clip_spec, tiny_checkpoint, killed), *resume)))
-    (one, told), (two, said) = (load_tensors(tmp_path / run / result) for run in ("whole", "killed"))
+    end(again(killed))
+    check_same(*(tmp_path / folder / run.result for folder in ("whole", "killed")), ROUNDING.get(kind, 0.0))
+
+
+def check_same(whole: Path, killed: Path, rounding: float) -> None:
+    """Fail if two results differ by more than the rounding."""
+    if whole.suffix == ".json":
+        assert read_json(whole) == read_json(killed)
+        return
+    (one, told), (two, said) = load_tensors(whole), load_tensors(killed)
     assert one.keys() == two.keys() and told.keys() == said.keys()
     for name in one:
-        torch.testing.assert_close(one[name], two[name], rtol=0, atol=ROUNDING[kind])
+        torch.testing.assert_close(one[name], two[name], rtol=0, atol=rounding)
     assert told.get("step") == said.get("step")
 
 
