@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -23,7 +24,7 @@ from srn_core.io.files import write_atomically
 BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY)
 INK, QUIET, FAINT = "#222222", "#666666", "#CCCCCC"
-STYLE = {
+STYLE: Any = {
     "font.size": 8, "axes.titlesize": 8, "axes.titlelocation": "left", "axes.labelsize": 8, "figure.titlesize": 9,
     "xtick.labelsize": 7, "ytick.labelsize": 7, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": QUIET,
     "xtick.color": QUIET, "ytick.color": QUIET, "xtick.labelcolor": INK, "ytick.labelcolor": INK,
@@ -141,8 +142,9 @@ def plot_lines(
             for other in lines.values():
                 panel.plot(other.x, other.y, color=FAINT, linewidth=0.7, drawstyle=drawstyle)
             if line.band is not None:
-                step = "post" if steps else None
-                panel.fill_between(line.x, *line.band, color=BLUE, alpha=0.25, linewidth=0, step=step)
+                low, high = line.band
+                step: Any = "post" if steps else None
+                panel.fill_between(line.x, low, high, color=BLUE, alpha=0.25, linewidth=0, step=step)
             panel.plot(line.x, line.y, color=BLUE, linewidth=1.8, drawstyle=drawstyle)
             panel.set_title(_panel_title(name, balanced(len(lines), columns)), fontsize=7)
         panels[0].set(xlim=x_limits, ylim=y_limits)
@@ -255,6 +257,7 @@ def _draw_estimate(panel: Axes, place: float, estimate: Estimate, reference: flo
     certain = estimate.ci95 is not None and (estimate.ci95[0] > reference or estimate.ci95[1] < reference)
     colour = QUIET if not certain else ORANGE if estimate.value > reference else BLUE
     if estimate.ci95 is not None:
-        panel.hlines(place, *estimate.ci95, color=colour, linewidth=5, alpha=0.35)
+        low, high = estimate.ci95
+        panel.hlines(place, low, high, color=colour, linewidth=5, alpha=0.35)
     panel.plot(estimate.dots, np.full(len(estimate.dots), place), ".", color=INK, markersize=3, alpha=0.55, markeredgewidth=0)
     panel.plot(estimate.value, place, "|", color=colour, markersize=9, markeredgewidth=2)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from itertools import compress
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -39,7 +40,8 @@ def plot_episode(game: OcclusionGame, rollouts: Mapping[str, Rollout], episode: 
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, ROW * len(rollouts) + CURVES + 0.4), layout="constrained")
         FigureCanvasAgg(figure)
-        pictures, curves = figure.subfigures(2, 1, height_ratios=(ROW * len(rollouts) + 0.4, CURVES))
+        parts: Any = figure.subfigures(2, 1, height_ratios=(ROW * len(rollouts) + 0.4, CURVES))
+        pictures, curves = parts
         panels = pictures.subplots(len(rollouts), len(frames), squeeze=False)
         for row, (name, rollout) in enumerate(rollouts.items()):
             chosen = compress(episode_pictures(game, rollout, episode), np.isin(np.arange(len(clip)), frames))

@@ -83,7 +83,7 @@ def plot_places(episodes: ResultRows, scheme: Scheme, title: str, path: Path) ->
             shares = covered_shares(covered, len(points))
             for contour in scheme.contours:
                 panel.plot(*points[list(contour)].T, color=FAINT, linewidth=0.9)
-            panel.scatter(*points.T, s=WHOLE_DOT * shares, color=BLUE, alpha=0.55, linewidths=0)
+            panel.scatter(points[:, 0], points[:, 1], s=WHOLE_DOT * shares, color=BLUE, alpha=0.55, linewidths=0)
             most = sorted(component_shares(shares, scheme).items(), key=lambda item: -item[1])[:2]
             said = [f"{part.replace('_', ' ')} {share:.0%}" for part, share in most if share]
             panel.set_title("\n".join([Path(name).name, *said]), fontsize=7)

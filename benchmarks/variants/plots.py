@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.common.results import ResultRows
 from benchmarks.variants.report import REFERENCE, distinct, scores_of, set_of
 from srn_core.data import spec_label
@@ -21,7 +23,7 @@ def plot_variants(figures: ResultRows, rows: ResultRows, title: str, path: Path)
     groups = {}
     for chosen in distinct(map(set_of, figures)):
         part = [figure for figure in figures if set_of(figure) == chosen]
-        full = scores_of(rows, chosen, REFERENCE).mean(1) if compared else 0.0
+        full = scores_of(rows, chosen, REFERENCE).mean(1) if compared else np.zeros(1)
         estimates = [
             _estimate(figure, scores_of(rows, chosen, figure["variant"]).mean(1) - full)
             for figure in part

@@ -67,7 +67,8 @@ def run(words: Sequence[str]) -> None:
     _check(args)
     evaluations = _evaluations(args)
     source = {"checkpoint": args.checkpoint, "predictions": str(args.predictions) if args.predictions else None}
-    ran = {"command": shlex.join(["srn", "evaluate", *words]), "versions": versions()}
+    command = shlex.join(["srn", "evaluate", *words])
+    ran = {"command": command, "versions": versions()}
     records = [{**source, **ran, **evaluation.summary()} for evaluation in evaluations]
     title = f"Predictions {args.predictions}" if args.predictions else f"Checkpoint {args.checkpoint}"
     notes = [note for evaluation in evaluations for note in evaluation.clip_set.notes]
@@ -79,7 +80,7 @@ def run(words: Sequence[str]) -> None:
         rows = (row for evaluation in evaluations for row in evaluation.rows())
         write_text(args.rows, "".join(json_text(args.rows, row) + "\n" for row in rows))
     if args.report:
-        write_evaluation_page(args.report, title, evaluations, ran["command"])
+        write_evaluation_page(args.report, title, evaluations, command)
     # Files first: whoever reads the standard output may stop reading (| head).
     said_on = report_stream((args.json, args.rows))
     print_report(Console(markup=False, highlight=False, file=said_on), title, records, notes)

@@ -58,7 +58,8 @@ def opened(page: Path, width: int = WIDTHS[0], dark: bool = False) -> Iterator[A
         if folder := os.environ.get("SRN_PAGES"):
             Path(folder).mkdir(parents=True, exist_ok=True)
             shutil.copy(page, folder)
-            shown.screenshot(path=Path(folder) / f"{page.stem}-{width}.png", full_page=True)
+            name = f"{page.stem}-{width}-dark.png" if dark else f"{page.stem}-{width}.png"
+            shown.screenshot(path=Path(folder) / name, full_page=True)
         assert said == []
         assert shown.evaluate("document.documentElement.scrollWidth") <= width
         browser.close()
