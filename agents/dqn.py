@@ -32,6 +32,9 @@ from srn_gym.games import SHARED, load_game
 from srn_gym.rules import TrainingRules, rules_of
 from srn_gym.store import Store
 
+# Steps of all envs after which the plan takes in new mean rewards.
+PLAN_EVERY = 50
+
 
 def train_dqn(args: DQNArgs, store: Store = SHARED) -> Path:
     """Train, save and return the run's folder; ``store``: what the game shares with other games."""
@@ -70,8 +73,9 @@ def _train(args: DQNArgs, game: OcclusionGame, run_dir: Path) -> None:
         reward, terminated = played.reward.cpu().numpy(), played.terminated.cpu().numpy()
         done = terminated | played.truncated.cpu().numpy()
         # store
-        learner.observe_rewards(reward)
-        learner.replay.add(n_step.push(started, reward, played.landmark.cpu().numpy(), terminated, done))
+        landmark = played.landmark.cpu().numpy()
+        learner.observe_rewards(reward, landmark)
+        learner.replay.add(n_step.push(started, reward, landmark, terminated, done))
         for env in np.flatnonzero(done):
             returns.append(float(episodes.returns[env]))
             writer.add_scalar("rollout/ep_rew", returns[-1], step)
@@ -80,6 +84,8 @@ def _train(args: DQNArgs, game: OcclusionGame, run_dir: Path) -> None:
         step += args.num_envs
         # learn; the target network follows
         if step >= args.first_update and len(learner.replay):
+            if step // args.num_envs % PLAN_EVERY == 0 or step - args.num_envs < args.first_update:
+                learner.plan_landmarks()
             for _ in range(args.updates_per_step):
                 losses = learner.update()
             if step // args.num_envs % 20 == 0:

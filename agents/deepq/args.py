@@ -16,6 +16,7 @@ _LIMITS = {
     "seed": (0, 2**63 - 1),
     "lr": (POSITIVE[0], 1),
     "n_step": (1, MAX_N_STEP),
+    "dropout": (0, 0.99),
 }
 
 
@@ -62,7 +63,7 @@ class DQNArgs(LearnerArgs):
     """Share of random actions after the decay. The decay starts at 1."""
     epsilon_decay: float = 0.5
     """Share of the training over which the random actions decrease."""
-    view: View = "parts"
+    view: View = "response"
     """What the network sees of a candidate, all from the SRN's one-step update of the landmarks. parts: its mean length over
     all landmarks and over each part of the face, 7 numbers for 68 points. response: its length for each landmark, and the
     length of its change from the clean frame, 136 numbers; the env's observation of this name has the same."""
@@ -70,10 +71,15 @@ class DQNArgs(LearnerArgs):
     """Show the network the features of the covered frame minus those of the clean frame, not the covered frame alone. Over ten
     seeds, the share of the optimum was 0.21 instead of 0.19 on unseen talking heads. On the training clips it was 0.44 instead
     of 0.45."""
+    dropout: float = 0.3
+    """Share of the network's hidden units that are dropped in each update, so that it does not learn single faces by heart."""
+    plan: bool = True
+    """Add to the network's values what the best path by each landmark's mean reward is worth, so that the network learns only
+    what the picture changes."""
     landmark_only: bool = False
     """Show the network only the covered landmark's number. This measures what a policy gains without seeing the face."""
     without_landmark_id: bool = False
-    """Show the network only the picture, not the covered landmark's number, as for the SB3 baselines."""
+    """Show the network only the picture, not the covered landmark's number, as for the SB3 baselines; no plan."""
     save_every: int = 20_000
     """Env steps between checkpoints."""
     resume: bool = False

@@ -9,13 +9,15 @@ from torch.nn import functional
 
 from agents.deepq.args import DQNArgs
 from agents.deepq.features import network_features
-from agents.deepq.network import QNet, each_candidate
+from agents.deepq.network import HIDDEN, QNet, each_candidate
 from agents.deepq.replay import MultiQueueReplay, Sample
 from srn_core.devices import to_device
 from srn_gym.game import NUM_ACTIONS, OcclusionGame
 
 # Transitions from which the mean and deviation of the network's inputs are taken.
 INPUT_SAMPLE = 1024
+# Rewards of the mean size that are added to those of a landmark, so that few rewards do not make it look good.
+PLAN_SHRINKAGE = 10
 
 
 class Learner:
@@ -46,6 +48,10 @@ class Learner:
         # Rewards are NMEs of a few percent. They are standardised by the mean and deviation before learning starts. Episodes
         # have a fixed length, so this affine change of the reward keeps the order of policies.
         self.reward_count, self.reward_mean, self.reward_square = 0, 0.0, 0.0
+        # Of each landmark: the sum of the rewards for covering it, and their number.
+        self.landmark_rewards = np.zeros((2, game.num_landmarks))
+        # On the CPU, where the plan is made.
+        self._neighbours, self._horizon = game.neighbours.cpu().numpy(), round(np.mean([len(clip) for clip in game.clips]))
 
     def _parameter_groups(self) -> list[dict[str, object]]:
         groups: list[dict[str, object]] = [{"params": self.online.head.parameters()}]
@@ -66,8 +72,9 @@ class Learner:
             actions[exploit] = values.argmax(1)
         return actions
 
-    def observe_rewards(self, reward: np.ndarray) -> None:
-        """Take rewards ``(B,)`` into the mean and deviation, until the first update."""
+    def observe_rewards(self, reward: np.ndarray, landmark: np.ndarray) -> None:
+        """Take rewards ``(B,)`` for covering landmarks ``(B,)`` into the means that standardise and plan."""
+        np.add.at(self.landmark_rewards, (slice(None), landmark), [reward, np.ones_like(reward)])
         if self.reward_count < self.args.first_update:
             self.reward_count += len(reward)
             self.reward_mean += float((reward - self.reward_mean).sum()) / self.reward_count
@@ -79,7 +86,7 @@ class Learner:
         if not self._standardised_inputs:
             self._standardise_inputs()
         covered = self._covered(sample)
-        value = self.online(self.features, sample.clip, sample.frame, covered)
+        value = self.online(self.features, sample.clip, sample.frame, covered, self._kept(len(covered)))
         wanted = self._wanted(sample)
         loss = functional.smooth_l1_loss(value, wanted)
         self.optimiser.zero_grad(set_to_none=True)
@@ -90,6 +97,23 @@ class Learner:
             for target, online in zip(self._target_weights, self._weights, strict=True):
                 target.lerp_(online, self.args.target_rate)
         return {"loss": loss.detach(), "q_mean": value.detach().mean()}
+
+    def plan_landmarks(self) -> None:
+        """Give both networks the plan: what covering each landmark is worth by its mean reward so far.
+
+        That is ``P(l) = m(l) + gamma max_a P(n(l, a))`` over as many frames as a clip has, with the mean standardised
+        reward ``m`` of covering a landmark and its neighbours ``n``.
+        """
+        if not self.args.plan or self.args.without_landmark_id:
+            return
+        sums, counts = self.landmark_rewards
+        deviation = max(self.reward_square - self.reward_mean**2, 1e-12) ** 0.5
+        means = (sums - counts * self.reward_mean) / (counts + PLAN_SHRINKAGE) / deviation
+        plan, gamma = means, self.args.gamma
+        for _ in range(self._horizon):
+            plan = means + gamma * plan[self._neighbours].max(1)
+        for network in (self.online, self.target):
+            network.plan.copy_(torch.from_numpy(plan))
 
     @torch.no_grad()
     def _wanted(self, sample: Sample) -> Tensor:
@@ -106,6 +130,14 @@ class Learner:
             chooser = self.online.value(seen, after[-1]).view(-1, NUM_ACTIONS)
         best = future.gather(1, chooser.argmax(1, keepdim=True))[:, 0]
         return self._standardised(sample.reward, sample.next_frame - sample.frame) + sample.discount * best
+
+    def _kept(self, batch: int) -> Tensor | None:
+        """Dropout as factors ``(2, B, H)`` of the hidden units; drawn here, so that a resumed run draws the same."""
+        share = 1 - self.args.dropout
+        if share == 1:
+            return None
+        kept = self.rng.random((2, batch, HIDDEN), dtype=np.float32) < share
+        return to_device(kept, self.game.device) / share
 
     @torch.no_grad()
     def _standardise_inputs(self) -> None:

@@ -9,6 +9,9 @@ from agents.deepq.features import View
 from srn_core.model import SRN
 from srn_gym.features import FrozenFeatures, update_lengths
 
+HIDDEN = 128
+"""Units of each of the head's two hidden layers."""
+
 
 class QNet(nn.Module):
     """An SRN computes features of a candidate's patches, and a head turns them into a value.
@@ -19,8 +22,11 @@ class QNet(nn.Module):
         without_landmark_id: the head gets only the features, and not the covered landmark's number.
         view: what the features are: ``parts``, or ``response``: the lengths of the SRN's update and of its change.
         head: the :class:`QHead`.
+        plan: ``(L,)`` what covering each landmark is worth by its mean reward alone; the head adds what the picture tells.
         encoder: the SRN whose trunk is trained too; None: the features come from a frozen SRN, computed once.
     """
+
+    plan: Tensor
 
     def __init__(
         self,
@@ -36,6 +42,7 @@ class QNet(nn.Module):
         self.landmark_only, self.relative_to_clean = landmark_only, relative_to_clean
         self.without_landmark_id, self.view = without_landmark_id, view
         self.head = QHead(features.size, features.scene.scheme.num_landmarks)
+        self.register_buffer("plan", torch.zeros(features.scene.scheme.num_landmarks))
         self.encoder: SRN | None = None
         if tuned:
             self.encoder = copy.deepcopy(features.model).requires_grad_(False)
@@ -62,13 +69,19 @@ class QNet(nn.Module):
         assert self.encoder is not None
         return features.encode(self.encoder, self.encoder.patch_features(features.patches(clip, frame, covered)))
 
-    def value(self, seen: Tensor, covered: Tensor) -> Tensor:
-        """Values ``(B,)`` of hiding landmarks ``covered`` ``(B,)``, from what :meth:`see` returned for them."""
-        return self.head(seen, torch.zeros_like(covered) if self.without_landmark_id else covered)
+    def value(self, seen: Tensor, covered: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Values ``(B,)`` of hiding landmarks ``covered`` ``(B,)``, from what :meth:`see` returned for them.
 
-    def forward(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, covered: Tensor) -> Tensor:
+        ``kept``: see :meth:`QHead.forward`.
+        """
+        landmark = torch.zeros_like(covered) if self.without_landmark_id else covered
+        return self.head(seen, landmark, kept) + self.plan[covered]
+
+    def forward(
+        self, features: FrozenFeatures, clip: Tensor, frame: Tensor, covered: Tensor, kept: Tensor | None = None
+    ) -> Tensor:
         """Values ``(B,)`` of hiding landmark ``covered`` on the frames."""
-        return self.value(self.see(features, clip, frame, covered), covered)
+        return self.value(self.see(features, clip, frame, covered), covered, kept)
 
     def candidate_values(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, candidates: Tensor) -> Tensor:
         """Values of landmarks ``candidates`` ``(B, 3)`` on frames ``(B,)``: ``(B, 3)``."""
@@ -94,7 +107,7 @@ class QHead(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, features: int, num_landmarks: int, hidden: int = 64) -> None:
+    def __init__(self, features: int, num_landmarks: int, hidden: int = HIDDEN) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("deviation", torch.zeros(features))
@@ -113,9 +126,13 @@ class QHead(nn.Module):
         self.mean.copy_(features.mean(0))
         self.deviation.copy_(features.std(0).clamp(min=1e-6))
 
-    def forward(self, features: Tensor, landmark: Tensor) -> Tensor:
-        """``(..., F)`` features and ``(...)`` int64 covered landmarks -> ``(...)`` values."""
+    def forward(self, features: Tensor, landmark: Tensor, kept: Tensor | None = None) -> Tensor:
+        """``(B, F)`` features and ``(B,)`` int64 covered landmarks -> ``(B,)`` values.
+
+        ``kept``, ``(2, B, H)``: factors of both hidden layers, which drop units in training; None: none are dropped.
+        """
+        first, second = (1, 1) if kept is None else kept
         seen = (features - self.mean) / self.deviation.clamp(min=1e-6)
-        hidden = torch.relu(self.first(seen) + self.landmark(landmark))
-        hidden = torch.relu(self.second(hidden))
+        hidden = torch.relu(self.first(seen) + self.landmark(landmark)) * first
+        hidden = torch.relu(self.second(hidden)) * second
         return self.value(hidden)[..., 0]

@@ -43,13 +43,11 @@ class LearnedPolicy(ActionPolicy):
 
     def prepare(self, game: OcclusionGame) -> None:
         arguments = self.arguments
-        # Earlier versions had one view.
-        view = arguments.get("view", "parts")
-        self.features = network_features(game, arguments["encoder"], view)
+        self.features = network_features(game, arguments["encoder"], arguments["view"])
         if arguments["encoder"]:
             check_encoder(self.run, self.card["encoder_key"], self.features.key)
-        switches = {name: arguments[name] for name in ("landmark_only", "relative_to_clean", "without_landmark_id")}
-        self.network = QNet(self.features, arguments["trunk"] == "tuned", **switches, view=view).to(game.device).eval()
+        switches = {name: arguments[name] for name in ("landmark_only", "relative_to_clean", "without_landmark_id", "view")}
+        self.network = QNet(self.features, arguments["trunk"] == "tuned", **switches).to(game.device).eval()
         self.network.load_state_dict(self.tensors)
         if self.network.encoder is not None:
             # The trunk no longer changes, so its features can be remembered like those of a frozen one.

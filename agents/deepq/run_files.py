@@ -39,6 +39,7 @@ def save_run(
         tensors |= _prefixed(f"optimiser.{index}", values)
     tensors |= {f"replay.{name}": torch.from_numpy(array.copy()) for name, array in learner.replay.state().items()}
     tensors |= {f"episodes.{name}": getattr(episodes, name) for name in EPISODE_TENSORS}
+    tensors["landmark_rewards"] = torch.from_numpy(learner.landmark_rewards)
     if n_step.pending:
         tensors["pending"] = torch.from_numpy(np.stack(n_step.pending).view(np.uint8))
     metadata = {
@@ -77,6 +78,7 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
         setattr(episodes, name, value.to(learner.game.device))
     if "pending" in tensors:
         n_step.load(tensors["pending"].numpy())
+    learner.landmark_rewards = tensors["landmark_rewards"].numpy()
     learner.reward_count, learner.reward_mean, learner.reward_square = metadata["rewards"]
     for rng, state in zip((learner.rng, *rngs), metadata["generators"], strict=True):
         rng.bit_generator.state = state
@@ -85,8 +87,7 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
 
 def check_arguments(folder: Path, card: Mapping[str, Any], args: Any) -> None:
     """Raise a :class:`UserError` that names the differences if the run of ``card`` had other arguments than ``args``."""
-    # Earlier versions had one view.
-    check_resumed(folder, {"view": "parts", **card["arguments"]}, plain(args), FREE)
+    check_resumed(folder, card["arguments"], plain(args), FREE)
 
 
 def check_tracker(folder: Path, before: Mapping[str, Any], tracker: Victim) -> None:

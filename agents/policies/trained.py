@@ -31,7 +31,7 @@ def load_policy(folder: str | Path) -> Policy:
     if not (folder / POLICY).is_file():
         raise UserError(f"policy '{folder}': unknown; expected {', '.join(NAMES)} or a run's folder with {POLICY}")
     tensors, card = load_tensors(folder / POLICY)
-    if "landmark_only" not in card.get("arguments", {}):
+    if "plan" not in card.get("arguments", {}):
         raise UserError(f"{folder / POLICY}: not written by this version of agents/dqn.py; train the policy again")
     return LearnedPolicy(folder, tensors, card)
 

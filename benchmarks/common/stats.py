@@ -23,16 +23,16 @@ def score_table(rows: Sequence[Mapping[str, Any]], key: str = "value") -> np.nda
 
     Clips of one ``person`` are averaged, because they are no independent samples.
     """
-    values: dict[tuple[Any, str], list[float]] = defaultdict(list)
+    values: dict[tuple[Any, Any], list[float]] = defaultdict(list)
     for row in rows:
         values[row["seed"], person_of(row)].append(row[key])
     seeds, people = (sorted({pair[i] for pair in values}, key=str) for i in range(2))
     return np.array([[np.mean(values[seed, person]) for person in people] for seed in seeds])
 
 
-def person_of(row: Mapping[str, Any]) -> str:
+def person_of(row: Mapping[str, Any]) -> Any:
     """The person of a row's clip; rows of earlier versions and sets without names of people have the clip alone."""
-    return str(row.get("person") or row["clip"])
+    return row.get("person") or row["clip"]
 
 
 def iqm(scores: np.ndarray) -> np.ndarray:

@@ -59,7 +59,9 @@ class RegressionArgs:
     """Entries of the table per step."""
     lr: float = 1e-3
     """Learning rate of Adam."""
-    view: View = "parts"
+    dropout: float = 0.3
+    """Share of the network's hidden units that are dropped in each step, as in agents/dqn.py."""
+    view: View = "response"
     """What the network sees of a candidate, as in agents/dqn.py."""
     relative_to_clean: bool = False
     """Show the network the features of the covered frame minus those of the clean frame, as in agents/dqn.py."""
@@ -68,7 +70,7 @@ class RegressionArgs:
 
     def __post_init__(self) -> None:
         fill_in_clips(self, "clips")
-        check_numbers(self, {"seed": NOT_NEGATIVE, "steps": COUNT, "batch_size": COUNT, "lr": POSITIVE})
+        check_numbers(self, {"seed": NOT_NEGATIVE, "dropout": (0, 0.99), "steps": COUNT, "batch_size": COUNT, "lr": POSITIVE})
 
 
 @dataclass(frozen=True, kw_only=True)

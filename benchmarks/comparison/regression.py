@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from agents.deepq.features import network_features
-from agents.deepq.network import QNet
+from agents.deepq.network import HIDDEN, QNet
 from agents.deepq.policy import LearnedPolicy
 from agents.policies.paths import Planned
 from agents.policies.protocol import Policy
@@ -49,7 +49,8 @@ def fit(network: QNet, features: FrozenFeatures, tables: Sequence[np.ndarray], a
     optimiser = torch.optim.Adam(network.parameters(), lr=args.lr)
     for _ in range(args.steps):
         batch = torch.randint(len(rewards), (args.batch_size,), generator=generator).to(device)
-        loss = functional.mse_loss(network(features, *entries[:, batch]), rewards[batch])
+        kept = torch.rand(2, len(batch), HIDDEN, generator=generator).to(device) >= args.dropout
+        loss = functional.mse_loss(network(features, *entries[:, batch], kept / (1 - args.dropout)), rewards[batch])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()

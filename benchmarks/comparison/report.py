@@ -61,7 +61,7 @@ class Results:
         self.shares = {
             name: optimal_share(values[:, scaled], walk[scaled], optimum[scaled]) for name, values in returns.items()
         }
-        names = sorted({person_of(row) for row in of[REFERENCE]})
+        names = sorted({person_of(row) for row in of[REFERENCE]}, key=str)
         self.clips = [name for name, kept in zip(names, scaled, strict=True) if kept]
         self.nme = {name: score_table(rows, "nme_percent") for name, rows in of.items()}
 

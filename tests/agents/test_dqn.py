@@ -77,7 +77,7 @@ def test_a_game_whose_best_policy_is_known_is_solved(clip_spec, tmp_path):
 def test_without_discount_n_steps_of_mean_reward_are_standardised_to_zero(game, clip_spec, tiny_checkpoint, tmp_path):
     args = small_args(clip_spec, tiny_checkpoint, tmp_path, n_step=3, total_steps=160, gamma=1.0)
     learner = Learner(args, game)
-    learner.observe_rewards(np.array([0.02, 0.04]))
+    learner.observe_rewards(np.array([0.02, 0.04]), np.array([0, 1]))
     steps = torch.tensor([1, 2, 3])
     torch.testing.assert_close(learner._standardised(0.03 * steps, steps), torch.zeros(3))
     torch.testing.assert_close(learner._standardised(0.03 * steps + 0.01, steps), torch.ones(3))
@@ -98,6 +98,36 @@ def test_landmark_only_values_a_landmark_alike_on_every_face(game, clip_spec, ti
         for before, after in zip(row, row[1:], strict=False):
             if min(before, after) >= 0:
                 assert policy.setdefault(before, after) == after
+
+
+def test_the_plan_leads_to_the_landmark_that_pays_before_anything_is_learnt(game, clip_spec, tiny_checkpoint, tmp_path):
+    learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path, view="parts"), game)
+    for parameter in learner.online.head.parameters():
+        torch.nn.init.zeros_(parameter)
+    landmarks = np.arange(game.num_landmarks).repeat(30)
+    learner.observe_rewards((landmarks == 30) * 1.0, landmarks)
+    learner.plan_landmarks()
+    assert torch.equal(learner.target.plan, learner.online.plan) and int(learner.online.plan.argmax()) == 30
+    start = torch.arange(25, 36)
+    actions = learner.act(torch.zeros_like(start), torch.zeros_like(start), start, epsilon=0.0)
+    assert actions.tolist() == [2] * 5 + [1] + [0] * 5
+    unplanned = Learner(dataclasses.replace(learner.args, plan=False), game)
+    unplanned.observe_rewards((landmarks == 30) * 1.0, landmarks)
+    unplanned.plan_landmarks()
+    assert not unplanned.online.plan.any()
+
+
+def test_updates_drop_units_and_values_do_not(game, clip_spec, tiny_checkpoint, tmp_path):
+    learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path, dropout=0.5), game)
+    kept = learner._kept(200)
+    assert kept.unique().tolist() == [0, 2] and kept.mean() == pytest.approx(1, abs=0.05)
+    where = torch.tensor([0, 1]), torch.tensor([0, 3]), torch.tensor([8, 50])
+    learner.online.head.standardise_by(torch.randn(9, learner.features.size))
+    with torch.no_grad():
+        value, again = (learner.online(learner.features, *where) for _ in range(2))
+        dropped = learner.online(learner.features, *where, learner._kept(2))
+    assert torch.equal(value, again) and not torch.allclose(value, dropped)
+    assert Learner(dataclasses.replace(learner.args, dropout=0.0), game)._kept(2) is None
 
 
 def test_without_landmark_id_candidates_differ_only_in_what_is_seen(game, clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
@@ -233,7 +263,7 @@ def test_double_dqn_values_what_the_online_network_chooses(
     game, clip_spec, tiny_checkpoint, tmp_path, monkeypatch, double, expected
 ):
     learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path, double=double), game)
-    learner.observe_rewards(np.array([-1.0, 1.0]))
+    learner.observe_rewards(np.array([-1.0, 1.0]), np.array([0, 1]))
     monkeypatch.setattr(learner.online, "value", lambda *_: torch.tensor([1.0, 0, 0]))
     monkeypatch.setattr(learner.target, "value", lambda *_: torch.tensor([5.0, 7, 9]))
     zero, one = torch.tensor([0]), torch.tensor([1])
@@ -241,7 +271,7 @@ def test_double_dqn_values_what_the_online_network_chooses(
     assert float(learner._wanted(sample)) == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("changes", [{"n_step": 3}, {"relative_to_clean": True}])
+@pytest.mark.parametrize("changes", [{"n_step": 3}, {"relative_to_clean": True, "view": "parts"}])
 def test_n_steps_and_the_clean_frame_change_the_weights(clip_spec, tiny_checkpoint, tmp_path, changes):
     options = {"total_steps": 160, "learning_starts": 40, "lr": 1e-2, "target_rate": 0.5}
     runs = [
@@ -254,7 +284,7 @@ def test_n_steps_and_the_clean_frame_change_the_weights(clip_spec, tiny_checkpoi
 
 def test_a_tuned_trunk_starts_as_the_frozen_one_and_learns(game, clip_spec, tiny_checkpoint, tmp_path):
     args = small_args(clip_spec, tiny_checkpoint, tmp_path / "tuned", trunk="tuned", trunk_lr=1e-3, total_steps=80)
-    args = dataclasses.replace(args, relative_to_clean=True)
+    args = dataclasses.replace(args, relative_to_clean=True, view="parts")
     learner = Learner(args, game)
     clip, frame, landmark = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 2]), torch.tensor([0, 8, 40])
     with torch.no_grad():

@@ -84,7 +84,7 @@ def test_a_policy_keeps_its_view_and_the_mean_and_deviation_of_its_inputs(argume
     game = load_game(**arguments)
     assert (play(game, load_policy(run), 4, seed=0).returns > 0).all()
     with pytest.raises(UserError, match="view"):
-        train_dqn(dataclasses.replace(small_dqn(arguments, run), resume=True))
+        train_dqn(dataclasses.replace(small_dqn(arguments, run, view="parts"), resume=True))
     with pytest.raises(UserError, match="shows the change already"):
         small_dqn(arguments, run, view="response", relative_to_clean=True)
 

@@ -154,7 +154,7 @@ def _filled_learner(place: Place, device: torch.device, known: OcclusionGame | N
     rows = np.zeros(64, TRANSITION)
     rows["clip"], rows["landmark"], rows["next_landmark"] = np.arange(64) % 5, *rng.integers(68, size=(2, 64))
     rows["action"], rows["steps"], rows["reward"] = rng.integers(3, size=64), 1, rng.normal(0, 0.01, 64)
-    learner.observe_rewards(rows["reward"])
+    learner.observe_rewards(rows["reward"], rows["landmark"])
     learner.replay.add(rows)
     return learner
 
