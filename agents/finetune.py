@@ -20,7 +20,7 @@ from agents.hardening.setup import checked, round_policy
 from srn_core.checkpoints import CARD, WEIGHTS, load_card
 from srn_core.cli.options import read_options
 from srn_core.errors import command
-from srn_core.io.files import plain, write_json
+from srn_core.io.files import write_json
 from srn_core.io.tensors import load_tensors, save_tensors
 from srn_core.training.processes import joined_processes, on_first
 from srn_core.training.state import STATE, check_state, claimed_by_first
@@ -60,7 +60,7 @@ def _finish(args: FinetuneArgs, last: Path) -> None:
     # Fine-tuned weights stay under the licence of the weights that they come from.
     terms = {"licence": terms} if (terms := weights_card(args.tracker).get("licence")) else {}
     save_tensors(args.out / WEIGHTS, *load_tensors(last / WEIGHTS))
-    write_json(args.out / CARD, {**terms, **card, "arguments": plain(args), "rounds": args.rounds})
+    write_json(args.out / CARD, {**terms, **card, "rounds": args.rounds})
     _report(card)
 
 
