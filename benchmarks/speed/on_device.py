@@ -1,5 +1,6 @@
 """Speed of what stays on the device, so that no copy is measured: rows of ``benchmarks/throughput.py``."""
 
+import copy
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -9,11 +10,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.speed.game import STEPS, first_clip
 from benchmarks.speed.plain import PLAIN_WAY, made_plain
-from benchmarks.speed.timing import GPU_GAMES, Load, SpeedRow, arithmetic, time_calls, timed_precisions
+from benchmarks.speed.timing import GPU_GAMES, Load, SpeedRow, arithmetic, time_calls, time_together, timed_precisions
 from benchmarks.speed.tracker import untrained
+from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips
 from srn_core.tracking.step import as_tensors
 from srn_core.tracking.tracker import Tracker
+from srn_core.victims.registry import is_srn
 from srn_gym.episodes import Episodes
 from srn_gym.game import NUM_ACTIONS
 from srn_gym.games import load_game
@@ -60,6 +63,30 @@ def forward_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
                 "forward", f"{what}, arithmetic", precision, whole, "TFLOP/s", None,
                 *((H200_TFLOPS, "matrix products on an H200") if on_gpu else ()),
             )  # fmt: skip
+    if is_srn(load.tracker):
+        yield from checkpoint_rows(load, device)
+
+
+def checkpoint_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
+    """Faces per second of the network of ``--tracker``, beside plain PyTorch; and compiled, beside eager."""
+    clip, model = load_clips(load.clips).clips[0], load_pretrained(load.tracker)
+    ways = {"": Tracker(model, str(device)), PLAIN_WAY: Tracker(made_plain(model), str(device))}
+    if model.hourglass is not None and not load.quick:
+        ways["compiled"] = Tracker(copy.deepcopy(model), str(device), compiled=True)
+    for faces in (1, CPU_FACES):
+        index = np.arange(faces) % len(clip)
+        images, boxes = as_tensors(clip.crops(model.config.crop)[index], clip.boxes[index], model.config.crop, device)
+        calls = [partial(tracker.step, images, boxes, tracker.start(faces)) for tracker in ways.values()]
+        with arithmetic("float32", device):
+            timings = dict(zip(ways, time_together(calls, device, load.budget), strict=True))
+        rate = {way: faces / timing.seconds for way, timing in timings.items()}
+        for way, beside in (("", PLAIN_WAY), ("compiled", "")):
+            if way in rate:
+                what = f"{load.tracker}, {faces} on the device" + (f", {way}" if way else "")
+                yield SpeedRow(
+                    "forward", what, "float32", rate[way], "faces/s", 1e3 * timings[way].seconds, rate[beside],
+                    beside or "not compiled",
+                )  # fmt: skip
 
 
 def game_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:

@@ -1,5 +1,7 @@
 """The landmark tracker as users and the game see it."""
 
+import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, get_args, overload
 
@@ -9,6 +11,7 @@ from torch import Tensor
 
 from srn_core.checkpoints import fingerprint
 from srn_core.devices import pick_device
+from srn_core.errors import UserError
 from srn_core.face.geometry import crop_image, crop_map, mirror_points
 from srn_core.model import SRN
 from srn_core.model.certainty import Certainty, RawCertainty
@@ -25,6 +28,11 @@ class Tracker:
         model: the network, for example ``load_pretrained("srn-small")``. It is moved to the device.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         batch_size: faces per forward pass of :meth:`detect`.
+        compiled: let ``torch.compile`` fuse the hourglass, which bounds the speed of ``srn-small``. The first calls then take
+            a minute or more; the landmarks stay the same up to rounding.
+
+    Raises:
+        UserError: no such device, or ``compiled`` on a CPU without a C++ compiler.
 
     >>> from srn_core import SRN, SRNConfig
     >>> tracker = Tracker(SRN(SRNConfig.preset("small")), device="cpu")
@@ -32,9 +40,13 @@ class Tracker:
     (1, 68, 2)
     """
 
-    def __init__(self, model: SRN, device: str = "auto", batch_size: int = 128) -> None:
+    def __init__(self, model: SRN, device: str = "auto", batch_size: int = 128, compiled: bool = False) -> None:
         self.device = pick_device(device)
         self.model = model.to(self.device).eval()
+        if compiled and self.model.hourglass is not None:
+            if self.device.type == "cpu" and not any(map(shutil.which, (os.environ.get("CXX", "g++"), "clang++"))):
+                raise UserError("compiled=True: found no C++ compiler; install g++ or leave it out")
+            self.model.hourglass.compile(dynamic=True)
         self.batch_size = batch_size
         self.scheme = model.config.landmarks
         self.crop = model.config.crop
