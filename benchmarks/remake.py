@@ -16,6 +16,7 @@ from benchmarks.accuracy import accuracy_page, plot_accuracy
 from benchmarks.common.results import FIGURES, ROWS_SUFFIX, read_figures, read_rows, write_results
 from benchmarks.comparison.plots import plot_learned, plot_played
 from benchmarks.comparison.report import comparison_page, summarise_learners
+from benchmarks.others.report import others_page, plot_others, summarise_others
 from benchmarks.speed.cost import plot_costs
 from benchmarks.synthesis.plots import ARMS, plot_arms
 from benchmarks.synthesis.report import arms_page, comparable, summarise_arms
@@ -59,6 +60,9 @@ def remake(folder: Path) -> tuple[dict[str, Any], list[str]]:
             return record, accuracy_page(record, folder.name)
         case "throughput":
             return record, throughput_page(record)
+        case "peers":
+            record["figures"] = summarise_others(read_rows(folder, "rows"), record["models"])
+            return record, others_page(record)
     raise UserError(f"{folder}: holds results of the kind '{record.get('kind')}', which cannot be made again from rows")
 
 
@@ -78,6 +82,8 @@ def redraw(folder: Path, record: Mapping[str, Any]) -> None:
                 plot_learned(folder, record, read_rows(folder, "rows"), read_rows(folder, "curves") if curves.is_file() else ())
         case "accuracy":
             plot_accuracy(folder, read_rows(folder, "rows"))
+        case "peers":
+            plot_others(folder, read_rows(folder, "rows"), record["models"])
         case "throughput" if (folder / COSTS).is_file():
             plot_costs(record["figures"], folder / COSTS)
 

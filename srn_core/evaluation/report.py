@@ -75,7 +75,7 @@ def plot_ced(path: Path, errors: Mapping[str, np.ndarray], normaliser: str) -> N
         lines[f"{label}\n{len(values)} faces, AUC {area:.1f} %, failures {missed:.1f} %"] = Line(100 * x, 100 * y)
     limit = 100 * PLOT_LIMIT
     note = f"AUC: area under the curve up to {limit:.0f} %. Failures: faces above {limit:.0f} %."
-    note += " Grey: the other sets." if len(errors) > 1 else ""
+    note += " Grey: the other curves." if len(errors) > 1 else ""
     axes = f"NME, % of the {normaliser} normaliser" if len(errors) == 1 else "NME, %", "faces, %"
     title = f"Share of faces with at most this NME, % of the {normaliser} normaliser"
     plot_lines(path, lines, axes, title, note, columns=3, steps=True, x_limits=(0, limit), y_limits=(0, 100))

@@ -1,0 +1,1 @@
+"""Other people's landmark models beside this project's."""
