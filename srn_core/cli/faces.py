@@ -8,8 +8,9 @@ import numpy as np
 
 from srn_core.checkpoints import load_pretrained
 from srn_core.errors import UserError
-from srn_core.face.drawing import draw_box, draw_label, draw_landmarks
+from srn_core.face.drawing import TRUTH, draw_box, draw_label, draw_landmarks
 from srn_core.face.schemes import Scheme
+from srn_core.tracking.attack import Attacked
 from srn_core.tracking.detectors import DEFAULT_DETECTOR, load_detector
 from srn_core.tracking.records import VISIBLE, check_endings
 from srn_core.tracking.tracker import Tracker
@@ -97,3 +98,9 @@ def draw_faces(image: np.ndarray, faces: Sequence[TrackedFace], scheme: Scheme, 
         if numbered:
             image = draw_label(image, face.box, str(face.number))
     return image
+
+
+def draw_attack(attacked: Attacked, face: TrackedFace, scheme: Scheme) -> np.ndarray:
+    """The covered frame with the landmarks of the bare one (yellow) and the tracker's answer on it."""
+    bare = draw_landmarks(attacked.image, face.landmarks, scheme, TRUTH)
+    return draw_box(draw_landmarks(bare, attacked.landmarks, scheme), face.box)

@@ -3,6 +3,7 @@
 srn track VIDEO.mp4
 srn track VIDEO.mp4 --box 120,80,200,200 --out tracked.mp4 --json landmarks.json
 srn track VIDEO.mp4 --all-faces --csv landmarks.csv
+srn track VIDEO.mp4 --occlude greedy
 srn track 0 --frames 500
 """
 
@@ -18,7 +19,7 @@ import tyro
 from rich.console import Console
 from tqdm import tqdm
 
-from srn_core.cli.faces import FaceArgs, FaceFinder, draw_faces
+from srn_core.cli.faces import FaceArgs, FaceFinder, draw_attack, draw_faces
 from srn_core.cli.options import read_options
 from srn_core.errors import COUNT, UserError, check_numbers
 from srn_core.face.schemes import IBUG68
@@ -26,6 +27,7 @@ from srn_core.io.files import check_outputs, report_stream, write_atomically
 from srn_core.io.videos import CODECS, write_video
 from srn_core.pages.page import check_page_name
 from srn_core.tracking.annotate import check_clip_folder, write_clip
+from srn_core.tracking.attack import Attack, load_attack
 from srn_core.tracking.page import FaceAlbum, write_tracking_page
 from srn_core.tracking.records import Records
 from srn_core.tracking.sources import VideoSource
@@ -45,6 +47,10 @@ class TrackArgs(FaceArgs):
     attack it: python agents/evaluate.py --clips 300vw:PARENT, PARENT being the folder above."""
     report: Path | None = None
     """Write a page here (.html) that works offline: the faces with their points, least sure first."""
+    occlude: str | None = None
+    """Show an attack: this policy moves an occluder over the face, and the tracker's answer on the covered frames is drawn over
+    that on the bare ones (yellow). A name such as random-walk or greedy, or the folder of a trained player, see
+    agents/evaluate.py. JSON and CSV hold the landmarks of the bare frames."""
     smooth: bool = True
     """Smooth the landmarks over time (One Euro filter), drawn and written. Boxes follow the landmarks as they are."""
 
@@ -63,18 +69,24 @@ def run(words: Sequence[str]) -> None:
         check_clip_folder(args.clip, source.files)
         if args.frames is not None or args.all_faces:
             raise UserError(f"--clip {args.clip}: a clip is one face in a whole video; leave out --frames and --all-faces")
+    if args.occlude is not None and (args.all_faces or args.clip is not None):
+        raise UserError(f"--occlude {args.occlude}: attacks one face, and only in the video; leave out --all-faces and --clip")
     finder = FaceFinder(args)
     if args.clip is not None and finder.tracker.scheme is not IBUG68:
         raise UserError(
             f"--clip {args.clip}: checkpoint '{args.checkpoint}' has not the 68 points of 300VW; choose another one"
         )
+    attack = None if args.occlude is None else load_attack(args.occlude, finder.tracker, args.checkpoint)
     with Records("frames", args.all_faces) as records:
-        _track(source, finder, records, args, out)
+        _track(source, finder, records, args, out, attack)
 
 
-def _track(source: VideoSource, finder: FaceFinder, records: Records, args: TrackArgs, out: Path) -> None:
+def _track(
+    source: VideoSource, finder: FaceFinder, records: Records, args: TrackArgs, out: Path, attack: Attack | None
+) -> None:
     frames, tracked, started = 0, 0, time.monotonic()
     album = FaceAlbum()
+    moved: list[float] = []
 
     def annotated() -> Iterator[np.ndarray]:
         nonlocal frames, tracked
@@ -87,7 +99,12 @@ def _track(source: VideoSource, finder: FaceFinder, records: Records, args: Trac
             if args.report:
                 album.add(frames, frame.image, frame.faces)
             frames, tracked = frames + 1, tracked + bool(frame.faces)
-            yield draw_faces(frame.image, frame.faces, finder.tracker.scheme, args.all_faces)
+            if attack and frame.faces:
+                attacked = attack(frame.image, frame.faces[0])
+                moved.append(attacked.moved)
+                yield draw_attack(attacked, frame.faces[0], finder.tracker.scheme)
+            else:
+                yield draw_faces(frame.image, frame.faces, finder.tracker.scheme, args.all_faces)
 
     def write(path: Path) -> None:
         write_video(path, annotated(), source.rate)
@@ -109,3 +126,8 @@ def _track(source: VideoSource, finder: FaceFinder, records: Records, args: Trac
     said = f"{tracked} of {frames} frames tracked, {rate:.1f} frames a second; wrote {written}"
     console = Console(markup=False, highlight=False, soft_wrap=True, file=report_stream((args.json, args.csv)))
     console.print(said)
+    if moved:
+        console.print(
+            f"{args.occlude}: the answers on the covered frames are {100 * np.mean(moved):.2f} % of the "
+            f"{finder.tracker.scheme.normaliser} distance away from those on the bare frames (mean of {len(moved)})"
+        )

@@ -243,6 +243,8 @@ def test_checkpoints(complaint: Complaint, tiny_checkpoint: str, clip_spec: str,
     ("arguments", "named"),
     [
         (("--box", "1,2,3,4", "--all-faces"), "a box is one face"),
+        (("--occlude", "greedy", "--all-faces"), "--occlude greedy: attacks one face"),
+        (("--occlude", "no-such", "--box", "1,2,3,4"), "policy 'no-such': unknown"),
         (("--json", "t.txt"), "--json t.txt: unknown ending"),
         (("--frames", "0"), "--frames 0"),
         (("--box", "1,2,3"), "--box 1,2,3"),
