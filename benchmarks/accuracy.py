@@ -72,6 +72,11 @@ READING = (
     "last stage did not. No stage saw those of LFPW, `faces` and `talk2`.",
 )
 
+READING_CERTAINTY = (
+    "Certainty: of the points that the annotation (here the drawn mask) hides, average precision and the recall at a precision "
+    "of 80 %, in %. Then Spearman's rank correlation of expected and true errors, of faces and of single points."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracyArgs:
@@ -154,10 +159,24 @@ def accuracy_page(record: Mapping[str, Any], name: str) -> list[str]:
         commands.append(shlex.join(words))
     return [
         f"# Accuracy: {name}", "", READING[0], "", READING[1], "", *markdown_table(headings, lines), "",
+        *certainty_lines(record["figures"]),
         "The command of the page, then one per line of the table (DATA: the folder of the data):", "",
         *command_block([record["command"], *commands]), "",
         "Every figure: `figures.json`. One row per face: `rows.csv.gz`.",
     ]  # fmt: skip
+
+
+def certainty_lines(figures: ResultRows) -> list[str]:
+    """How well the tracker knows what is hidden and how far off it is, one line per set; none without that head."""
+    titles, lines = {face_set.spec: face_set.title for face_set in SETS}, []
+    for figure in figures:
+        if figure.get("error_rank_correlation") is not None:
+            shares = [figure[key] for key in ("hidden_share", "visibility_ap", "visibility_recall_at_80")]
+            ranks = figure["error_rank_correlation"], figure["error_rank_correlation_points"]
+            cells = *("" if share is None else f"{share:.1f}" for share in shares), *(f"{rank:.2f}" for rank in ranks)
+            lines.append((titles[figure["data"]], figure["mode"], *cells))
+    headings = "set", "mode", "hidden points", "AP", "recall at 80 %", "rank correlation, faces", "points"
+    return [READING_CERTAINTY, "", *markdown_table(headings, lines), ""] if lines else []
 
 
 @command
