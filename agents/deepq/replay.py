@@ -86,7 +86,8 @@ class MultiQueueReplay:
         rows = self._data[queues, (rng.random(batch) * counts).astype(np.int64)]
 
         def column(name: str, dtype: torch.dtype = torch.int64) -> Tensor:
-            return to_device(np.ascontiguousarray(rows[name]), device).to(dtype)
+            # Copied, because torch refuses the strides of a single row.
+            return to_device(rows[name].copy(), device).to(dtype)
 
         discount = np.where(rows["terminated"], 0, self.gamma ** rows["steps"].astype(np.float64))
         return Sample(

@@ -19,7 +19,7 @@ from srn_core.data.clip import Clip
 from srn_core.data.formats.pts import write_pts
 from srn_core.errors import UserError
 from srn_core.face.geometry import CropSpec, crop_image, crop_map, paste_crop
-from srn_core.io.files import write_json
+from srn_core.io.files import write_atomically, write_json
 from srn_core.occluders.shapes import SQUARE_SHARE, varied_occluders
 from srn_core.occluders.squares import add_square, noise_keys
 from srn_gym.game import NO_OCCLUDER
@@ -83,8 +83,9 @@ def _write_frame(
         (folder / name).mkdir(parents=True, exist_ok=True)
     path = folder / "frames" / f"{number:06d}.png"
     image = occluded_frame(clip, placement, crop, occlusion)
-    if not cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
-        raise UserError(f"{path}: cannot be written; choose a folder with free space")
+    # OpenCV's own writing ends Python where a folder's name is no UTF-8.
+    data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
+    write_atomically(path, lambda temporary: temporary.write_bytes(data))
     write_pts(folder / "annot" / f"{number:06d}.pts", clip.landmarks[placement.frame])
 
 

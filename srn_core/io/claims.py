@@ -13,6 +13,7 @@ try:
 except ImportError:  # pragma: no cover  Windows has no such locks, and there nothing is claimed.
     fcntl = None  # type: ignore[assignment]
 
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 _held: set[int] = set()
 
 
@@ -21,15 +22,22 @@ def claimed(folder: Path, option: str) -> Iterator[Path]:
     """Make a folder and hold it for this process until the block ends; yields the folder.
 
     The claim is a lock on the folder itself. It leaves no file, and it ends with the process, so the folder of a run that was
-    killed can be claimed again. After an error, a folder that was made here and is still empty is removed.
+    killed can be claimed again. After an error, a folder that was made here and is still empty is removed. An error of a disk
+    that names no file, as TensorBoard's writer raises it, becomes one that names the folder.
 
     Args:
         folder: the run's.
         option: that names it, for messages.
 
     Raises:
-        UserError: another run holds it, it is a file, or it cannot be written to.
+        UserError: another run holds it, it is a file, its name is no UTF-8, or it cannot be written to.
     """
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{option} {folder}: holds bytes that are no UTF-8, and TensorBoard cannot write there; give another name"
+        ) from None
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{option} {folder}: is a file; expected the name of a folder")
     made = [place for place in (folder, *folder.parents) if not place.exists()]
@@ -39,6 +47,11 @@ def claimed(folder: Path, option: str) -> Iterator[Path]:
     lock = _lock(folder, option)
     try:
         yield folder
+    except OSError as error:
+        _remove_empty(made)
+        if error.filename is None and error.errno in DISK_ERRORS:
+            raise UserError(f"{folder}: {error.strerror}; free some space, or give another {option}") from None
+        raise
     except BaseException:
         _remove_empty(made)
         raise

@@ -1,5 +1,9 @@
 """Writing video files with OpenCV, which does not say when a write fails."""
 
+import os
+import re
+import shutil
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,6 +13,8 @@ import numpy as np
 from srn_core.errors import UserError
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
+# OpenCV takes a colon for a protocol and % for a pattern, and ends Python on bytes that are no UTF-8.
+PLAIN_NAME = re.compile(r"[\w/\\:. -]+" if os.name == "nt" else r"[\w/. -]+", re.ASCII)
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: float, quality: int | None = None) -> None:
@@ -23,6 +29,12 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float, quality: i
     Raises:
         UserError: OpenCV cannot write such a file here, or the file is not whole, as on a full disk.
     """
+    if not PLAIN_NAME.fullmatch(str(path)):
+        with tempfile.TemporaryDirectory() as folder:
+            plain = Path(folder, f"video{path.suffix}")
+            write_video(plain, frames, fps, quality)
+            shutil.copyfile(plain, path)
+        return
     writer, count = cv2.VideoWriter(), 0
     backend = cv2.CAP_ANY if quality is None else cv2.CAP_OPENCV_MJPEG
     try:

@@ -90,7 +90,7 @@ class Records:
             file.write("\n]}\n")
 
     def _fill_csv(self, path: Path) -> None:
-        with path.open("w", encoding="utf-8", newline="") as file:
+        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             writer = csv.writer(file)
             header: list[str] = []
             for record in map(json.loads, self.lines()):

@@ -37,6 +37,18 @@ def test_a_queue_keeps_its_last_transitions_and_the_replay_its_last_clips():
     assert len(replay) == 6
 
 
+def test_a_batch_of_one():
+    replay = MultiQueueReplay(2, 10, 0.9)
+    replay.add(rows(3, range(7, 8)))
+    sample = replay.sample(1, np.random.default_rng(0), CPU)
+    assert [values.tolist() for values in (sample.clip, sample.frame, sample.next_frame, sample.reward)] == [
+        [3],
+        [7],
+        [8],
+        [7.0],
+    ]
+
+
 def test_a_transition_takes_at_most_64_bytes():
     assert TRANSITION.itemsize <= 64
 

@@ -17,7 +17,8 @@ from types import FrameType
 
 # Whatever does not use the processor is stopped after so many times the seconds: the machine may be busy.
 WAITING = 10
-# A progress bar is rewritten in place.
+# Progress bars move the cursor, and are rewritten in place.
+CURSOR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 PROGRESS = re.compile(r"\d+(%\||it \[|(step|frame|clip|face)s? \[)")
 
 
@@ -80,7 +81,7 @@ def _functions(error: BaseException) -> tuple[str, ...]:
 
 def _lines(said: list[str]) -> Iterator[str]:
     for line in "".join(said).split("\n"):
-        last = line.rstrip("\r").rsplit("\r", 1)[-1].strip()
+        last = CURSOR.sub("", line).rstrip("\r").rsplit("\r", 1)[-1].strip()
         if last and not PROGRESS.search(last):
             yield last
 
