@@ -100,7 +100,8 @@ def explanation(record: Mapping[str, Any]) -> list[str]:
 
 def _table(figures: ResultRows) -> list[str]:
     arms = list(dict.fromkeys(figure["arm"] for figure in figures))
-    compared = [(arm, reference) for arm in arms if arm not in REFERENCES for reference in REFERENCES if reference in arms]
+    others = [arm for arm in arms if arm not in (*REFERENCES, "base")]
+    compared = [(arm, reference) for arm in others for reference in REFERENCES if reference in arms]
     headings = ["% of the inter-ocular distance", "clips", *arms]
     headings += [f"{arm} against {reference}" for arm, reference in compared]
     lines = []

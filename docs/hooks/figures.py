@@ -65,6 +65,46 @@ def accuracy_details(name: str) -> str:
     return _table(("data", "mode", "median", "90th percentile", "failures over 10 %", "AUC at 10 %", "jitter"), lines)
 
 
+def certainty(name: str) -> str:
+    """One tracker: what it knows of hidden points and of its errors."""
+    keys = "hidden_share", "visibility_ap", "visibility_recall_at_80"
+    lines = []
+    for f in _load(f"accuracy/{name}")["figures"]:
+        shares = ["" if f[key] is None else f"{f[key]:.1f}" for key in keys]
+        ranks = [_number(f[key], None) for key in ("error_rank_correlation", "error_rank_correlation_points")]
+        lines.append([_data_label(f["data"]), f["mode"], *shares, *ranks])
+    headings = "hidden points, %", "average precision, %", "recall at 80 % precision, %"
+    return _table(("data", "mode", *headings, "rank correlation, faces", "points"), lines)
+
+
+def peers(name: str, *measures: str) -> str:
+    """Models of other people beside ours: a row per set, a column per model; ``masked`` or ``bare`` chooses the sets.
+
+    ``measures`` is the field of the figures, and which sets.
+    """
+    record, (field, sets) = _load(name), measures
+    of = {(f["data"], f["model"]): f for f in record["figures"]}
+    lines = []
+    for data in dict.fromkeys(data for data, _ in of):
+        if ("masked=1" in data) == (sets == "masked"):
+            found = [of[data, model] for model in record["models"]]
+            lines.append([_data_label(data), str(found[0]["faces"]), *(_peer_cell(f, field) for f in found)])
+    return _table(("data", "faces", *record["models"]), lines)
+
+
+def scenes(name: str) -> str:
+    """Composed scenes: how soon a face is lost and found."""
+    keys = ("scenes", "frames", "wrong", "missed", "until_lost", "until_found", "renamed")
+    lines = [[f["scene"], *(str(f[key]) for key in keys)] for f in _load(name)["scenes"]]
+    return _table(("scene", "scenes", "frames", "wrong", "missed", "until lost", "until found", "renamed"), lines)
+
+
+def smoothing(name: str) -> str:
+    """Landmarks with and without smoothing."""
+    lines = [[f["kind"], *(_number(f[key], None) for key in ("nme", "jitter", "lag"))] for f in _load(name)["smoothing"]]
+    return _table(("landmarks", "NME, %", "jitter, %", "lag, frames"), lines)
+
+
 def policies(name: str) -> str:
     """Policies on the same episodes."""
     lines = []
@@ -91,10 +131,14 @@ def learners(name: str) -> str:
 
 
 def arms(name: str, *chosen: str) -> str:
-    """Ways of fine-tuning on the seeds that all of them have; differences in percent of the reference."""
-    figures = _load(f"hofs/{name}")["figures"]
+    """Ways of fine-tuning on the seeds that all of them have; differences in percent of the reference.
+
+    ``name`` is a folder under ``hofs/``, or else under the results.
+    """
+    figures = _load(f"hofs/{name}" if (RESULTS / "hofs" / name).is_dir() else name)["figures"]
     seeds = _shared_seeds(figures, chosen)
-    compared = [(arm, reference) for arm in chosen if arm not in REFERENCES for reference in REFERENCES if reference in chosen]
+    others = [arm for arm in chosen if arm not in (*REFERENCES, "base")]
+    compared = [(arm, reference) for arm in others for reference in REFERENCES if reference in chosen]
     lines = []
     for part in dict.fromkeys((f["set"], f["data"]) for f in figures):
         row = {f["arm"]: f for f in figures if (f["set"], f["data"]) == part and f["seeds"] == seeds}
@@ -153,7 +197,21 @@ def command(name: str) -> str:
 
 TABLES: Mapping[str, Callable[..., str]] = {
     function.__name__: function
-    for function in (accuracy, accuracy_details, policies, learners, arms, ablation, tuning, throughput, command)
+    for function in (
+        accuracy,
+        accuracy_details,
+        certainty,
+        peers,
+        scenes,
+        smoothing,
+        policies,
+        learners,
+        arms,
+        ablation,
+        tuning,
+        throughput,
+        command,
+    )
 }
 
 
@@ -185,6 +243,15 @@ def _data_label(spec: str) -> str:
     label += f", {options['limit']} people" if "limit" in options else ""
     label += f", {options['frames']} frames each" if "frames" in options else ""
     return label + (", masked" if options.get("masked") == "1" else "")
+
+
+def _peer_cell(figure: Record, field: str) -> str:
+    """A figure; the NME with its interval and the share of faces found, where it is not all."""
+    if figure[field] is None:
+        return "none found"
+    text = _number(figure[field], figure["nme_ci95"] if field == "nme" else None)
+    missing = field == "nme" and figure["found"] < figure["faces"]
+    return text + (f" finds&nbsp;{100 * figure['found'] / figure['faces']:.0f}&nbsp;%" if missing else "")
 
 
 def _policy_label(name: str) -> str:
