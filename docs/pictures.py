@@ -1,15 +1,17 @@
 """Draws the pictures of the documentation, from the clips that ship.
 
-``python docs/pictures.py`` draws all but the moving one. ``python docs/pictures.py RUN`` draws that one, with the player of a
-run of ``agents/dqn.py``. The player of the stored picture was trained with
-``--clips "demo?split=train&limit=4" --seed 1 --total-steps 12000``.
+python docs/pictures.py                           # all that need no run
+python docs/pictures.py player runs/player        # episode.gif, with the player of a run of agents/dqn.py
+python docs/pictures.py hardened runs/hardened    # hardened.gif, with a tracker of agents/finetune.py
+
+docs/gallery.md has the commands that made the runs of the stored pictures.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
-import sys
 from pathlib import Path
 
 import cv2
@@ -22,6 +24,7 @@ from agents.playing.rollout import play
 from agents.policies.trained import load_policy
 from srn_core import Tracker, load_pretrained
 from srn_core.data import load_clips
+from srn_core.evaluation.evaluate import evaluate
 from srn_core.face.drawing import PREDICTION, TRUTH, draw_landmarks
 from srn_core.pages.page import write_page
 from srn_gym.games import load_game
@@ -30,12 +33,21 @@ from srn_gym.render import draw_face
 OUT = Path(__file__).parent / "pictures"
 SIDE = 224
 CLIP, LANDMARK = 2, 30
+# Pixels of one face of a moving picture with captions.
+MOVING_SIDE = 300
+MOST_BYTES = 2_000_000
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=("player", "hardened"), help="the run that is shown")
+    parser.add_argument("run", nargs="?", type=Path, help="its folder")
+    given = parser.parse_args()
+    if bool(given.what) != bool(given.run):
+        parser.error("expected both player or hardened and the folder of a run, or neither")
     OUT.mkdir(exist_ok=True)
-    if sys.argv[1:]:
-        moving(Path(sys.argv[1]))
+    if given.what:
+        {"player": moving, "hardened": hardened}[given.what](given.run)
         return
     episode()
     candidates()
@@ -61,6 +73,28 @@ def moving(run: Path) -> None:
         captions = [(name, f"error {100 * error:.1f} %") for error in found.nme.tolist()]
         sides.append([draw_face(*each) for each in zip(images, truth, found.prediction.numpy(), captions, strict=True)])
     save_moving("episode.gif", [np.hstack([resized(left), resized(right)]) for left, right in zip(*sides, strict=True)])
+
+
+def hardened(run: Path) -> None:
+    """Every second frame of a held-out head under a drawn mask, tracked by srn-small and by its hardened version.
+
+    Prints the mean errors of both on the four held-out heads, bare and masked, for the caption. A face's box follows from the
+    landmarks of the frame before, as in a video.
+    """
+    columns = []
+    for name, checkpoint in (("srn-small", "srn-small"), ("hardened", run)):
+        tracker = Tracker(load_pretrained(checkpoint), device="cpu")
+        bare, masked = (
+            evaluate(tracker, load_clips(f"demo?split=val{option}"), "track", "tracked") for option in ("", "&masked=1")
+        )
+        print(f"{name}: bare {100 * bare.nme.mean():.2f} %, masked {100 * masked.nme.mean():.2f} % on demo?split=val")
+        clip = masked.clip_set.clips[0]
+        errors = 100 * masked.nme[: len(clip)]
+        columns.append([])
+        for t in range(0, len(clip), 2):
+            said = f"{name}: {errors.mean():.2f} % over the clip", f"this frame: {errors[t]:.2f} %"
+            columns[-1].append(resized(draw_face(clip.frame(t), clip.landmarks[t], masked.predictions[t], said), MOVING_SIDE))
+    save_moving("hardened.gif", [np.hstack(row) for row in zip(*columns, strict=True)])
 
 
 def tracked_masks() -> None:
@@ -150,9 +184,9 @@ def face(image: np.ndarray, points: np.ndarray, scheme, colour) -> np.ndarray:
     return cv2.resize(draw_landmarks(image, points, scheme, colour), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
 
 
-def resized(picture: np.ndarray) -> np.ndarray:
-    height = round(picture.shape[0] * SIDE / picture.shape[1])
-    return cv2.resize(picture, (SIDE, height), interpolation=cv2.INTER_AREA)
+def resized(picture: np.ndarray, side: int = SIDE) -> np.ndarray:
+    height = round(picture.shape[0] * side / picture.shape[1])
+    return cv2.resize(picture, (side, height), interpolation=cv2.INTER_AREA)
 
 
 def save_moving(name: str, pictures: list[np.ndarray]) -> None:
@@ -161,6 +195,9 @@ def save_moving(name: str, pictures: list[np.ndarray]) -> None:
     palette = frames[0].quantize(96)
     shown = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     shown[0].save(OUT / name, save_all=True, append_images=shown[1:], duration=200, loop=0, optimize=True)
+    size = (OUT / name).stat().st_size
+    assert size < MOST_BYTES, f"{name}: {size} bytes; expected fewer than {MOST_BYTES}"
+    print(f"wrote {OUT / name}, {size / 1e6:.2f} MB")
 
 
 def save(name: str, *rows: list[np.ndarray]) -> None:

@@ -18,6 +18,7 @@ import cv2
 import pytest
 import tyro
 import yaml
+from PIL import Image
 
 from srn_core.io.frames import VideoFrames
 from tests.support.code_blocks import FENCE, ROOT, entry_point, read_blocks, split_commands
@@ -264,3 +265,12 @@ def test_a_table_shows_the_stored_figures() -> None:
     assert "| `greedy` | 3.62 | +0.34 [+0.19,&nbsp;+0.55] | 0.57 |" in table
     arms = figures_hook().arms("varied", "none", "rsf", "hofs")
     assert arms.startswith("10 seeds.") and "| 12.56 | 9.85 | 9.47 |" in arms
+
+
+def test_moving_pictures_move_and_are_small():
+    pictures = sorted((DOCS / "pictures").glob("*.gif"))
+    assert {"episode.gif", "tracked-masks.gif", "hardened.gif"} <= {path.name for path in pictures}
+    for path in pictures:
+        assert path.stat().st_size < 2_000_000, path.name
+        with Image.open(path) as picture:
+            assert getattr(picture, "n_frames", 1) > 10, path.name

@@ -27,6 +27,8 @@ from srn_core.training.args import TrainArgs
 from srn_gym.rules import GameRules
 
 EVALUATION = "evaluation.json"
+# Of more records than this, each is a line of its table.
+MOST_COLUMNS = 6
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def _learner(path: Path, script: str, kind: type, card: Mapping[str, Any], about
 
 def _tracker(path: Path, what: str, command: str, card: Mapping[str, Any]) -> Run:
     left_out = "arguments", "config", "val_nme_percent", "versions", "finetuning"
-    figures = {name: value for name, value in card.items() if name not in left_out}
+    figures = _texts({name: value for name, value in card.items() if name not in left_out})
     shown = {"command": command, "versions": versions_text(card), **figures}
     sections = [facts("What was run", shown)]
     if errors := card.get("val_nme_percent"):
@@ -153,7 +155,9 @@ def _benchmark(path: Path) -> Run:
     record = read_json(path / FIGURES)
     settings = record.get("settings", {})
     command = record.get("command") or "\n".join(record.get("commands", ()))
-    sections: list[Section] = [facts("What was run", {"command": command, "versions": versions_text(record), **settings})]
+    sections: list[Section] = [
+        facts("What was run", {"command": command, "versions": versions_text(record)} | _texts(settings))
+    ]
     match = None
     if "policies" in record:
         sections.append(policy_table(record["policies"]))
@@ -224,13 +228,23 @@ def policy_table(rows: Sequence[Mapping[str, Any]]) -> Section:
 
 
 def records_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Section:
-    """Records side by side: a column per record, a line per key; lists and mappings within are left to the files."""
-    keys = [key for key, value in rows[0].items() if not isinstance(value, dict)]
-    lines = [[key.replace("_", " "), *(_cell(row.get(key)) for row in rows)] for key in keys[1:]]
-    return table(title.replace("_", " "), (keys[0], *(str(row.get(keys[0], "")) for row in rows)), lines)
+    """Records side by side: few as columns with a line per key, many as lines; mappings within are left to the files."""
+    nested = {key for row in rows for key, value in row.items() if isinstance(value, dict)}
+    keys = [key for key in rows[0] if key not in nested]
+    cells = [[_cell(row.get(key)) for key in keys] for row in rows]
+    names = [key.replace("_", " ") for key in keys]
+    title = title.replace("_", " ")
+    if len(rows) > MOST_COLUMNS:
+        return table(title, names, cells)
+    first, *lines = zip(names, *cells, strict=True)
+    return table(title, first, lines)
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _cell(value) for name, value in values.items()}
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(map(_cell, value))}]"
+        return ", ".join(map(_cell, value))
     return f"{value:.4g}" if isinstance(value, float) else "–" if value is None else str(value)
