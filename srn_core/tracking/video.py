@@ -25,6 +25,9 @@ TWICE = 0.6
 # A cut: from one frame to the next, this share of the picture, seen at this side, changes by so many grey levels. An occluder
 # or a face that leaves changes less.
 CUT_SHARE, CUT_SIDE, CUT_CHANGE = 0.6, 32, 15.0
+# Frames whose grey levels at this side spread (standard deviation) by less are blank: black, or a flash. What comes after them
+# is compared with what was before.
+BLANK = 4.0
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,8 @@ class VideoFaces:
     def _is_cut(self, image: np.ndarray) -> bool:
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         view = cv2.resize(grey, (CUT_SIDE, CUT_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+        if view.std() < BLANK:
+            return False
         before, self._view = self._view, view
         return before is not None and float((np.abs(view - before) > CUT_CHANGE).mean()) > CUT_SHARE
 

@@ -74,6 +74,16 @@ def test_one_face_is_lost_at_once_and_found_on_the_next_frame(tracker: Tracker, 
     assert scene.asked == [0, 5]
 
 
+def test_a_face_keeps_its_number_over_black_frames_and_not_over_a_cut(tracker: Tracker, pair: tuple[Clip, Clip]) -> None:
+    clip, box = pair[0], landmark_box(pair[0].landmarks[:1])
+    faces = VideoFaces(tracker, lambda image: box if image.any() else box[:0])
+    before, after, black = clip.frame(0), clip.frame(1), np.zeros_like(clip.frame(0))
+    numbers = [[face.number for face in faces.step(image)] for image in [before, *[black] * 5, after]]
+    assert numbers == [[0], *[[]] * 5, [0]]
+    # The same face in another light everywhere: what a cut looks like.
+    assert [face.number for face in faces.step(after // 3)] != [0]
+
+
 def test_a_detector_looks_again_now_and_then(tracker: Tracker, pair: tuple[Clip, Clip]) -> None:
     scene = Scene(pair)
     assert scene.numbers(VideoFaces(tracker, scene.find), LOOK_AGAIN + 2) == [{0: 0}] * (LOOK_AGAIN + 2)
