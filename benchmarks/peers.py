@@ -6,7 +6,7 @@ python benchmarks/peers.py --data-root DIR --mediapipe face_landmarker.task --on
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -67,13 +67,14 @@ def peers(args: PeersArgs) -> list[ResultRow]:
     finally:
         for model in models:
             model.close()
-    record = {"kind": "peers", "command": benchmark_command("peers", args), "settings": plain(args)}
+    record: dict[str, Any] = {"kind": "peers", "command": benchmark_command("peers", args), "settings": plain(args)}
     record |= {"versions": versions(), "models": names}
-    record |= {"figures": summarise_others(rows, names), "curves": plot_others(args.out, rows, names)}
+    figures = summarise_others(rows, names)
+    record |= {"figures": figures, "curves": plot_others(args.out, rows, names)}
     page = others_page(record)
     write_results(args.out, record, page, rows=rows)
     show_page(page)
-    return record["figures"]
+    return figures
 
 
 def _models(args: PeersArgs) -> list[OtherModel]:

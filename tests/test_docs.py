@@ -63,6 +63,8 @@ READ_ONLY = {
     "benchmarks/ablation.py": "trains a network per variant; tests/benchmarks/test_ablation.py runs it",
     "benchmarks/player_ablation.py": "trains many learners; tests/benchmarks/test_player_ablation.py runs it",
     "benchmarks/tune.py": "trains many learners; tests/benchmarks/test_tune.py runs it",
+    "benchmarks/following.py": "takes minutes; tests/benchmarks/test_following.py runs it",
+    "benchmarks/peers.py": "needs other people's packages; tests/benchmarks/test_peers.py runs it",
     "benchmarks/throughput.py": "measures time; tests/benchmarks/test_throughput.py runs it",
     "benchmarks/scaling.py": "measures time; tests/benchmarks/test_scaling.py runs it",
     "benchmarks/on_gpu.py": "for a GPU; tests/benchmarks/test_on_gpu.py runs it",
