@@ -17,6 +17,7 @@ from benchmarks.common.results import FIGURES, ROWS_SUFFIX, read_figures, read_r
 from benchmarks.comparison.plots import plot_learned, plot_played
 from benchmarks.comparison.report import comparison_page, summarise_learners
 from benchmarks.others.report import others_page, plot_others, summarise_others
+from benchmarks.scenes.report import following_page, summarise_scenes, summarise_smoothing
 from benchmarks.speed.cost import plot_costs
 from benchmarks.synthesis.plots import ARMS, plot_arms
 from benchmarks.synthesis.report import arms_page, comparable, summarise_arms
@@ -63,6 +64,10 @@ def remake(folder: Path) -> tuple[dict[str, Any], list[str]]:
         case "peers":
             record["figures"] = summarise_others(read_rows(folder, "rows"), record["models"])
             return record, others_page(record)
+        case "following":
+            record["scenes"] = summarise_scenes(read_rows(folder, "scenes"))
+            record["smoothing"] = summarise_smoothing(read_rows(folder, "smoothing"))
+            return record, following_page(record)
     raise UserError(f"{folder}: holds results of the kind '{record.get('kind')}', which cannot be made again from rows")
 
 
