@@ -30,7 +30,7 @@ MOST_GROWTH, PERIOD = 20.0, 5.0
 # This share of the time is the start, in which memory is still being filled; the end is as long.
 START = 0.15
 # The envs' clips: small, so that the tracker's answers to all their frames are soon known.
-CLIPS, EPISODES = "demo?split=train&limit=3&frames=20", 200
+CLIPS, EPISODES = "demo?split=train&limit=3&frames=20", 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +45,11 @@ class SoakArgs:
 
 @dataclass(frozen=True)
 class Look:
-    """What a process holds at a moment: memory in MB, and open files."""
+    """What a process holds at a moment: memory in MB, and open files; and how many seconds the processor has worked for it."""
 
     memory: float
     files: int
+    worked: float
 
 
 def look(process: int) -> Look | None:
@@ -56,7 +57,9 @@ def look(process: int) -> Look | None:
     try:
         status = Path(f"/proc/{process}/status").read_text()
         memory = next(int(row.split()[1]) / 1024 for row in status.splitlines() if row.startswith("VmRSS"))
-        return Look(memory, len(os.listdir(f"/proc/{process}/fd")))
+        times = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+        worked = sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+        return Look(memory, len(os.listdir(f"/proc/{process}/fd")), worked)
     except (OSError, StopIteration):
         return None
 
@@ -67,6 +70,7 @@ def figures(looks: list[Look]) -> dict[str, float]:
     after, end = looks[share : 2 * share] or looks, looks[-share:]
     return {
         "looks": len(looks),
+        "seconds of the processor": round(looks[-1].worked if looks else 0, 1),
         "memory after start": round(median(one.memory for one in after), 1),
         "memory at end": round(median(one.memory for one in end), 1),
         "most memory": round(max(one.memory for one in looks[share:] or looks), 1),

@@ -9,13 +9,16 @@ from gymnasium.wrappers import vector
 import srn_gym  # noqa: F401
 from srn_gym.vector_env import OcclusionSynthesisVectorEnv
 
+SHAPE = (3, 68, 3, 10, 10)
 WRAPPERS = {
     "normalize": lambda envs: vector.NormalizeObservation(envs),
     "normalize-reward": lambda envs: vector.NormalizeReward(envs),
     "flatten": lambda envs: vector.FlattenObservation(envs),
     "dtype": lambda envs: vector.DtypeObservation(envs, np.float32),
     "rescale": lambda envs: vector.RescaleObservation(envs, 0, 1),
-    "transform": lambda envs: vector.TransformObservation(envs, lambda seen: seen / 255, Box(0, 1, (2, 3, 68, 3, 10, 10))),
+    "transform": lambda envs: vector.TransformObservation(
+        envs, lambda seen: seen / 255, Box(0, 1, (2, *SHAPE)), Box(0, 1, SHAPE)
+    ),
     "statistics": lambda envs: vector.RecordEpisodeStatistics(envs),
 }
 # What changes observations refuses the default mode, as docs/environment.md says.
