@@ -76,7 +76,7 @@ def ablate(args: PlayerAblationArgs) -> dict[str, Any]:
         compare(compared := _comparison(args, people, victim))
         rows += [{"people": people, "victim": victim, **row} for row in read_rows(compared.out, "rows")]
     record: dict[str, Any] = {"kind": "player-ablation", "command": benchmark_command("player_ablation", args)}
-    record |= {"settings": plain(args), **summarise(rows)}
+    record |= {"settings": plain(args), **ablation_figures(rows)}
     show_page(page := ablation_page(record))
     write_results(args.out, record, page, rows=rows)
     return record
@@ -93,7 +93,7 @@ def _comparison(args: PlayerAblationArgs, people: str, victim: str) -> CompareAr
     )  # fmt: skip
 
 
-def summarise(rows: ResultRows) -> dict[str, Any]:
+def ablation_figures(rows: ResultRows) -> dict[str, Any]:
     """``arms``: one figure per arm and per prior; ``factors``: what each factor changes, averaged over the others."""
     arms, errors = [], {}
     for people, victim in product(FACTORS["people"], FACTORS["victim"]):
@@ -118,8 +118,10 @@ def _figure(held_out: Results, train: Results, name: str) -> ResultRow:
 def _factors(errors: Mapping[tuple[str, str, str], np.ndarray]) -> Iterator[ResultRow]:
     for place, (factor, (low, high)) in enumerate(FACTORS.items()):
         others = [values for name, values in FACTORS.items() if name != factor]
-        arms = {side: [errors[(*rest[:place], side, *rest[place:])] for rest in product(*others)] for side in (low, high)}
-        means = {side: np.mean(found, axis=0) for side, found in arms.items()}
+        means = {}
+        for side in (low, high):
+            arms = [(*rest[:place], side, *rest[place:]) for rest in product(*others)]
+            means[side] = np.mean([errors[people, victim, view] for people, victim, view in arms], axis=0)
         gain, ci95 = stats.mean_difference(means[high], means[low], _rng())
         yield {"factor": factor, "from": low, "to": high, "gain": gain, "ci95": _certain(ci95, len(means[low]))}
 

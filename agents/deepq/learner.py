@@ -74,7 +74,8 @@ class Learner:
 
     def observe_rewards(self, reward: np.ndarray, landmark: np.ndarray) -> None:
         """Take rewards ``(B,)`` for covering landmarks ``(B,)`` into the means that standardise and plan."""
-        np.add.at(self.landmark_rewards, (slice(None), landmark), [reward, np.ones_like(reward)])
+        for total, values in zip(self.landmark_rewards, (reward, np.ones_like(reward)), strict=True):
+            np.add.at(total, landmark, values)
         if self.reward_count < self.args.first_update:
             self.reward_count += len(reward)
             self.reward_mean += float((reward - self.reward_mean).sum()) / self.reward_count

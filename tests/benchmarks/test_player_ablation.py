@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.common.results import read_figures, read_rows
 from benchmarks.common.stats import score_table
-from benchmarks.player_ablation import FACTORS, PlayerAblationArgs, ablate, ablation_page, summarise
+from benchmarks.player_ablation import FACTORS, PlayerAblationArgs, ablate, ablation_figures, ablation_page
 from tests.support.faces import write_checkpoint
 
 SMALL = "num_envs=4,learning_starts=16,batch_size=8,capacity=64"
@@ -30,13 +30,13 @@ def made_up_rows(seeds: int) -> list[dict]:
 
 
 def test_a_factor_gains_what_it_changes_while_the_others_stay():
-    found = summarise(made_up_rows(5))
+    found = ablation_figures(made_up_rows(5))
     gains = {row["factor"]: row["gain"] for row in found["factors"]}
     assert gains == pytest.approx({"people": 0.5, "victim": 0.2, "view": 0})
     assert all(row["ci95"] is not None for row in found["factors"])
     best = max(found["arms"], key=lambda row: row["share_iqm"])
     assert (best["people"], best["victim"], best["share_iqm"]) == ("many", "unmet", pytest.approx((5.7 - 4) / 4))
-    assert all(row["ci95"] is None for row in summarise(made_up_rows(2))["factors"])
+    assert all(row["ci95"] is None for row in ablation_figures(made_up_rows(2))["factors"])
 
 
 def test_clips_of_one_person_count_once():
