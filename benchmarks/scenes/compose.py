@@ -31,7 +31,7 @@ class SceneFrame:
 
 
 @dataclass(frozen=True)
-class Scene:
+class ComposedScene:
     """A composed video.
 
     Attributes:
@@ -45,7 +45,7 @@ class Scene:
     all_faces: bool = False
 
 
-def compose(clips: Sequence[Clip], gaps: Sequence[int] = GAPS) -> Iterator[Scene]:
+def compose(clips: Sequence[Clip], gaps: Sequence[int] = GAPS) -> Iterator[ComposedScene]:
     """All scenes; ``clips`` show one person each, at least two, and have at least 40 frames."""
     for clip in clips:
         for gap in gaps:
@@ -59,44 +59,48 @@ def compose(clips: Sequence[Clip], gaps: Sequence[int] = GAPS) -> Iterator[Scene
         yield crossing(first, second)
 
 
-def black_gap(clip: Clip, gap: int, elsewhere: bool = False) -> Scene:
+def black_gap(clip: Clip, gap: int, elsewhere: bool = False) -> ComposedScene:
     """The face, black frames, the face; with ``elsewhere`` on the other side of a wider picture."""
     width = clip.frame(0).shape[1]
     wide, moved = (2 * width, width) if elsewhere else (width, 0)
     before = [_placed(clip, t, wide, 0) for t in range(SHOWN)]
     dark = [SceneFrame(np.full_like(before[0].image, BLACK), {}) for _ in range(gap)]
     after = [_placed(clip, t, wide, moved) for t in range(SHOWN, 2 * SHOWN)]
-    return Scene(f"black gap of {gap} frames{', then the face is elsewhere' if elsewhere else ''}", before + dark + after)
+    return ComposedScene(
+        f"black gap of {gap} frames{', then the face is elsewhere' if elsewhere else ''}", before + dark + after
+    )
 
 
-def leaving(clip: Clip) -> Scene:
+def leaving(clip: Clip) -> ComposedScene:
     """The picture moves until the face has left it, and back."""
     width = clip.frame(0).shape[1]
     path = np.concatenate(
         [np.zeros(5), np.linspace(0, -width, 13), np.full(4, -width), np.linspace(-width, 0, 13), np.zeros(5)]
     )
     frames = [_placed(clip, t, width, round(x)) for t, x in enumerate(path)]
-    return Scene("the face leaves the picture and comes back", frames)
+    return ComposedScene("the face leaves the picture and comes back", frames)
 
 
-def texture_cut(clip: Clip) -> Scene:
+def texture_cut(clip: Clip) -> ComposedScene:
     """A cut to a smooth texture, and back."""
     rng = np.random.default_rng(0)
     frames = [_placed(clip, t, clip.frame(0).shape[1], 0) for t in range(2 * SHOWN)]
     height, width = frames[0].image.shape[:2]
     coarse = rng.integers(0, 256, (height // 20 + 2, width // 20 + 2, 3), dtype=np.uint8)
     texture = np.repeat(np.repeat(coarse, 20, 0), 20, 1)[:height, :width]
-    return Scene("cut to a pattern for 10 frames and back", frames[:SHOWN] + [SceneFrame(texture, {})] * 10 + frames[SHOWN:])
+    return ComposedScene(
+        "cut to a pattern for 10 frames and back", frames[:SHOWN] + [SceneFrame(texture, {})] * 10 + frames[SHOWN:]
+    )
 
 
-def cuts(first: Clip, second: Clip) -> Scene:
+def cuts(first: Clip, second: Clip) -> ComposedScene:
     """Every 10 frames a cut to the other person."""
     both = [first, second, first, second]
     frames = [_placed(clip, 10 * i + t, clip.frame(0).shape[1], 0) for i, clip in enumerate(both) for t in range(10)]
-    return Scene("cuts to another person every 10 frames", frames)
+    return ComposedScene("cuts to another person every 10 frames", frames)
 
 
-def crossing(first: Clip, second: Clip) -> Scene:
+def crossing(first: Clip, second: Clip) -> ComposedScene:
     """Two people move across each other; the first passes in front."""
     (height, width), (low, wide) = first.frame(0).shape[:2], second.frame(0).shape[:2]
     canvas_width = 2 * max(width, wide)
@@ -111,7 +115,7 @@ def crossing(first: Clip, second: Clip) -> Scene:
         covered = (behind[:, 0] >= front) & (behind[:, 0] < front + width)
         seen = {first.person: (first.landmarks[t] + (front, 0), 1.0), second.person: (behind, float((~covered).mean()))}
         frames.append(SceneFrame(image, *_by_share(seen)))
-    return Scene("two people cross (all faces)", frames, all_faces=True)
+    return ComposedScene("two people cross (all faces)", frames, all_faces=True)
 
 
 def _placed(clip: Clip, t: int, wide: int, moved: int) -> SceneFrame:

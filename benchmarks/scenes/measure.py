@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from benchmarks.common.results import ResultRow
-from benchmarks.scenes.compose import Scene
+from benchmarks.scenes.compose import ComposedScene
 from srn_core.data import Clip
 from srn_core.face.metrics import jitter, normaliser_length, point_errors
 from srn_core.face.schemes import Scheme
@@ -19,7 +19,7 @@ WRONG = 0.15
 RATE = 25.0
 
 
-def scene_row(scene: Scene, tracker: Tracker, find: Detector) -> ResultRow:
+def scene_row(scene: ComposedScene, tracker: Tracker, find: Detector) -> ResultRow:
     """Track a scene.
 
     Returns:

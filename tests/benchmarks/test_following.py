@@ -9,7 +9,7 @@ from benchmarks.common.results import read_figures
 from benchmarks.following import FollowingArgs, following
 from benchmarks.remake import remake
 from benchmarks.scenes import measure
-from benchmarks.scenes.compose import SHOWN, Scene, black_gap, crossing, leaving
+from benchmarks.scenes.compose import SHOWN, ComposedScene, black_gap, crossing, leaving
 from benchmarks.scenes.measure import scene_row, smoothing_rows
 from srn_core import Tracker, load_pretrained
 from srn_core.data import load_clips
@@ -36,7 +36,7 @@ class Scripted:
 def row_of(monkeypatch: pytest.MonkeyPatch):
     tracker = Tracker(load_pretrained("srn-small"), "cpu")
 
-    def run(scene: Scene, answers: list[dict[int, np.ndarray]]):
+    def run(scene: ComposedScene, answers: list[dict[int, np.ndarray]]):
         monkeypatch.setattr(measure, "VideoFaces", lambda *args, **options: Scripted(answers))
         return scene_row(scene, tracker, lambda image: np.zeros((0, 4), np.float32))
 
