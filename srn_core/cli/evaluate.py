@@ -87,7 +87,7 @@ def run(words: Sequence[str]) -> None:
 
 
 def _evaluations(args: EvaluateFacesArgs) -> list[Evaluation]:
-    tracker = _tracker(args.checkpoint, args) if args.checkpoint else None
+    tracker = _tracker(args.checkpoint, args) if args.checkpoint is not None else None
     clip_sets = [load_clips(spec) for spec in args.data]
     if args.predictions:
         normaliser = args.normaliser or "inter-pupil"

@@ -20,6 +20,8 @@ TimedFrames = Iterator[tuple[np.ndarray, float]]
 
 # Frames per second of a sequence of pictures, and of a camera that does not say.
 SEQUENCE_RATE = 25.0
+# OpenCV takes no larger number.
+MOST_CAMERA = 2**31 - 1
 
 
 class VideoSource:
@@ -122,7 +124,9 @@ def _read_to_end(video: VideoFrames) -> TimedFrames:
 
 def _camera_frames(number: int) -> TimedFrames:
     """What a camera sees, until it ends or the user presses Ctrl-C."""
-    capture = cv2.VideoCapture(number)
+    if number > MOST_CAMERA:
+        raise UserError(f"camera {number}: no such camera; expected the number of a connected camera, or a video file")
+    capture, seen = cv2.VideoCapture(number), False
     try:
         if not capture.isOpened():
             raise UserError(f"camera {number}: cannot be opened; expected the number of a connected camera, or a video file")
@@ -130,9 +134,13 @@ def _camera_frames(number: int) -> TimedFrames:
         while True:
             found, frame = capture.read()
             if not found:
+                if not seen:
+                    raise UserError(f"camera {number}: gives no picture; is another program using it?")
                 return
+            seen = True
             yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), time.monotonic() - start
     except KeyboardInterrupt:
-        return
+        if not seen:
+            raise
     finally:
         capture.release()

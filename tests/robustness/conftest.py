@@ -33,7 +33,12 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_pack(root / "faces.pack", load_to_pack([f"300w:{root / '300w'}"]))
     _write_cofw(root)
     (root / "run").mkdir()
-    card = {"step": 3, "arguments": {"landmark_only": False, "plan": False, "trunk": "frozen"}, "tracker_key": "a", "encoder_key": "b"}
+    card = {
+        "step": 3,
+        "arguments": {"landmark_only": False, "plan": False, "trunk": "frozen"},
+        "tracker_key": "a",
+        "encoder_key": "b",
+    }
     save_tensors(root / "run" / "policy.safetensors", load_tensors(root / "checkpoint" / "model.safetensors")[0], card)
     frames = np.random.default_rng(0).integers(0, 256, (3, 4, 40, 40, 3), np.uint8)
     (root / "npz").mkdir()

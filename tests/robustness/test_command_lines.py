@@ -5,12 +5,13 @@ Each command has a sound line of little work. Its words are changed like the byt
 
 import importlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from srn_core.errors import UserError
 from tests.robustness.conftest import Cases
 from tests.support.command_runs import Ended, run_command
 from tests.support.mutations import ABSURD, mutated
@@ -118,11 +119,16 @@ def fault(ended: Ended, before: dict, after: dict) -> str | None:
     return f"left {made}" if made else None
 
 
+def no_camera(number: int) -> Iterator[None]:
+    """In place of a camera, which a damaged line might name."""
+    raise UserError(f"camera {number}: none in this test")
+
+
 @pytest.mark.parametrize("name", LINES)
 def test_damaged_command_lines(name: str, cases: Cases, sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     main, line = entry(name)
     program = "srn" if name.startswith("srn ") else f"{name}.py"
-    monkeypatch.setattr("srn_core.tracking.sources._camera_frames", lambda number: iter(()))
+    monkeypatch.setattr("srn_core.tracking.sources._camera_frames", no_camera)
     folder = tmp_path / "work"
     shutil.copytree(sound, folder)
     monkeypatch.chdir(folder)

@@ -113,3 +113,16 @@ def test_damaged_names(
         text = mutated(sound_text.encode(), np.random.default_rng(case)).decode(errors="surrogateescape").replace("\0", "")
         check(lambda text=text: read(text), "", f"{text!r}")  # type: ignore[misc]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_mat_file_whose_numbers_are_of_no_kind_does_not_end_python(sound: Path, tmp_path: Path) -> None:
+    """SciPy alone ends the process: the flag of complex numbers is set, and the imaginary part is missing."""
+    copy = tmp_path / "cofw68"
+    shutil.copytree(sound / "cofw68", copy)
+    points = copy / "test_annotations" / "1_points.mat"
+    data = bytearray(points.read_bytes())
+    assert data[144:146] == b"\x06\x00"
+    data[145] = 8
+    points.write_bytes(bytes(data))
+    with pytest.raises(UserError, match="1_points.mat: cannot be read as a MATLAB file"):
+        load_clips(f"cofw68:{copy}")

@@ -5,6 +5,7 @@ height of face I in row I. Pixels count from 1. Each face is a clip of one frame
 Source: https://github.com/golnazghiasi/cofw68-benchmark.
 """
 
+import io
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from srn_core.data.clip import Clip, continuous
+from srn_core.data.formats.mat5 import check_mat5
 from srn_core.data.formats.numbers import check_array
 from srn_core.data.problems import Problem, build_clips
 from srn_core.data.spec import DataSpec
@@ -55,7 +57,9 @@ def _variable(path: Path, name: str) -> np.ndarray:
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected the layout of cofw68: {ANNOTATIONS}/1_points.mat ... and {BOXES}")
     try:
-        content = loadmat(path)
+        data = path.read_bytes()
+        check_mat5(data)
+        content = loadmat(io.BytesIO(data))
     except Exception as error:  # On a damaged file SciPy raises errors of many kinds.
         raise UserError(f"{path}: cannot be read as a MATLAB file ({error}); restore the file") from None
     if name not in content:
