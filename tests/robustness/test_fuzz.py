@@ -126,3 +126,14 @@ def test_a_mat_file_whose_numbers_are_of_no_kind_does_not_end_python(sound: Path
     points.write_bytes(bytes(data))
     with pytest.raises(UserError, match="1_points.mat: cannot be read as a MATLAB file"):
         load_clips(f"cofw68:{copy}")
+
+
+@pytest.mark.parametrize("huge", ["1e38", "-1e38", "1e16"])
+def test_a_number_whose_square_is_too_large(huge: str, sound: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "wflw"
+    shutil.copytree(sound / "wflw", copy)
+    rows = copy / WFLW_LIST.format("test")
+    rows.write_text(rows.read_text().replace(rows.read_text().split()[0], huge, 1))
+    check(lambda: clips(f"wflw:{copy}?split=test"), str(copy), huge)
+    with pytest.raises(UserError, match="number too large"):
+        clips(f"wflw:{copy}?split=test")

@@ -7,6 +7,8 @@ import numpy as np
 
 from srn_core.errors import UserError
 
+LARGEST = 1e15
+
 
 def parse_numbers(words: Sequence[str], count: int, place: str | Path, expected: str) -> np.ndarray:
     """``count`` finite numbers as ``(count,)`` float64.
@@ -40,6 +42,5 @@ def check_array(place: Path, name: str, values: np.ndarray, shape: tuple[int, ..
 
 
 def _finite(values: np.ndarray) -> bool:
-    """Whether all numbers are finite, also as float32, which clips hold."""
-    with np.errstate(over="ignore"):
-        return bool(np.isfinite(values.astype(np.float32)).all())
+    """Whether all numbers are finite and small enough for clips, which hold float32 and square them."""
+    return bool((np.abs(values.astype(np.float64)) <= LARGEST).all())
