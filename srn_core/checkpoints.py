@@ -53,7 +53,10 @@ def load_pretrained(name: str | Path) -> SRN:
     tensors, metadata = load_tensors(folder / WEIGHTS)
     if "config" not in metadata:
         raise UserError(f"{folder / WEIGHTS}: no SRN config in its header; expected a checkpoint of this package")
-    model = SRN(SRNConfig.from_dict(metadata["config"]))
+    try:
+        model = SRN(SRNConfig.from_dict(metadata["config"]))
+    except UserError as error:
+        raise UserError(f"{folder / WEIGHTS}: {error}") from None
     try:
         model.load_state_dict({key: value.float() for key, value in tensors.items()})
     except RuntimeError as error:
@@ -94,7 +97,11 @@ def starting_model(preset: str, init: str | None, overrides: Sequence[str], sche
 
 def load_card(name: str | Path) -> dict[str, Any]:
     """The card beside the weights."""
-    return dict(read_json(resolve_checkpoint(name) / CARD))
+    path = resolve_checkpoint(name) / CARD
+    card = read_json(path)
+    if not isinstance(card, dict):
+        raise UserError(f"{path}: is no JSON object; expected the card of a checkpoint; restore the file")
+    return card
 
 
 def fingerprint(model: SRN) -> str:

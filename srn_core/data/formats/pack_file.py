@@ -51,7 +51,7 @@ class Pack:
             return self._file.read(name)
         except KeyError:
             raise UserError(f"{self.path}: no {name} in it; expected a pack that srn data --pack wrote") from None
-        except (BadZipFile, OSError, EOFError, NotImplementedError, zlib.error) as error:
+        except (BadZipFile, OSError, EOFError, NotImplementedError, UnicodeDecodeError, zlib.error) as error:
             raise UserError(
                 f"{self.path}: truncated or not a pack ({error}); expected a file that srn data --pack wrote; copy it again"
             ) from None
