@@ -73,7 +73,7 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); expected a YAML file of hyper-parameters") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not valid YAML ({error}); correct the file") from None
     if not isinstance(entries, dict):
         raise UserError(f"{path}: expected a mapping with the key '{ENV_ID}', as in {SHIPPED / 'dqn.yml'}")
