@@ -1,18 +1,30 @@
 """Remembered values of a function of (clip, frame, column): each is computed once, as long as memory suffices."""
 
+import os
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from srn_core.errors import UserError
 from srn_gym.cache.slots import ClipSlots
 
 Compute = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def batch_size(device: torch.device) -> int:
-    """How many faces to compute at once. A CPU gains nothing from more than a few dozen, a GPU needs many."""
-    return 32 if device.type == "cpu" else 1024
+    """How many faces to compute at once. A CPU gains nothing from more than a few dozen, a GPU needs many.
+
+    The variable ``SRN_BATCH`` sets another number. With 1, no value depends on which others are computed beside it, so on a CPU
+    a run that was stopped and resumed equals one that nobody stopped, to the last bit.
+
+    Raises:
+        UserError: the variable holds no number of at least 1.
+    """
+    given = os.environ.get("SRN_BATCH", "")
+    if given and not (given.isascii() and given.isdigit() and int(given) >= 1):
+        raise UserError(f"SRN_BATCH={given}: expected a whole number of at least 1, or no such variable")
+    return int(given) if given else 32 if device.type == "cpu" else 1024
 
 
 class Memo:

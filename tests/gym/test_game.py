@@ -163,3 +163,16 @@ def test_large_batches_are_split(clip_spec, tiny_checkpoint, game, monkeypatch):
     batch = index(0, 1, 2, 2, 4), index(0, 1, 2, 3, 1), index(3, 13, 23, 33, 43)
     start = game.tracker.start(5)
     torch.testing.assert_close(split.respond(*batch, start).prediction, game.respond(*batch, start).prediction)
+
+
+def test_srn_batch_sets_how_many_faces_are_computed_at_once(monkeypatch):
+    def sizes(given: str) -> list[int]:
+        monkeypatch.setenv("SRN_BATCH", given)
+        asked: list[int] = []
+        memo, index = Memo(torch.tensor([5]), 1, (1,)), torch.arange(5)
+        memo.lookup(index * 0, index, index * 0, lambda clip, frame, column: asked.append(len(clip)) or frame[:, None].float())
+        return asked
+
+    assert (sizes(""), sizes("1"), sizes("3")) == ([5], [1] * 5, [3, 2])
+    with pytest.raises(UserError, match="SRN_BATCH=none: expected a whole number of at least 1"):
+        sizes("none")
