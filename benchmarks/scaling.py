@@ -7,7 +7,6 @@ The numbers of processes take turns, so that a busy machine slows each of them d
 """
 
 import dataclasses
-import json
 import os
 import subprocess
 import sys
@@ -29,10 +28,12 @@ from benchmarks.speed.timing import describe_machine
 from srn_core.cli.options import read_options
 from srn_core.devices import pick_device
 from srn_core.errors import COUNT, UserError, check_numbers, command
-from srn_core.io.files import plain
+from srn_core.io.files import plain, read_json, write_json
 from srn_core.training.args import TrainArgs
 from srn_core.training.processes import gathered, is_first, joined_processes
 from srn_core.training.train import TrainingRun
+
+TIMES = "times.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,14 +84,15 @@ def _in_processes(args: ScalingArgs, count: int) -> list[ResultRow]:
     environment = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
     with tempfile.TemporaryDirectory() as folder:
         words = option_words(dataclasses.replace(args, out=Path(folder)))
-        done = subprocess.run([*launcher, __file__, *words], env=environment, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise UserError(f"--processes {count}: failed, see the messages above; give fewer processes or another --device")
-    return list(json.loads(done.stdout.splitlines()[-1]))
+        # What the processes print is left out: gloo too prints there, at any time.
+        done = subprocess.run([*launcher, __file__, *words], env=environment, stdout=subprocess.DEVNULL)
+        if done.returncode:
+            raise UserError(f"--processes {count}: failed, see the messages above; give fewer processes or another --device")
+        return list(read_json(Path(folder) / TIMES))
 
 
 def measure_steps(args: ScalingArgs) -> None:
-    """Time the steps in this process, which torchrun has started; the first process prints all rows as JSON."""
+    """Time the steps in this process, which torchrun has started; the first process writes all rows to ``--out``."""
     training = TrainArgs(data=(args.clips,), out=args.out, preset=args.preset, batch=args.batch, device=args.device)
     with joined_processes(args.device):
         run = TrainingRun(training)
@@ -102,7 +104,7 @@ def measure_steps(args: ScalingArgs) -> None:
         rows = []
         for wall, cpu, draw in (zip(*times, strict=True) for times in steps):
             rows.append({"wall": max(wall), "cpu": sum(cpu), "draw": sum(draw)})
-        print(json.dumps(rows))
+        write_json(args.out / TIMES, rows)
 
 
 def _timed_step(run: TrainingRun, step: int) -> tuple[float, float, float]:
