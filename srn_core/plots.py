@@ -181,6 +181,7 @@ def plot_estimates(
             panel.set_title(_panel_title(name, across + 0.7), fontsize=7)
             panel.set_xlim(limits)
             panel.grid(visible=False, axis="y")
+            panel.locator_params(axis="x", nbins=5)
         panels[0].set_yticks(places, names)
         panels[0].set_ylim(heights.sum() + 0.1, -0.1)
         _label_outside(panels, across, wrapped(axis, 60 if across == 1 else 30), "")
