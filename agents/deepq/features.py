@@ -48,9 +48,9 @@ def network_features(game: OcclusionGame, encoder: str = "", view: View = "parts
     return game.features(load_pretrained(encoder or DEFAULT_TRACKER).to(game.device), VIEWS[view])
 
 
-def load_encoder(tracker: str, encoder: str = "") -> SRN:
-    """The SRN of a checkpoint's name or folder; without one, the tracker's if that is an SRN, else srn-small."""
-    if encoder or is_srn(tracker):
-        return load_pretrained(encoder or tracker)
+def load_encoder(tracker: str) -> SRN:
+    """The SRN of a tracker, given by name, or srn-small if that is no SRN."""
+    if is_srn(tracker):
+        return load_pretrained(tracker)
     victim = load_victim(tracker, "cpu") if is_own(tracker) else None
     return victim.model if isinstance(victim, Tracker) else load_pretrained(DEFAULT_TRACKER)

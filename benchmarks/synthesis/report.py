@@ -93,7 +93,7 @@ def explanation(record: Mapping[str, Any]) -> list[str]:
     if any(figure["arm"] == "base" for figure in record["figures"]):
         arms += " `base`: the tracker that all arms start from, as it is."
     if model := settings.get("model"):
-        arms += f" Here the tracker is no SRN but a torch module, `{model}`, trained from nothing."
+        arms += f" Here the tracker is no SRN but a torch module, `{model}`, trained from random weights."
         arms += " The DQN sees the faces through `srn-small`."
     return [arms, *others]
 

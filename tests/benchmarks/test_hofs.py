@@ -148,7 +148,7 @@ def test_a_module_of_ones_own_goes_through_the_same_arms(clip_spec, tmp_path, mo
     record = read_figures(tmp_path / "square")
     trained = tyro.cli(FinetuneArgs, args=shlex.split(record["base"])[2:])
     assert (trained.tracker, trained.policy, trained.steps, trained.sequence, trained.clips) == (model, "none", 2, 1, clips)
-    assert f"`{model}`, trained from nothing" in " ".join((tmp_path / "square/README.md").read_text().split())
+    assert f"`{model}`, trained from random weights" in " ".join((tmp_path / "square/README.md").read_text().split())
     monkeypatch.setattr(hofs_module, "finetune", None)
     assert base_tracker(args) == (f"{model}?weights={trained.out}", record["base"])
     for changes in ({"base": "srn-small"}, {"model": "srn-small"}):
