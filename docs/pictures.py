@@ -110,7 +110,7 @@ def tracked_masks() -> None:
 
 
 def game_page() -> None:
-    """The game of the first page again, with today's scripts. benchmarks/play_page.py computes its answers."""
+    """The game of the first page again, with today's scripts. agents/play_page.py computes its answers."""
     page = OUT.parent / "play.html"
     data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.S)
     assert data is not None

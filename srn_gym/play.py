@@ -50,7 +50,7 @@ class PlayArgs(GameRules):
     """Longest episode, in frames. In a longer clip, an episode starts at a random frame. None: always whole clips."""
     html: Path | None = None
     """Open no window; write a page (.html) on which the first clip is played in a browser. It holds the tracker's answers to
-    all places of the occluder, so it needs neither the tracker nor a network. For a trained rival: benchmarks/play_page.py."""
+    all places of the occluder, so it needs neither the tracker nor a network. For a trained rival: agents/play_page.py."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -66,7 +66,7 @@ READ_ONLY = {
     "benchmarks/following.py": "takes minutes; tests/benchmarks/test_following.py runs it",
     "benchmarks/peers.py": "needs other people's packages; tests/benchmarks/test_peers.py runs it",
     "benchmarks/throughput.py": "measures time; tests/benchmarks/test_throughput.py runs it",
-    "benchmarks/scaling.py": "measures time; tests/benchmarks/test_scaling.py runs it",
+    "benchmarks/speed/scaling.py": "measures time; tests/benchmarks/test_scaling.py runs it",
     "benchmarks/on_gpu.py": "for a GPU; tests/benchmarks/test_on_gpu.py runs it",
     "benchmarks/demo.py": "takes minutes; tests/agents/test_commands.py runs it",
     "srn_gym.play": "opens a window",
@@ -151,9 +151,9 @@ def test_commands_are_read_by_the_real_command_lines(page: Path, monkeypatch: py
 
 def test_options_in_the_text_exist(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     known = set(OPTIONS_OF_OTHERS)
-    scripts = [["python", f"agents/{name}.py"] for name in ("dqn", "sb3", "skrl_dqn", "evaluate", "finetune")]
+    scripts = [["python", f"agents/{name}.py"] for name in ("dqn", "sb3", "skrl_dqn", "evaluate", "finetune", "play_page")]
     scripts += [["python", str(path.relative_to(ROOT))] for path in sorted((ROOT / "benchmarks").glob("[!_]*.py"))]
-    scripts += [["python", "-m", "srn_gym.play"]]
+    scripts += [["python", "benchmarks/speed/scaling.py"], ["python", "-m", "srn_gym.play"]]
     scripts += [["srn", name] for name in ("train", "evaluate", "track", "detect", "export", "data")]
     for words in scripts:
         found = entry_point([*words, "--help"])

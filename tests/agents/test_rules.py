@@ -42,7 +42,21 @@ def test_a_run_is_evaluated_by_the_rules_of_its_training(clip_spec, tiny_checkpo
     shared = ["--clips", clip_spec, "--tracker", tiny_checkpoint, "--device", "cpu"]
     sizes = ["--total-steps", "64", "--num-envs", "8", "--learning-starts", "32", "--eval-episodes", "5"]
     run = tmp_path / "run"
-    options = [*shared, *sizes, *CHANGED, "--reward-cap", "0.2", "--val-clips", clip_spec, "--run-dir", str(run)]
+    # Views of patches without a plan: a policy that does not end on the same landmark by both rules.
+    options = [
+        *shared,
+        *sizes,
+        *CHANGED,
+        "--view",
+        "parts",
+        "--no-plan",
+        "--reward-cap",
+        "0.2",
+        "--val-clips",
+        clip_spec,
+        "--run-dir",
+        str(run),
+    ]
     call(agents.dqn, monkeypatch, *options)
     saved = load_tensors(run / POLICY)[1]["arguments"]
     rules = Rules(**{name: saved[name] for name in names(TrainingRules)})
@@ -70,7 +84,7 @@ def test_a_run_is_evaluated_by_the_rules_of_its_training(clip_spec, tiny_checkpo
     call(agents.evaluate, monkeypatch, *shared, *play_again, *CHANGED)
     assert json.loads(file.read_text())["nme_mean"] == pytest.approx(figures[str(run)])
     call(agents.evaluate, monkeypatch, *shared, *play_again)
-    assert json.loads(file.read_text())["nme_mean"] != pytest.approx(figures[str(run)], rel=1e-6)
+    assert json.loads(file.read_text())["nme_mean"] != pytest.approx(figures[str(run)], rel=1e-4)
 
 
 @pytest.mark.parametrize("module", PLAYING, ids=lambda module: module.__name__)

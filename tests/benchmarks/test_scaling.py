@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from benchmarks.common.results import read_figures, read_rows
-from benchmarks.scaling import ScalingArgs, scaling, scaling_page, summarise_steps
+from benchmarks.speed.scaling import ScalingArgs, scaling, scaling_page, summarise_steps
 from srn_core.errors import UserError
 
 

@@ -1,7 +1,7 @@
 """How the time of a training step changes with the number of processes: wall-clock time, and CPU time of all processes.
 
-python benchmarks/scaling.py                                  # 1 and 2 processes of one thread each
-python benchmarks/scaling.py --processes 1 2 4 8 --preset paper --batch 256 --device cuda
+python benchmarks/speed/scaling.py                                  # 1 and 2 processes of one thread each
+python benchmarks/speed/scaling.py --processes 1 2 4 8 --preset paper --batch 256 --device cuda
 
 The numbers of processes take turns, so that a busy machine slows each of them down alike.
 """
@@ -71,7 +71,7 @@ def scaling(args: ScalingArgs) -> list[ResultRow]:
     for repeat in range(args.repeats):
         for count in args.processes:
             rows += [{"processes": count, "repeat": repeat, **row} for row in _in_processes(args, count)]
-    record: dict[str, Any] = {"kind": "scaling", "command": benchmark_command("scaling", args, ()), "settings": plain(args)}
+    record: dict[str, Any] = {"kind": "scaling", "command": benchmark_command("speed/scaling", args, ()), "settings": plain(args)}
     record |= {"machine": describe_machine(pick_device(args.device)), "figures": summarise_steps(rows)}
     show_page(page := scaling_page(record))
     write_results(args.out, record, page, rows=rows)

@@ -1,6 +1,6 @@
 """Make the page on which a person plays in a browser against a trained policy.
 
-python benchmarks/play_page.py --policy runs/dqn-1 --out play.html
+python agents/play_page.py --policy runs/dqn-1 --out play.html
 """
 
 from dataclasses import dataclass
