@@ -142,7 +142,9 @@ class TrainingRun:
         """The batch of a step: of sequences at every n-th step, else of single faces."""
         args = self.args
         frames = args.sequence if args.sequence_every and step % args.sequence_every == args.sequence_every - 1 else 1
-        return draw_batch(self.pool, self.config, (args.seed, step), args.batch // frames, frames, args.occlusion)
+        return draw_batch(
+            self.pool, self.config, (args.seed, step), args.batch // frames, frames, args.occlusion, rotation=args.rotation
+        )
 
     def validate_and_save(self, step: int) -> None:
         """Measure the averaged weights, keep them if they are the best so far, and write the resumable state."""

@@ -84,14 +84,15 @@ def start(words: tuple[str, ...]) -> subprocess.Popen[str]:
     )
 
 
-def end(run: subprocess.Popen[str], number: int | None = None) -> None:
-    """Wait for a run that nobody stops, or stop it; it may have ended before."""
+def end(run: subprocess.Popen[str], number: int | None = None) -> bool:
+    """Wait for a run that nobody stops, or stop it; whether it has ended by itself."""
     if number is not None:
         run.send_signal(number)
     said = run.communicate()[1]
     assert "Traceback" not in said, said
     allowed = {0} if number is None else {0, -number, 128 + number}
     assert run.returncode in allowed, said
+    return run.returncode == 0
 
 
 def temporary_files(folder: Path) -> list[Path]:
@@ -117,23 +118,25 @@ def test_a_killed_run_ends_like_one_that_nobody_stopped(
     began = time.monotonic()
     end(again(tmp_path / "whole"))
     lasts = time.monotonic() - began
-    rng, killed = np.random.default_rng(0), tmp_path / "killed"
+    rng, killed = np.random.default_rng(0), tmp_path / "killed-0"
     for kill in range(kills):
         number = (signal.SIGKILL, signal.SIGTERM)[kill % 2]
-        if (killed / run.result).is_file() and kind in ("finetune", "hofs"):
-            break  # It has ended, and there is no more to resume.
         stopped = again(killed)
         time.sleep(rng.uniform(0.3, 1) * lasts)
         before = temporary_files(killed)
-        end(stopped, number)
+        ended = end(stopped, number)
         for file in killed.rglob("[!.]*.safetensors"):
             load_tensors(file)
         for file in killed.rglob("[!.]*.json"):
             read_json(file)
         if number == signal.SIGTERM and not before:
             assert not temporary_files(killed)
+        if ended or (kind in ("finetune", "hofs") and (killed / run.result).is_file()):
+            # There is no more to resume: kill another one.
+            check_same(*(folder / run.result for folder in (tmp_path / "whole", killed)))
+            killed = tmp_path / f"killed-{kill + 1}"
     end(again(killed))
-    check_same(*(tmp_path / folder / run.result for folder in ("whole", "killed")))
+    check_same(*(folder / run.result for folder in (tmp_path / "whole", killed)))
 
 
 def check_same(whole: Path, killed: Path) -> None:

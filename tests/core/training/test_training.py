@@ -63,6 +63,18 @@ def test_mirrored_faces_keep_their_landmark_order(pool):
     assert (batch.truth[0, :, 0, 0] < batch.truth[0, :, 16, 0]).all()
 
 
+def test_faces_turn_as_far_as_rotation_says(pool):
+    def leans(rotation: float) -> torch.Tensor:
+        """How far the line from eye to eye leans, degrees: ``(64,)``."""
+        batch = draw_batch(pool, TINY, (0, 3), 64, 1, "none", rotation=rotation)
+        x, y = (batch.truth[0, :, 45] - batch.truth[0, :, 36]).unbind(-1)
+        return torch.rad2deg(torch.atan2(y, x))
+
+    upright = leans(0)
+    turned = (leans(30) - upright).abs()
+    assert turned.median() < 10 < turned.quantile(0.8) < 60
+
+
 def test_a_batch_depends_on_seed_and_step_alone(pool):
     first, again, other = (draw_batch(pool, TINY, seed, 8, 2, "varied") for seed in ((0, 1), (0, 1), (0, 2)))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
