@@ -82,8 +82,8 @@ class TrainArgs:
     """Train only the head that says which landmarks are hidden and how far off each may be; needs --init. A checkpoint without
     the head gets one. Its landmarks do not change. A thousand steps are enough; give --ema 0.99 and --warmup 50 with them."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of the network. bfloat16 is about 2.5 times faster on CPUs with AMX and on GPUs, and 5 times slower on CPUs
-    without AVX-512."""
+    """Arithmetic of the network. bfloat16 is for GPUs and CPUs with AMX. On such a CPU, a step of the preset paper took half
+    the time and a step of srn-small the same. On CPUs without AVX-512, bfloat16 is 5 times slower."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     seed: int = 0
