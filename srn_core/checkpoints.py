@@ -1,10 +1,13 @@
 """Checkpoints: a folder with ``model.safetensors`` and ``card.json`` (architecture, data, metrics); no pickle."""
 
 import dataclasses
+import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from srn_core.errors import UserError
 from srn_core.io.files import read_json, write_json
@@ -34,8 +37,13 @@ def given_name(name: str | Path) -> str:
 
 
 def resolve_checkpoint(name: str | Path) -> Path:
-    """The folder of a checkpoint: one that ships with the package, by name, or any other, by path (``./srn-small``)."""
+    """The folder of a checkpoint: one that ships with the package, by name, or any other, by path (``./srn-small``).
+
+    If a folder in the current one has the name too, a note on stderr says which of the two is taken.
+    """
     if isinstance(name, str) and Path(name).name == name and (SHIPPED / name / WEIGHTS).is_file():
+        if (Path(name) / WEIGHTS).is_file():
+            tqdm.write(f"note: checkpoint '{name}': the one that ships; ./{name} is the folder of that name", file=sys.stderr)
         return SHIPPED / name
     if (Path(name) / WEIGHTS).is_file():
         return Path(name)
@@ -47,10 +55,15 @@ def load_pretrained(name: str | Path) -> SRN:
     """Load an SRN by shipped name or folder: float32, on the CPU, in eval mode.
 
     Raises:
-        UserError: the checkpoint is missing or damaged, or its weights do not fit its config.
+        UserError: the checkpoint is missing or damaged, its weights do not fit its config, or a weight is nan or infinite.
     """
     folder = resolve_checkpoint(name)
     tensors, metadata = load_tensors(folder / WEIGHTS)
+    if broken := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise UserError(
+            f"{folder / WEIGHTS}: weights are nan or infinite ({broken[0]}), as after a training that diverged; expected "
+            "finite ones; take an earlier checkpoint, or train again with a lower learning rate"
+        )
     if "config" not in metadata:
         raise UserError(f"{folder / WEIGHTS}: no SRN config in its header; expected a checkpoint of this package")
     try:

@@ -19,6 +19,7 @@ from srn_core.face.metrics import nme
 from srn_core.model import SRN
 from srn_core.model.patches import extract_patches
 from srn_core.tracking.tracker import Tracker
+from srn_core.victims.answers import answered, ask
 from srn_core.victims.protocol import ClipVictim, Victim
 from srn_gym.cache.memo import batch_size
 from srn_gym.features import ClipFeatures, Encode, FrozenFeatures, encode_groups, encode_update, response
@@ -143,7 +144,8 @@ class OcclusionGame:
             state: ``(B, D)`` the tracker's memory before the frame; ``detect`` mode does not read it.
 
         Raises:
-            UserError: the tracker has no answer: a landmark is nan or infinite. Left out, such a frame would count as no error.
+            UserError: the tracker has no answer (:func:`srn_core.victims.answers.answered`). Left out, such a frame would
+                count as no error.
         """
         if self.mode == "track":
             cuts = self.scene.cuts[self.scene.row(clip, frame), None]
@@ -235,14 +237,19 @@ class OcclusionGame:
     def _step(self, clip: Tensor, images: Tensor, boxes: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """The victim's answers, or, of a victim made of several, those of the one of each clip."""
         if self._which is None:
-            return self.tracker.step(images, boxes, state)
+            return self._ask(self.tracker, images, boxes, state)
         assert isinstance(self.tracker, ClipVictim)
         prediction, after = torch.empty(len(clip), self.num_landmarks, 2, device=self.device), torch.empty_like(state)
         which = self._which[clip]
         for k in which.unique().tolist():
             rows = (which == k).nonzero()[:, 0]
-            prediction[rows], after[rows] = self.tracker.trackers[k].step(images[rows], boxes[rows], state[rows])
+            prediction[rows], after[rows] = self._ask(self.tracker.trackers[k], images[rows], boxes[rows], state[rows])
         return prediction, after
+
+    def _ask(self, victim: Victim, images: Tensor, boxes: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        if isinstance(victim, Tracker):
+            return victim.step(images, boxes, state)
+        return ask(victim, self.victim_name, images, boxes, state)
 
     def _predict(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
         """The tracker without memory: ``(B, L, 2)``."""
@@ -252,14 +259,15 @@ class OcclusionGame:
         # An SRN of finite weights always answers, and on a GPU the question would make the CPU wait.
         if self.device.type != "cpu" and isinstance(self.tracker, Tracker):
             return
-        answered = prediction.isfinite().flatten(1).all(1)
-        if answered.all():
+        found = answered(prediction, self.tracker.crop.size)
+        if found.all():
             return
-        first = int(answered.int().argmin())
+        first = int(found.int().argmin())
         place = f"clip {self.clips[int(clip[first])].name}, frame {int(frame[first])}"
         raise UserError(
-            f"victim '{self.victim_name}': no answer for {place} (nan or infinite landmarks); expected finite landmarks for "
-            "every face; let it answer with a guess, such as the mean shape, where it finds no face"
+            f"victim '{self.victim_name}': no answer for {place} (landmarks that are nan, infinite, far away, or all in the "
+            "corner); expected finite landmarks for every face, in crop pixels; let it answer with a guess, such as the mean "
+            "shape, where it finds no face"
         )
 
     def _nme(self, clip: Tensor, frame: Tensor, prediction: Tensor) -> Tensor:

@@ -27,6 +27,8 @@ from srn_core.victims.own import OwnVictim
 Points = Literal["all", "visible"]
 BOOTSTRAP_SEED = 0
 FAILURE = 0.10
+# No landmark is so many pixels away. A network that is not sound answers nan, or numbers whose squares are infinite.
+LARGEST = 1e9
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,20 @@ def _compare(
     certainty: Certainty | None = None,
 ) -> Evaluation:
     truth = np.concatenate([clip.landmarks for clip in clip_set.clips])
-    errors = point_errors(predictions, truth, normaliser_length(truth, clip_set.clips[0].scheme, normaliser))
     clip_index = np.repeat(np.arange(len(clip_set)), [len(clip) for clip in clip_set.clips])
+    _check_answers(predictions, clip_set, clip_index)
+    errors = point_errors(predictions, truth, normaliser_length(truth, clip_set.clips[0].scheme, normaliser))
     return Evaluation(clip_set, run, normaliser, points, predictions, errors, counted, clip_index, certainty)
+
+
+def _check_answers(predictions: np.ndarray, clip_set: ClipSet, clip_index: np.ndarray) -> None:
+    # A comparison with nan is false.
+    answered = (np.abs(predictions) <= LARGEST).all((1, 2))
+    if answered.all():
+        return
+    first = int(answered.argmin())
+    frame = first - int(np.searchsorted(clip_index, clip_index[first]))
+    raise UserError(
+        f"clip '{clip_set.clips[clip_index[first]].name}', frame {frame}: the tracker answers nan, infinite or far too large "
+        "numbers; expected landmarks for every face; choose another checkpoint"
+    )

@@ -42,7 +42,8 @@ class Victim(Protocol):
 
         Returns:
             ``(B, L, 2)`` landmarks, crop pixels, and the state for the next frame. Every landmark is finite: a model that finds
-            no face answers with a guess, such as the mean shape in the box. The game takes nan for an error and stops.
+            no face answers with a guess, such as the mean shape in the box. The game stops with an error where there is no
+            answer: nan, a number far outside the crop, or all landmarks in its corner (:mod:`srn_core.victims.answers`).
         """
         ...
 

@@ -115,7 +115,13 @@ def _made_by(name: str, own: OwnName, device: torch.device) -> Victim:
     # So that a module without trained weights is the same at each call.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        made = make(device)
+        try:
+            made = make(device)
+        except UserError:
+            raise
+        except Exception as error:  # Whatever somebody else's code raises.
+            problem = f"{own.function}({device}) fails ({type(error).__name__}: {error})"
+            raise UserError(f"victim '{name}': {problem}; expected a function of the device") from error
     missing = [part for part in VICTIM_PARTS if not hasattr(made, part)]
     if missing and isinstance(made, nn.Module):
         return OwnVictim(name, made, device, own.weights)

@@ -108,3 +108,24 @@ def test_a_path_is_never_taken_for_a_shipped_name(path: str | Path, tmp_path: Pa
     write_checkpoint(tmp_path / "srn-small", seed=0)
     assert resolve_checkpoint(path).resolve() == tmp_path / "srn-small"
     assert resolve_checkpoint("srn-small") == SHIPPED / "srn-small"
+
+
+def test_a_name_that_a_folder_has_too_is_said(tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    resolve_checkpoint("srn-small")
+    assert capsys.readouterr().err == ""
+    write_checkpoint(tmp_path / "srn-small", seed=0)
+    resolve_checkpoint("./srn-small")
+    assert capsys.readouterr().err == ""
+    resolve_checkpoint("srn-small")
+    assert "note: checkpoint 'srn-small': the one that ships; ./srn-small is" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_weights_that_are_no_numbers_are_refused(value: float, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "run", seed=0)
+    tensors, metadata = load_tensors(tmp_path / "run" / "model.safetensors")
+    next(iter(tensors.values())).view(-1)[0] = value
+    save_tensors(tmp_path / "run" / "model.safetensors", tensors, metadata)
+    with pytest.raises(UserError, match=r"model\.safetensors: weights are nan or infinite .*diverged"):
+        load_pretrained(tmp_path / "run")

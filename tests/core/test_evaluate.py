@@ -187,6 +187,14 @@ def test_a_lost_face_does_not_stop_the_evaluation(tiny_checkpoint: str, clips: C
     assert np.isfinite(found.errors).all() and landmark_box(found.predictions).shape == (19, 4)
 
 
+def test_no_answer_is_an_error_that_names_the_frame(tiny_checkpoint: str, clips: ClipSet) -> None:
+    model = load_pretrained(tiny_checkpoint)
+    with torch.no_grad():
+        model.hsrm.global_shape.bias += 1e38
+    with pytest.raises(UserError, match="clip '001', frame 0: the tracker answers nan, infinite"):
+        evaluate(Tracker(model, "cpu"), clips)
+
+
 def test_rows_name_every_frame(tracker: Tracker, clips: ClipSet, clip_folder: Path) -> None:
     found = evaluate(tracker, alone(clips, 3, 4))
     rows = found.rows()

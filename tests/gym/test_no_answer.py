@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,13 +13,15 @@ from agents.playing.rollout import play
 from agents.policies.named import NAMES, named_policy
 from srn_core.errors import UserError
 from srn_core.victims.constant import ConstantVictim
+from srn_core.victims.registry import load_victim
 from srn_gym.game import OcclusionGame
 from srn_gym.games import load_game
+from tests.support.no_answer import NONSENSE
 
 NO_ANSWER = r"victim '.*': no answer for clip .*, frame \d+ .*expected finite landmarks"
 
 
-@pytest.mark.parametrize("answer", ["nan", "one_nan", "infinite"])
+@pytest.mark.parametrize("answer", ["nan", "one_nan", "infinite", "far_away", "minus_one"])
 @pytest.mark.parametrize("policy", ["none", "random-jump", "greedy", "optimal"])
 @pytest.mark.parametrize("mode", ["detect", "track"])
 def test_no_answer_is_an_error_for_every_policy(answer: str, policy: str, mode: str, clip_spec: str) -> None:
@@ -52,3 +55,27 @@ def test_a_victim_that_always_answers_is_not_stopped(clip_spec: str) -> None:
     table = game.nme_table(0)
     assert torch.isfinite(table).all()
     json.dumps(table.tolist(), allow_nan=False)
+
+
+@pytest.mark.parametrize("answer", NONSENSE)
+@pytest.mark.parametrize("mode", ["detect", "track"])
+def test_what_is_no_landmarks_is_an_error(answer: str, mode: str, clip_spec: str) -> None:
+    """Some of these shapes fit by chance, and would count as other landmarks or as those of another face."""
+    game = load_game(clip_spec, f"tests.support.no_answer:{answer}", "cpu", mode=mode)
+    expected = "expected landmarks .4, 68, 2. in crop pixels and a state .4, 0."
+    with pytest.raises(UserError, match=f"victim 'tests.support.no_answer:{answer}': (returns|fails on) .*{expected}"):
+        play(game, named_policy("none", game, lambda: game), 4, 0)
+
+
+def test_a_function_that_fails_is_named() -> None:
+    with pytest.raises(
+        UserError, match=r"no_answer:fails_at_once': fails_at_once\(cpu\) fails \(ValueError: no weights here\)"
+    ):
+        load_victim("tests.support.no_answer:fails_at_once", "cpu")
+
+
+@pytest.mark.parametrize("mode", ["detect", "track"])
+def test_other_kinds_of_numbers_are_the_same_landmarks(mode: str, clip_spec: str) -> None:
+    games = [load_game(clip_spec, name, "cpu", mode=mode) for name in ("constant", "tests.support.no_answer:doubles")]
+    plain, doubles = (play(game, named_policy("static", game, lambda: games[0]), 3, 0) for game in games)
+    np.testing.assert_allclose(plain.nme, doubles.nme, rtol=1e-5)
