@@ -1,21 +1,23 @@
 """The exception for mistakes that the user can correct, and how a command ends after it."""
 
+import errno
 import functools
-import io
 import math
-import os
 import sys
+import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from srn_core.signals import Stopped, ending_cleanly
+from srn_core.streams import drop_output, flush_or_drop_output, flush_output, prepare_standard_streams
 
 Limits = tuple[float, float]
 COUNT: Limits = (1, math.inf)
 NOT_NEGATIVE: Limits = (0, math.inf)
 POSITIVE: Limits = (math.ulp(0.0), math.inf)
 SHARE: Limits = (0, 1)
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 class UserError(Exception):
@@ -69,22 +71,20 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
 
     @functools.wraps(main)
     def wrapped() -> None:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            # Names of files may hold bytes that are no UTF-8.
-            sys.stdout.reconfigure(errors="backslashreplace")
+        prepare_standard_streams()
         try:
             with ending_cleanly():
-                main()
+                _run(main)
         except UserError as error:
             message = str(error)
         except BrokenPipeError:
             # Nobody reads the output any more (| head). Python would report the same once more when it closes it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            drop_output()
             raise SystemExit(1) from None
         except OSError as error:
-            if error.filename is None or error.strerror is None:
+            if (said := _os_error_text(error)) is None:
                 raise
-            message = f"{error.filename}: {error.strerror}; give another path"
+            message = said
         except MemoryError as error:
             message = f"out of memory ({error or 'none left'}); give smaller sizes"
         except KeyboardInterrupt:
@@ -96,6 +96,30 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
         else:
             return
         print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        flush_or_drop_output()
         raise SystemExit(2)
 
     return wrapped
+
+
+def _run(main: Callable[[], None]) -> None:
+    try:
+        main()
+    except SystemExit as end:  # As after --help.
+        if not end.code:
+            flush_output()
+        raise
+    flush_output()
+
+
+def _os_error_text(error: OSError) -> str | None:
+    """What the user can mend about an error of the system; None where it does not say what it is about."""
+    if error.filename is not None and error.strerror is not None:
+        return f"{error.filename}: {error.strerror}; give another path"
+    try:
+        temporary = tempfile.gettempdir()
+    except OSError:
+        return "no folder for temporary files can be written to; set the variable TMPDIR to one that can"
+    if error.errno not in DISK_ERRORS:
+        return None
+    return f"{error.strerror}: the standard output, or the folder for temporary files ({temporary}); free some space there"

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from srn_core.errors import UserError
+from srn_core.errors import DISK_ERRORS, UserError
 
 try:
     import fcntl
 except ImportError:  # pragma: no cover  Windows has no such locks, and there nothing is claimed.
     fcntl = None  # type: ignore[assignment]
 
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 _held: set[int] = set()
 
 

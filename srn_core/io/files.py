@@ -1,6 +1,7 @@
 """Writing files atomically, through links and into streams, and JSON."""
 
 import dataclasses
+import errno
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from typing import Any, BinaryIO, TextIO
 import numpy as np
 
 from srn_core.errors import UserError
+from srn_core.streams import flush_output
 
 STDOUT = Path("-")
 """The standard output, as the name of a file to write. A file that has this name can be given by its absolute path."""
@@ -46,7 +48,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         if error.filename not in (None, str(temporary), str(path)):
             raise
-        remedy = "start what reads it first" if stream else "choose a folder with free space that can be written to"
+        unread = "start what reads it first" if error.errno == errno.ENXIO else "give the name of a file"
+        remedy = unread if stream else "choose a folder with free space that can be written to"
         raise UserError(f"{path}: {error.strerror or error}; {remedy}") from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -117,7 +120,7 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None] 
 
 def _pour(file: Path, path: Path) -> None:
     """Copy a file's bytes into a stream."""
-    sys.stdout.flush()
+    flush_output()
     with _open_stream(path) as stream, file.open("rb") as source:
         shutil.copyfileobj(source, stream)
 
