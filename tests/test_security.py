@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from srn_core.data.formats.pack_file import Pack
-from srn_core.data.spec import load_clips
+from srn_core.data.loading import load_clips
 from srn_core.errors import UserError
 
 ROOT = Path(__file__).parents[1]

@@ -16,10 +16,11 @@ from rich.table import Table
 
 from srn_core.cli.options import read_options
 from srn_core.data import ClipSet
+from srn_core.data.loading import load_clips
 from srn_core.data.pack import QUALITY, load_to_pack, write_pack
 from srn_core.data.problems import sum_up
 from srn_core.data.sheet import contact_sheet, describe
-from srn_core.data.spec import escape_path, load_clips, parse_spec
+from srn_core.data.spec import escape_path, parse_spec
 from srn_core.errors import COUNT, UserError, check_numbers
 from srn_core.io.files import check_outputs, write_atomically
 from srn_core.io.images import IMAGE_ENDINGS

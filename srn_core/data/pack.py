@@ -20,7 +20,8 @@ from tqdm import tqdm
 
 from srn_core.data.clip import Clip
 from srn_core.data.formats.pack_file import BOXES, FORMAT, INDEX, LANDMARKS, VERSION, VISIBLE, frame_name
-from srn_core.data.spec import ClipSet, load_clips, parse_spec
+from srn_core.data.loading import ClipSet, load_clips
+from srn_core.data.spec import parse_spec
 from srn_core.errors import UserError
 from srn_core.face.geometry import crop_region, wide_crop
 from srn_core.io.files import write_atomically

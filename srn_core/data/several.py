@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from srn_core.data.clip import Clip
-from srn_core.data.spec import ClipSet, load_clips, spec_label
+from srn_core.data.loading import ClipSet, load_clips
+from srn_core.data.spec import spec_label
 from srn_core.errors import UserError
 
 Specs = str | Path | Sequence[str | Path]

@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from srn_core.data.clip import Clip
-from srn_core.data.spec import ClipSet
+from srn_core.data.loading import ClipSet
 from srn_core.face.drawing import TRUTH, draw_box, draw_landmarks
 from srn_core.face.geometry import CropSpec, boxes_in_crop, crop_image, crop_map
 from srn_core.io.frames import NoFrames

@@ -1,23 +1,16 @@
 """Data specs: ``KIND:PATH?key=value&key=value`` names clips anywhere (command line, env argument, Python)."""
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import unquote
 
-import numpy as np
-from tqdm import tqdm
-
 from srn_core.data.clip import Clip
-from srn_core.data.masked import TemplateFolder, mask_clip
-from srn_core.data.motion import move_clip
-from srn_core.data.problems import Problem, find_problems, sum_up, without
+from srn_core.data.problems import Problem
 from srn_core.errors import UserError
-from srn_core.io.frames import turned_frames
 
 READERS: Mapping[str, str] = {
     "demo": "srn_core.data.readers.demo",
@@ -51,8 +44,8 @@ class DataSpec:
         masks: folder of mask templates; None: the masks are drawn from scratch.
         seed: of random choices: which clips ``limit`` keeps, motions, the looks of masks, the heads of ``synthetic``.
         skip_bad: leave out what is broken or implausible; otherwise such data are refused.
-        exif: ``stored`` or ``turned``: how pictures with an EXIF orientation are read; None: as stored, unless the points speak
-            against it, which is a problem.
+        exif: ``stored`` or ``turned``: how files that say how they are turned are read; None: pictures as stored, videos as
+            players show them, unless the points speak against it, which is a problem.
         options: the remaining options, for the reader.
     """
 
@@ -74,32 +67,6 @@ class DataSpec:
         """The path of a kind that has one."""
         assert self.path is not None
         return self.path
-
-
-@dataclass(frozen=True)
-class ClipSet:
-    """The clips of a spec, in a fixed order, and what a report must say about them.
-
-    Attributes:
-        spec: the text that named them.
-        clips: the clips.
-        box_source: ``detector`` or ``annotation-derived box``, for reports.
-        notes: one line for each absent subset, each gap and each problem that was left out.
-        problems: what was left out.
-    """
-
-    spec: str
-    clips: tuple[Clip, ...]
-    box_source: str
-    notes: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    @property
-    def num_frames(self) -> int:
-        return sum(len(clip) for clip in self.clips)
 
 
 class Reader(Protocol):
@@ -132,7 +99,7 @@ def parse_spec(text: str) -> DataSpec:
         raise UserError(
             f"data spec '{text}': unknown kind '{kind}'; expected KIND:PATH?key=value with KIND one of {', '.join(READERS)}"
         )
-    options, reader = split_query(query), _reader(kind)
+    options, reader = split_query(query), reader_of(kind)
     known = {"split", "limit", "frames", "motion", "masked", "masks", "seed", *CHOICES, *getattr(reader, "OPTIONS", ())}
     if unknown := sorted(set(options) - known) or (["?" + query] if query and not options else []):
         raise UserError(f"data spec '{text}': unknown option '{unknown[0]}'; {kind} knows {', '.join(sorted(known))}")
@@ -221,67 +188,6 @@ def spec_labels(specs: Iterable[str]) -> dict[str, str]:
     return {spec: label if counts[label] == 1 else spec for spec, label in labels.items()}
 
 
-def load_clips(text: str, skip_bad: bool = False) -> ClipSet:
-    """The clips that a spec names; annotations are read and checked, frames stay on disk.
-
-    Args:
-        text: the spec.
-        skip_bad: as ``skip_bad=1`` in the spec: decode every frame, and leave out what is broken or implausible. The spec's
-            option also notes this on stderr.
-
-    Raises:
-        UserError: the spec is unknown, a file is broken or an annotation cannot be right (without ``skip_bad=1``), or there
-            are no clips.
-    """
-    spec = parse_spec(text)
-    found = _examined(text, read=skip_bad or spec.skip_bad)
-    if found.problems and not skip_bad:
-        if not spec.skip_bad:
-            raise UserError(
-                f"{sum_up(found.problems)}; srn data lists all problems; --skip-bad, or skip_bad=1 in the data spec, leaves "
-                "out what is bad"
-            )
-        tqdm.write(f"note: {text}: left out: {sum_up(found.problems)}; srn data lists all problems", file=sys.stderr)
-    clips = list(found.clips)
-    if spec.motion:
-        clips = [moved for clip in clips for moved in move_clip(clip, spec.motion, spec.seed)]
-    if spec.masked:
-        templates = TemplateFolder(spec.masks.resolve()) if spec.masks else None
-        clips = [mask_clip(clip, templates, spec.seed) for clip in clips]
-    return replace(found, clips=tuple(clips))
-
-
-def _examined(text: str, read: bool) -> ClipSet:
-    """The sound clips that a spec names, without motion and masks, and the problems of the others.
-
-    Args:
-        text: the spec.
-        read: also decode every frame.
-
-    Raises:
-        UserError: the spec is unknown, nothing can be read, or nothing is sound.
-    """
-    spec, problems = parse_spec(text), list[Problem]()
-    clips, box_source, notes = _reader(spec.kind).read(spec, problems)
-    if spec.seed is not None and spec.limit is not None:
-        chosen = np.random.default_rng(spec.seed).permutation(len(clips))[: spec.limit]
-        clips = [clips[i] for i in sorted(chosen)]
-    clips = [clip.head(spec.frames) for clip in clips[: spec.limit]]
-    if spec.exif == "turned":
-        clips = [replace(clip, source=turned_frames(clip.source)) for clip in clips]
-    sound: list[Clip] = []
-    for clip, found in zip(clips, find_problems(clips, spec.exif is not None, read), strict=True):
-        problems += found
-        sound += filter(None, [without(clip, found)])
-    if not sound and problems:
-        raise UserError(f"{sum_up(problems)}; no clip is left")
-    if not sound:
-        raise UserError(f"data spec '{text}': no clips; expected at least one{'; ' + '; '.join(notes) if notes else ''}")
-    if problems:
-        notes = [*notes, f"left out: {len(problems)} problems", *(f"left out: {problem.text}" for problem in problems)]
-    return ClipSet(text, tuple(sound), box_source, tuple(notes), tuple(problems))
-
-
 def _one_of(text: str, key: str, value: str | None, known: Sequence[str]) -> str | None:
     if value is not None and value not in known:
         raise UserError(f"data spec '{text}': {key}={value}; expected {' or '.join(known)}")
@@ -307,5 +213,6 @@ def _mask_options(text: str, masked: str, masks: str | None) -> tuple[bool, Path
     return masked == "1", Path(masks) if masks is not None else None
 
 
-def _reader(kind: str) -> Reader:
+def reader_of(kind: str) -> Reader:
+    """The module that reads a kind of :data:`READERS`."""
     return import_module(READERS[kind])

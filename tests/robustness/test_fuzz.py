@@ -18,7 +18,7 @@ from agents.policies.trained import load_policy
 from srn_core.checkpoints import load_card, load_pretrained
 from srn_core.data.formats.predictions import read_predictions
 from srn_core.data.formats.pts import read_pts
-from srn_core.data.spec import load_clips
+from srn_core.data.loading import load_clips
 from srn_core.errors import UserError
 from srn_core.io.files import read_json
 from srn_core.io.images import read_image

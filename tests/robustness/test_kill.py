@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import torch
 
+from srn_core.data.loading import load_clips
 from srn_core.data.pack import load_to_pack, write_pack
-from srn_core.data.spec import load_clips
 from srn_core.io.files import read_json
 from srn_core.io.tensors import load_tensors
 from srn_core.io.videos import write_video
