@@ -1,7 +1,7 @@
 """The paper's Tables 7 and 8: the network without each of its parts, and SRN+HG (with an hourglass), all trained the same way.
 
---variants also takes other cascade steps K, crops, losses, starts of the cascade and training occluders. --mode track also
-measures the jitter on continuous video.
+--variants also takes other cascade steps K, crops, sizes, losses, starts of the cascade, training occluders and turns of the
+training faces. --mode track also measures the jitter on continuous video.
 
 python benchmarks/ablation.py                                                        # on the clips that ship
 python benchmarks/ablation.py --data "300w:DIR?split=train" --test "300w:DIR?split=common" --test "300w:DIR?split=challenging"

@@ -32,6 +32,7 @@ from benchmarks.comparison.plots import played_text, plot_learned, plot_played
 from benchmarks.comparison.report import comparison_page, learners_part, summarise_learners
 from srn_core.cli.options import read_options
 from srn_core.errors import UserError, command
+from srn_core.io.claims import claimed
 from srn_core.io.files import plain
 from srn_core.versions import versions
 
@@ -39,6 +40,11 @@ from srn_core.versions import versions
 def compare(args: CompareArgs) -> list[ResultRow]:
     """Play, train, print, plot and write; returns one figure per policy."""
     learners = _checked_learners(args)
+    with claimed(args.out, "--out"):
+        return _compare(args, learners)
+
+
+def _compare(args: CompareArgs, learners: list[LearnerSpec]) -> list[ResultRow]:
     how = measurement_of(args, args.seeds, args.prior_frames)
     names = list(dict.fromkeys([REFERENCE, *args.policies, *([CEILING] if learners else [])]))
     named = [name for name in dict.fromkeys([REFERENCE, CEILING, *args.policies]) if name in NAMES]
@@ -82,8 +88,6 @@ def _checked_learners(args: CompareArgs) -> list[LearnerSpec]:
     for learner in learners:
         # Checks its options.
         learner.arguments({"total_steps": args.total_steps})
-    if args.out.is_file():
-        raise UserError(f"--out {args.out}: is a file; expected the name of a folder")
     if not args.seeds:
         raise UserError("--seeds: none given; expected at least one whole number")
     if learners and not args.train_seeds:

@@ -71,7 +71,8 @@ def scaling(args: ScalingArgs) -> list[ResultRow]:
     for repeat in range(args.repeats):
         for count in args.processes:
             rows += [{"processes": count, "repeat": repeat, **row} for row in _in_processes(args, count)]
-    record: dict[str, Any] = {"kind": "scaling", "command": benchmark_command("speed/scaling", args, ()), "settings": plain(args)}
+    command_line = benchmark_command("speed/scaling", args, ())
+    record: dict[str, Any] = {"kind": "scaling", "command": command_line, "settings": plain(args)}
     record |= {"machine": describe_machine(pick_device(args.device)), "figures": summarise_steps(rows)}
     show_page(page := scaling_page(record))
     write_results(args.out, record, page, rows=rows)

@@ -18,7 +18,11 @@ SettingVariant = Literal[
     "steps=1", "steps=2", "crop_factor=1.2", "crop_factor=1.4", "crop_factor=1.6", "loss=wing", "loss=smooth-l1",
     "loss=adaptive-wing", "start=previous", "occlusion=none", "occlusion=square", "occlusion=masklike",
 ]  # fmt: skip
-Variant = Literal[PartVariant, SettingVariant]
+SizeVariant = Literal[
+    "steps=4", "image_size=96", "image_size=128", "patch_size=22", "trunk=5x8,3x16", "trunk=5x24,3x48", "group_dim=64",
+    "rotation=0", "rotation=10", "rotation=30",
+]  # fmt: skip
+Variant = Literal[PartVariant, SettingVariant, SizeVariant]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,8 @@ from srn_core.training.optimiser import SHORT_LR, SHORT_MUON_LR
 from srn_core.training.state import STATE
 from srn_core.training.train import train
 
-# Variants that change the training; all others change the architecture.
-TRAINING_FIELDS = ("loss", "start", "occlusion")
+# Variants that change the training, and the type of what they change; all others change the architecture.
+TRAINING_FIELDS: dict[str, type] = {"loss": str, "start": str, "occlusion": str, "rotation": float}
 
 
 class VariantJob(NamedTuple):
@@ -66,7 +66,7 @@ def variant_parameters(args: AblationArgs, variant: Variant) -> int:
 
 def _training_changes(variant: Variant) -> dict[str, Any]:
     field, _, value = variant.partition("=")
-    return {field: value} if field in TRAINING_FIELDS else {}
+    return {field: TRAINING_FIELDS[field](value)} if field in TRAINING_FIELDS else {}
 
 
 def _overrides(args: AblationArgs, variant: Variant) -> tuple[str, ...]:

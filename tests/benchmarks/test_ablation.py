@@ -129,10 +129,10 @@ def test_commands_are_those_that_were_run(clip_spec, tmp_path):
 
 
 def test_every_variant_is_another_network_and_defaults_are_left_out_of_commands():
-    args = AblationArgs(variants=get_args(Variant), config_override=OVERRIDES)
+    args = AblationArgs(variants=get_args(Variant))
     trainings = [dataclasses.replace(variant_training(args, variant, 0), out=Path()) for variant in args.variants]
     same = {"occlusion=varied", "loss=l2"}  # what full has
-    assert len(set(trainings)) == len(args.variants) == 23 and not same & set(args.variants)
+    assert len(set(trainings)) == len(args.variants) == 33 and not same & set(args.variants)
     assert all(variant_parameters(args, variant) > 0 for variant in args.variants)
     assert option_words(AblationArgs()) == []
 
