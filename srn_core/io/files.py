@@ -1,5 +1,6 @@
 """Writing files atomically, through links and into streams, and JSON."""
 
+import codecs
 import dataclasses
 import errno
 import json
@@ -20,6 +21,7 @@ from srn_core.streams import flush_output
 STDOUT = Path("-")
 """The standard output, as the name of a file to write. A file that has this name can be given by its absolute path."""
 STANDARD = (1, 2)
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # A temporary name takes so many characters of the file's name, and an ending of at most so many: with four bytes a character
 # it stays below the 255 bytes that file systems allow, however long the name is.
 KEPT_NAME, KEPT_ENDING = 40, 10
@@ -192,27 +194,38 @@ def plain(args: Any) -> dict[str, Any]:
 
 
 def read_text(path: Path, expected: str, errors: str = "strict") -> str:
-    """Read a text file in UTF-8, with or without the mark that Windows puts before it.
+    """Read a text file in UTF-8, with or without the mark that Windows puts before it, or in UTF-16 with its mark.
 
     Args:
         path: the file.
         expected: what it should be, for the message.
-        errors: what to do about other bytes, as for :meth:`pathlib.Path.read_text`.
+        errors: what to do about other bytes, as for :meth:`bytes.decode`.
 
     Raises:
         UserError: it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8", errors=errors).removeprefix("\ufeff")
+        data = path.read_bytes()
+        text = data.decode("utf-16" if data.startswith(UTF16_MARKS) else "utf-8-sig", errors)
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     except (OSError, UnicodeDecodeError) as error:
         problem = getattr(error, "strerror", "not UTF-8 text")
         raise UserError(f"{path}: cannot be read ({problem}); expected {expected}") from None
 
 
 def list_files(folder: Path, ending: str, deep: bool = False) -> list[Path]:
-    """The files of a folder with this ending in lower or upper case, sorted; hidden ones (``._NAME`` of macOS) are no data."""
-    found = folder.rglob("*") if deep else folder.glob("*")
-    return sorted(path for path in found if path.name.lower().endswith(ending) and not path.name.startswith("."))
+    """The files of a folder with this ending in lower or upper case, sorted.
+
+    Hidden files and folders are no data: macOS leaves ``._NAME`` and ``.AppleDouble/NAME`` beside ``NAME``.
+    """
+    found = (path for path in (folder.rglob("*") if deep else folder.glob("*")) if path.name.lower().endswith(ending))
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def with_ending(base: Path, endings: Iterable[str]) -> Path | None:
+    """The file of this name without its ending, which may be written ``.jpg``, ``.JPG`` or ``.Jpg``; None if there is none."""
+    written = (form for ending in endings for form in (ending, ending.upper(), ending.title()))
+    return next((path for path in (base.with_name(base.name + form) for form in written) if path.is_file()), None)
 
 
 def printable_name(path: Path | str) -> str:

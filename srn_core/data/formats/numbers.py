@@ -22,10 +22,7 @@ def parse_numbers(words: Sequence[str], count: int, place: str | Path, expected:
     Raises:
         UserError: a word is no finite number, or their count is another.
     """
-    try:
-        values = np.array([float(word) for word in words], np.float64)
-    except ValueError:
-        raise UserError(f"{place}: holds something that is not a number; expected {expected}") from None
+    values = np.array([_number(word, place, expected) for word in words], np.float64)
     if len(values) != count:
         raise UserError(f"{place}: {len(values)} numbers; expected {count} ({expected}); correct or remove it")
     if not _finite(values):
@@ -39,6 +36,13 @@ def check_array(place: Path, name: str, values: np.ndarray, shape: tuple[int, ..
         given = f"{values.dtype}, {' x '.join(map(str, values.shape))}"
         wanted = f"finite numbers, {' x '.join(map(str, shape))}"
         raise UserError(f"{place}: '{name}' is {given}; expected {wanted}; restore the file")
+
+
+def _number(word: str, place: str | Path, expected: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        raise UserError(f"{place}: {word[:20]!r} is not a number; expected {expected}") from None
 
 
 def _finite(values: np.ndarray) -> bool:

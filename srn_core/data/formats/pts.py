@@ -1,5 +1,6 @@
 """``.pts`` annotation files (1-based in the file, 0-based here)."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +9,22 @@ from srn_core.data.formats.numbers import parse_numbers
 from srn_core.errors import UserError
 from srn_core.io.files import read_text
 
+COMMENT = re.compile(r"(//|#).*")
+
 
 def read_pts(path: Path, num_points: int) -> np.ndarray:
-    """Read ``num_points`` points: ``(num_points, 2)`` float32, 0-based pixels.
+    """Read ``num_points`` points: ``(num_points, 2)`` float32, 0-based pixels. Comments begin with ``//`` or ``#``.
 
     Raises:
-        UserError: the file is missing, has another number of points, or a value that is no finite number.
+        UserError: the file is missing or cut short, has another number of points, or a value that is no finite number.
     """
-    text = read_text(path, "a .pts file", errors="replace")
-    if "{" not in text:
-        raise UserError(f"{path}: has no {{ and }}; expected a .pts file: {num_points} lines 'x y' between {{ and }}")
-    words = text.partition("{")[2].partition("}")[0].split()
+    text = COMMENT.sub("", read_text(path, "a .pts file", errors="replace"))
+    _, opened, after = text.partition("{")
+    points, closed, _ = after.partition("}")
+    if not closed:
+        said = "ends before the }, so it is cut short" if opened else "has no { and }"
+        raise UserError(f"{path}: {said}; expected a .pts file: {num_points} lines 'x y' between {{ and }}")
+    words = points.split()
     values = parse_numbers(words, 2 * num_points, path, f"{num_points} points, a line 'x y' each")
     return (values.reshape(-1, 2) - 1).astype(np.float32)
 

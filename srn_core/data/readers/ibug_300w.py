@@ -17,9 +17,9 @@ from srn_core.errors import UserError
 from srn_core.face.boxes import annotation_boxes
 from srn_core.face.geometry import landmark_box
 from srn_core.face.schemes import IBUG68
-from srn_core.io.files import list_files, printable_name
+from srn_core.io.files import list_files, printable_name, with_ending
 from srn_core.io.frames import ImageFiles
-from srn_core.io.images import image_path
+from srn_core.io.images import IMAGE_ENDINGS
 
 TRAIN = ("afw", "lfpw/trainset", "helen/trainset")
 COMMON = ("lfpw/testset", "helen/testset")
@@ -69,7 +69,7 @@ def read_photo(root: Path, name: str) -> Clip:
     points = read_pts(_annotation(root, name), IBUG68.num_landmarks)[None]
     shown, boxed = printable_name(name), has_box(root, name)
     boxes = landmark_box(read_pts(_annotation(root / BOXES, name), 4))[None] if boxed else annotation_boxes(points, [shown])
-    path = image_path(root / name)
+    path = with_ending(root / name, IMAGE_ENDINGS)
     if path is None:
         raise UserError(f"{root / name}.jpg: no such image, but {name}.pts exists; restore the image or remove the annotation")
     return Clip(shown, points, boxes, ImageFiles((path,)), continuous(1), IBUG68, None, photo(shown))
@@ -81,6 +81,5 @@ def has_box(root: Path, name: str) -> bool:
 
 
 def _annotation(root: Path, name: str) -> Path:
-    """``NAME.pts``, or ``NAME.PTS`` where that exists."""
-    upper = root / f"{name}.PTS"
-    return upper if upper.is_file() else root / f"{name}.pts"
+    """``NAME.pts``, or ``NAME.PTS`` or ``NAME.Pts`` where that exists."""
+    return with_ending(root / name, (".pts",)) or root / f"{name}.pts"

@@ -54,7 +54,7 @@ def _rows(path: Path, problems: list[Problem]) -> list[tuple[str, np.ndarray]]:
     for number, row in enumerate(lines, 1):
         if number == 1 and row and row[0] == "":
             continue  # The heads of the columns.
-        if not any(row):
+        if not any(cell.strip() for cell in row):
             continue
         try:
             points = parse_numbers(row[1:], 136, f"{path}: line {number}", ROW)
