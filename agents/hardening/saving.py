@@ -19,7 +19,7 @@ from srn_core.data.clip import Clip
 from srn_core.data.formats.pts import write_pts
 from srn_core.errors import UserError
 from srn_core.face.geometry import CropSpec, crop_image, crop_map, paste_crop
-from srn_core.io.files import write_atomically, write_json
+from srn_core.io.files import temporary_path, write_atomically, write_json
 from srn_core.occluders.shapes import SQUARE_SHARE, varied_occluders
 from srn_core.occluders.squares import add_square, noise_keys
 from srn_gym.game import NO_OCCLUDER
@@ -54,7 +54,7 @@ def save_clips(
     """
     if folder.exists():
         raise UserError(f"--save {folder}: already exists; remove it or give another folder")
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    temporary = temporary_path(folder)
     try:
         parts: dict[str, dict[str, Any]] = defaultdict(lambda: {"frames": [], "landmarks": []})
         for placement in placed:

@@ -1,6 +1,7 @@
 """What fine-tuning needs before its first step: checked arguments, and a policy for each round."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 from agents.deepq.args import DQNArgs
@@ -14,6 +15,7 @@ from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips
 from srn_core.data.clip import check_scheme
 from srn_core.errors import UserError
+from srn_core.io.files import check_writable
 from srn_core.training.args import check_batch, check_out, refuse_masked
 from srn_core.training.processes import is_first
 from srn_core.victims.registry import is_own
@@ -52,8 +54,10 @@ def _check_folders(args: FinetuneArgs) -> None:
     if args.save.resolve() in (args.out.resolve(), *args.out.resolve().parents):
         raise UserError(f"--save {args.save}: is --out or contains it; give another folder")
     # A run that was stopped may have written it.
-    if args.save.exists() and not (args.resume and (args.save / MANIFEST).is_file()):
+    if os.path.lexists(args.save) and not (args.resume and (args.save / MANIFEST).is_file()):
         raise UserError(f"--save {args.save}: already exists; remove it or give another folder")
+    if not args.save.exists():
+        check_writable(args.save)
 
 
 def round_policy(args: FinetuneArgs, tracker: str, folder: Path, number: int) -> str:

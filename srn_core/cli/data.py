@@ -22,7 +22,7 @@ from srn_core.data.problems import sum_up
 from srn_core.data.sheet import contact_sheet, describe
 from srn_core.data.spec import escape_path, parse_spec
 from srn_core.errors import COUNT, UserError, check_numbers
-from srn_core.io.files import check_outputs, write_atomically
+from srn_core.io.files import check_outputs, is_stream, report_stream, write_atomically
 from srn_core.io.images import IMAGE_ENDINGS
 
 
@@ -49,7 +49,7 @@ def run(words: Sequence[str]) -> None:
     clip_sets = load_to_pack(args.spec) if args.pack else [load_clips(spec, skip_bad=True) for spec in args.spec]
     # Files first: whoever reads the standard output may stop reading (| head).
     written = _write(args, clip_sets)
-    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console = Console(markup=False, highlight=False, soft_wrap=True, file=report_stream((args.sheet, args.pack)))
     for clip_set in clip_sets:
         table = Table("", clip_set.spec, title="Data", title_justify="left")
         for label, text in describe(clip_set).items():
@@ -76,8 +76,10 @@ def _write(args: DataArgs, clip_sets: list[ClipSet]) -> list[str]:
         written.append(f"wrote {args.sheet}")
     if args.pack:
         write_pack(args.pack, clip_sets, args.most, args.quality)
-        size = f"{args.pack.stat().st_size / 1e6:.1f} MB"
-        written.append(f"wrote {args.pack}, {size}; its data spec is packed:{escape_path(args.pack)}")
+        line = f"wrote {args.pack}"
+        if not is_stream(args.pack):  # A stream has no size, and cannot be read again.
+            line += f", {args.pack.stat().st_size / 1e6:.1f} MB; its data spec is packed:{escape_path(args.pack)}"
+        written.append(line)
     return written
 
 

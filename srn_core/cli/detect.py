@@ -19,7 +19,7 @@ from tqdm import tqdm
 from srn_core.cli.faces import FaceArgs, FaceFinder, draw_faces
 from srn_core.cli.options import read_options
 from srn_core.errors import UserError
-from srn_core.io.files import check_outputs, report_stream, write_atomically
+from srn_core.io.files import check_outputs, is_stream, report_stream, write_atomically
 from srn_core.io.images import IMAGE_ENDINGS, picture_facts, read_image
 from srn_core.tracking.records import Records
 from srn_core.tracking.sources import list_pictures
@@ -60,7 +60,7 @@ def run(words: Sequence[str]) -> None:
             records.write_csv(args.csv)
     if len(without) == len(pictures):
         raise UserError(f"{without[0]}: no face found in any of {len(pictures)} pictures; {finder.advice()}")
-    console = Console(markup=False, highlight=False, soft_wrap=True, file=report_stream((args.json, args.csv)))
+    console = Console(markup=False, highlight=False, soft_wrap=True, file=report_stream((args.out, args.json, args.csv)))
     for picture in without:
         console.print(f"no face found: {picture}")
     where = str(outputs[0]) if len(outputs) == 1 else f"{len(outputs)} pictures in {outputs[0].parent}"
@@ -70,11 +70,13 @@ def run(words: Sequence[str]) -> None:
 
 def _outputs(args: DetectArgs, pictures: Sequence[Path]) -> list[Path]:
     """The annotated pictures: in the folder ``--out``, else in FOLDER_detected beside the folder of the first picture; of one
-    picture the file ``--out``, else NAME_detected beside it."""
+    picture the file or stream ``--out``, else NAME_detected beside it."""
     if len(pictures) == 1 and not Path(args.pictures[0]).is_dir():
         beside = pictures[0].with_name(f"{pictures[0].stem}_detected.png")
-        if args.out is None or args.out.suffix.lower() in IMAGE_ENDINGS:
+        if args.out is None or is_stream(args.out) or args.out.suffix.lower() in IMAGE_ENDINGS:
             return [args.out or beside]
+    elif args.out is not None and is_stream(args.out):
+        raise UserError(f"--out {args.out}: is no folder; expected a folder for the {len(pictures)} annotated pictures")
     folder = pictures[0].resolve().parent
     folder = args.out or folder.with_name(f"{folder.name}_detected")
     names = [f"{picture.stem}.png" for picture in pictures]
@@ -85,5 +87,6 @@ def _outputs(args: DetectArgs, pictures: Sequence[Path]) -> list[Path]:
 
 
 def _write_picture(path: Path, image: np.ndarray) -> None:
-    data = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
+    ending = ".png" if is_stream(path) else path.suffix
+    data = cv2.imencode(ending, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
     write_atomically(path, lambda temporary: temporary.write_bytes(data))

@@ -18,7 +18,7 @@ import tyro
 from srn_core.checkpoints import load_pretrained
 from srn_core.cli.options import read_options
 from srn_core.errors import UserError
-from srn_core.io.files import check_outputs, write_atomically
+from srn_core.io.files import check_outputs, report_stream, write_atomically
 from srn_core.model import SRN
 from srn_core.model.traceable import TraceableDetector
 from srn_core.victims.exported import MARK, METADATA
@@ -50,9 +50,12 @@ def run(words: Sequence[str]) -> None:
     model = load_pretrained(args.checkpoint)
     data = onnx_file(model)
     write_atomically(args.onnx, lambda temporary: temporary.write_bytes(data))
-    print(f"wrote {args.onnx}, {len(data) / 1e6:.1f} MB")
+    said_on = report_stream((args.onnx,))
+    print(f"wrote {args.onnx}, {len(data) / 1e6:.1f} MB", file=said_on)
     if model.certainty is None:
-        print(f"note: {args.checkpoint} has no head for visibility and expected errors; the file gives points alone")
+        print(
+            f"note: {args.checkpoint} has no head for visibility and expected errors; the file gives points alone", file=said_on
+        )
 
 
 def onnx_file(model: SRN) -> bytes:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from srn_core.errors import DISK_ERRORS, UserError
+from srn_core.io.files import STDOUT, real_path
 
 try:
     import fcntl
@@ -37,10 +38,13 @@ def claimed(folder: Path, option: str) -> Iterator[Path]:
         raise UserError(
             f"{option} {folder}: holds bytes that are no UTF-8, and TensorBoard cannot write there; give another name"
         ) from None
+    if folder == STDOUT:
+        raise UserError(f"{option} -: is the standard output; expected the name of a folder")
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{option} {folder}: is a file; expected the name of a folder")
-    made = [place for place in (folder, *folder.parents) if not place.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    target = real_path(folder)  # A link may lead to a folder that is still to be made.
+    made = [place for place in (target, *target.parents) if not place.exists()]
+    target.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise UserError(f"{option} {folder}: cannot be written to; give a folder that can")
     lock = _lock(folder, option)

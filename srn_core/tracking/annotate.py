@@ -1,6 +1,7 @@
 """A tracked video as a clip with annotations, in the layout of 300VW: what players attack and trackers are trained on."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,19 +10,22 @@ import numpy as np
 
 from srn_core.data.formats.pts import write_pts
 from srn_core.errors import UserError
-from srn_core.io.files import write_text
+from srn_core.io.files import STDOUT, check_writable, temporary_path, write_text
 
 
 def check_clip_folder(folder: Path, videos: list[Path]) -> None:
     """Check before a video is tracked that it can become a clip.
 
     Raises:
-        UserError: the input is no single video file, or the folder is not new.
+        UserError: the input is no single video file, or the folder is not new, hidden, or cannot be made.
     """
     if len(videos) != 1 or not videos[0].is_file():
         raise UserError(f"--clip {folder}: the input is no video file; expected one, whose copy becomes the clip")
-    if folder.exists():
+    if os.path.lexists(folder):
         raise UserError(f"--clip {folder}: already exists; give the name of a new folder")
+    if folder == STDOUT or folder.name.startswith("."):
+        raise UserError(f"--clip {folder}: data specs leave such a folder out; give a name that starts with a letter or digit")
+    check_writable(folder)
 
 
 def write_clip(folder: Path, video: Path, records: Iterable[str]) -> None:
@@ -35,7 +39,7 @@ def write_clip(folder: Path, video: Path, records: Iterable[str]) -> None:
     landmarks = [json.loads(line)["landmarks"] for line in records]
     # The layout wants one annotation per frame; those of excluded frames are never read.
     last = next(points for points in landmarks if points is not None)
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial = temporary_path(folder)
     try:
         (partial / "annot").mkdir(parents=True)
         for number, points in enumerate(landmarks, 1):
