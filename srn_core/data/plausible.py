@@ -16,6 +16,8 @@ from srn_core.io.images import PictureFacts
 MISSING = (0.0, -1.0, -2.0)
 # In face sizes, where the mean shape fitted to the points has size 1.
 FAR_FROM_FACE, FAR_OUTSIDE, APART = 1.2, 1.0, 0.07
+# On a coarse grid: face sizes from its place, and as a multiple of what 95 % of the other points stay below.
+OUT_OF_PLACE, OUT_OF_LINE = 0.25, 1.6
 # How much better the mirrored mean shape fits, as a ratio of squared distances.
 MIRRORED = 1.5
 LEAST_SIZE = 4.0
@@ -69,20 +71,28 @@ def implausible_frames(
     return found
 
 
-def turned_conflict(facts: PictureFacts, points: np.ndarray, scheme: str) -> str:
-    """What is wrong between the points ``(L, 2)`` of a picture and its EXIF orientation; empty if nothing is."""
+def turned_conflict(facts: PictureFacts, points: np.ndarray, scheme: str, turned: bool = False) -> str:
+    """What is wrong between the points ``(L, 2)`` of a picture and its EXIF orientation; empty if nothing is.
+
+    Args:
+        facts: of the stored pixels; an orientation of videos counts likewise.
+        points: frame pixels.
+        scheme: of the points.
+        turned: the pixels are read turned, as viewers show them; otherwise as they are stored.
+    """
     if facts.orientation == 1:
         return ""
     stored = (facts.width, facts.height)
-    turned = stored[::-1] if facts.orientation > 4 else stored
+    shown = stored[::-1] if facts.orientation > 4 else stored
     said = "give exif=stored (points of the pixels in the file) or exif=turned (points of what a viewer shows)"
-    said = f"the picture has EXIF orientation {facts.orientation}; {{}}; {said}, or write it without EXIF"
-    fits = [bool(((points > -1) & (points < size)).all()) for size in (stored, turned)]
-    if fits == [False, True]:
-        return said.format("the points fit it only when it is turned")
-    roll = _roll(points.astype(np.float64)[None], scheme)[0] + TURNS.get(facts.orientation, 0)
-    upright = abs((roll + 180) % 360 - 180) < 45 and facts.orientation in TURNS
-    if fits == [True, False] or upright:
+    said = f"the picture has EXIF orientation {facts.orientation}; {{}}; {said}, or write it without"
+    fits = [bool(((points > -1) & (points < size)).all()) for size in (stored, shown)]
+    if fits[0] != fits[1]:
+        read = "as it is stored" if fits[0] else "when it is turned"
+        return "" if fits[turned] else said.format(f"the points fit it only {read}")
+    # A face is upright in what a viewer shows.
+    roll = _roll(points.astype(np.float64)[None], scheme)[0] + (0 if turned else TURNS.get(facts.orientation, 0))
+    if facts.orientation in TURNS and abs((roll + 180) % 360 - 180) < 45:
         return ""
     return said.format("the points fit it both as it is stored and when it is turned")
 
@@ -123,7 +133,7 @@ def _roll(points: np.ndarray, scheme: str) -> np.ndarray:
 
 
 def _copied(points: np.ndarray, scheme: str) -> tuple[int, int] | None:
-    """Two points that cannot coincide but do. On a coarse grid (whole numbers) lips and profiles may; then several must."""
+    """Two points that cannot coincide but do. On a coarse grid (whole numbers) lips and profiles may."""
     _, first, counts = np.unique(points, axis=0, return_inverse=True, return_counts=True)
     first = first.ravel()
     if counts.max() == 1:
@@ -132,9 +142,19 @@ def _copied(points: np.ndarray, scheme: str) -> tuple[int, int] | None:
     for place in np.flatnonzero(counts > 1):
         same = np.flatnonzero(first == place)
         apart = np.linalg.norm(mean[same[0]] - mean[same], axis=1).max()
-        if len(same) >= SAME_PLACE or (apart > APART and not coarse):
+        if len(same) >= SAME_PLACE or (apart > APART and (not coarse or _stands_out(points, same, scheme))):
             return int(same[0]), int(same[-1])
     return None
+
+
+def _stands_out(points: np.ndarray, chosen: np.ndarray, scheme: str) -> bool:
+    """Whether one of the chosen points is much farther from its place in the mean shape than the others are from theirs."""
+    mean, weights = np.asarray(MEAN_SHAPES[scheme]), np.ones((1, len(points)))
+    weights[0, chosen] = 0
+    face, shape = ((xy[:, 0] + 1j * xy[:, 1])[None] for xy in (points, mean))
+    size, distances = _distances(face, shape, weights)
+    far = distances[0] / size[0]
+    return bool(far[chosen].max() > max(OUT_OF_PLACE, OUT_OF_LINE * np.quantile(np.delete(far, chosen), 0.95)))
 
 
 def _outside(points: np.ndarray, size: float, frame: tuple[int, int] | None) -> str:

@@ -14,8 +14,7 @@ from tqdm import tqdm
 from srn_core.data.clip import Clip
 from srn_core.data.plausible import implausible_frames, turned_conflict
 from srn_core.errors import UserError
-from srn_core.io.frames import ImageFiles, NoFrames, size_of_frame
-from srn_core.io.images import picture_facts
+from srn_core.io.frames import NoFrames, size_of_frame, stored_frame
 
 T = TypeVar("T")
 
@@ -73,9 +72,9 @@ def _look(clip: Clip, oriented: bool, read: bool) -> tuple[list[tuple[int, int] 
     for t in range(len(clip)):
         try:
             sizes[t] = size_of_frame(clip.source, t)
-            if not oriented and isinstance(clip.source, ImageFiles):
-                path = clip.source.paths[t]
-                if text := turned_conflict(picture_facts(path), clip.landmarks[t], clip.scheme.name):
+            if not oriented and (stored := stored_frame(clip.source, t)):
+                path, facts, turned = stored
+                if text := turned_conflict(facts, clip.landmarks[t], clip.scheme.name, turned):
                     found[t] = f"{path}: {text}"
                     continue
             if read and not isinstance(clip.source, NoFrames):

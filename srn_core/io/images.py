@@ -6,34 +6,29 @@ guessing lost parts is refused.
 """
 
 import io
+import os
 import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
 import simplejpeg
+from PIL.Image import Exif
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from srn_core.errors import UserError
+from srn_core.io.kinds import kind_of
 
 IMAGE_ENDINGS = (".jpg", ".png", ".jpeg")
 """In lower case; files may have them in upper case."""
-# How the files begin, and who reads their headers. Image.open would refuse large pictures.
-JPEG, PNG, WEBP = b"\xff\xd8\xff", b"\x89PNG", b"RIFF"
-HEADERS: dict[bytes, Any] = {JPEG: JpegImageFile, PNG: PngImageFile, WEBP: WebPImageFile}
-# What else a file may be: how it begins, from which byte on, and its name.
-OTHERS = (
-    (b"GIF8", 0, "a GIF"),
-    (b"BM", 0, "a BMP"),
-    (b"II*\0", 0, "a TIFF"),
-    (b"MM\0*", 0, "a TIFF"),
-    (b"ftyp", 4, "a HEIC, AVIF or MP4"),
-)
+# How the files begin. Who reads their headers: Image.open would refuse large pictures.
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG"
+HEADERS: dict[str, Any] = {"a JPEG picture": JpegImageFile, "a PNG picture": PngImageFile, "a WebP picture": WebPImageFile}
 ORIENTATION = 0x0112
 # What OpenCV reads.
 MOST_PIXELS = 2**30
@@ -66,7 +61,7 @@ def read_image(path: Path, turned: bool = False) -> np.ndarray:
         UserError: the file is missing, truncated, damaged, too large or no image.
     """
     data = _bytes(path)
-    facts = _facts(path, data)
+    facts = _facts(path, data, io.BytesIO(data))
     if facts.frames > 1:
         raise UserError(f"{path}: an animation of {facts.frames} frames; expected one picture; save its frames as pictures")
     if facts.width * facts.height > MOST_PIXELS:
@@ -86,9 +81,10 @@ def picture_facts(path: Path) -> PictureFacts:
     """
     try:
         with path.open("rb") as file:
-            return _facts(path, file.read(2**16))
+            return _facts(path, file.read(2**16), file)
     except UserError:  # A header may be longer, because of an embedded preview.
-        return _facts(path, _bytes(path))
+        data = _bytes(path)
+        return _facts(path, data, io.BytesIO(data))
     except OSError as error:
         raise _unreadable(path, error) from None
 
@@ -141,7 +137,7 @@ def _decoded_jpeg(data: bytes) -> tuple[bool, np.ndarray | None]:
     """Whether the file is sound, and its image; None also for a kind of JPEG that OpenCV has to read."""
     try:
         if simplejpeg.decode_jpeg_header(data)[2] not in ("Gray", "YCbCr", "RGB"):
-            return True, None
+            return is_whole_jpeg(data), None
         return True, simplejpeg.decode_jpeg(data, "RGB")
     except ValueError:
         return False, None
@@ -161,22 +157,33 @@ def _is_whole_png(data: bytes) -> bool:
     return False
 
 
-def _facts(path: Path, data: bytes) -> PictureFacts:
-    kind = next((kind for start, kind in HEADERS.items() if data.startswith(start)), None)
+def _facts(path: Path, data: bytes, file: BinaryIO) -> PictureFacts:
+    """See :func:`picture_facts`; ``data`` are the first bytes of the open file."""
+    found, remedy = kind_of(data)
+    kind = HEADERS.get(found)
     if kind is None:
-        found = next(
-            (f"{name} file" for start, at, name in OTHERS if data[at:].startswith(start)), "empty" if not data else None
-        )
-        remedy = "convert it" if found and data else "restore the file"
-        raise UserError(f"{path}: {found or 'not an image'}; expected a JPEG, PNG or WebP picture; {remedy}")
+        found, remedy = found or "not an image", remedy or "restore the file"
+        raise UserError(f"{path}: {found}; expected a JPEG, PNG or WebP picture; {remedy}")
     try:
         with warnings.catch_warnings(action="ignore"), kind(io.BytesIO(data)) as header:
-            orientation = header.getexif().get(ORIENTATION, 1) if "exif" in header.info else 1
+            exif = Exif()
+            exif.load(header.info.get("exif") or (_png_exif(file) if kind is PngImageFile else b""))
+            orientation = exif.get(ORIENTATION, 1)
             width, height = header.size
             frames = getattr(header, "n_frames", 1)
     except Exception as error:  # Pillow raises errors of many kinds on damaged headers.
         raise UserError(f"{path}: truncated or not an image ({error}); expected a whole picture; restore the file") from None
     return PictureFacts(width, height, orientation if orientation in range(1, 9) else 1, frames)
+
+
+def _png_exif(file: BinaryIO) -> bytes:
+    """The EXIF of a PNG, which may stand behind its pixels; Pillow would decode them to find it."""
+    file.seek(8)
+    while len(start := file.read(8)) == 8:
+        if start[4:] == b"eXIf":
+            return file.read(int.from_bytes(start[:4], "big"))
+        file.seek(int.from_bytes(start[:4], "big") + 4, os.SEEK_CUR)
+    return b""
 
 
 def _bytes(path: Path) -> bytes:

@@ -45,7 +45,8 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float, quality: i
             if not writer.isOpened() and not writer.open(
                 str(path), backend, cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()]), fps, (width, height)
             ):
-                raise UserError(f"{path.suffix} video of {width} x {height} px: OpenCV has no encoder for it here; try .avi")
+                what = f"{path.suffix} video of {width} x {height} px, {fps:g} frames per second"
+                raise UserError(f"{what}: OpenCV cannot write it here; try .avi")
             if quality is not None and not count:
                 writer.set(cv2.VIDEOWRITER_PROP_QUALITY, quality)
             writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))

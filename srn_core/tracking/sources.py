@@ -2,6 +2,7 @@
 
 import glob
 import itertools
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -84,7 +85,7 @@ class VideoSource:
 
 
 def list_pictures(texts: Sequence[str]) -> list[Path]:
-    """The picture files that paths, folders and patterns (``*.jpg``) name, sorted within each.
+    """The picture files that paths, folders and patterns (``*.jpg``) name, sorted within each; numbers in names count.
 
     Raises:
         UserError: one of them names no picture.
@@ -93,15 +94,21 @@ def list_pictures(texts: Sequence[str]) -> list[Path]:
     for text in texts:
         path = Path(text)
         if path.is_dir():
-            named = [file for file in sorted(path.iterdir()) if _is_picture(file)]
+            named = [file for file in sorted(path.iterdir(), key=_by_number) if _is_picture(file)]
         elif path.exists() or not glob.has_magic(text):
             named = [path]
         else:
-            named = [file for file in map(Path, sorted(glob.glob(text))) if _is_picture(file)]
+            named = [file for file in sorted(map(Path, glob.glob(text)), key=_by_number) if _is_picture(file)]
         if not named:
             raise UserError(f"{text}: no pictures there; expected files that end in {', '.join(IMAGE_ENDINGS)}")
         found += named
     return found
+
+
+def _by_number(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """For sorting by name, in which numbers count as such: frame 2 comes before frame 10, padded or not."""
+    parts = re.split(r"([0-9]+)", str(path))
+    return [(int(part), "") if part.isdecimal() and part.isascii() else (-1, part) for part in parts], str(path)
 
 
 def _is_picture(path: Path) -> bool:
@@ -110,15 +117,22 @@ def _is_picture(path: Path) -> bool:
 
 def _read_to_end(video: VideoFrames) -> TimedFrames:
     """All frames that can be decoded, with a warning if the file should have more."""
+    width, height = video.size()
     for t in itertools.count():
         try:
             frame = video(t)
         except UserError:
             if t == 0:
                 raise
-            if t < video.count():
-                tqdm.write(f"warning: {video.path}: only {t} of {video.count()} frames can be decoded", file=sys.stderr)
+            if t < (expected := video.expected()):
+                tqdm.write(f"warning: {video.path}: only {t} of {expected} frames can be decoded", file=sys.stderr)
             return
+        if frame.shape[:2] != (height, width):
+            size = f"{frame.shape[1]} x {frame.shape[0]} px"
+            raise UserError(
+                f"{video.path}: frame {t} has {size}, and those before it {width} x {height} px; expected one size; cut the "
+                f"video there, or scale it: ffmpeg -i FILE -vf scale={width}:{height} OUT.mp4"
+            )
         yield frame, video.time(t)
 
 

@@ -1,7 +1,8 @@
 """300-VW and sets in its layout: ``NNN/vid.avi`` and ``NNN/annot/000001.pts`` ...; frames are decoded on demand.
 
 A folder ``NNN/frames`` with one image per frame, ``000001.png`` or ``.jpg`` ..., may stand in place of ``vid.avi``. Frames and
-annotations are paired by number; the first frame of a video has number 1. What has no partner is left out and noted. A file
+annotations are paired by number; the first frame of a video has number 1. What has no partner is left out and noted. Where a
+video has fewer frames than annotations, and gaps in its times, frames are numbered by time. A file
 ``NNN/excluded.txt`` lists frames to leave out: their numbers, separated by white space. Put the organisers' list there. A file
 ``people.txt`` beside the clips says who is seen in each: lines like ``001 t01``.
 
@@ -63,6 +64,7 @@ def read(spec: DataSpec, problems: list[Problem]) -> tuple[list[Clip], str, list
 def _people(path: Path, names: Iterable[str]) -> dict[str, str]:
     """Whose clip each is; the clip's own name where the list does not say."""
     people = {name: printable_name(name) for name in names}
+    listed: dict[str, str] = {}
     lines = read_text(path, "lines of a clip and a person").splitlines() if path.is_file() else []
     for number, line in enumerate(lines, 1):
         words = line.split()
@@ -70,8 +72,11 @@ def _people(path: Path, names: Iterable[str]) -> dict[str, str]:
             continue
         if len(words) != 2 or (words[0] not in people and not (path.parent / words[0]).is_dir()):
             raise UserError(f"{path}: line {number} is '{line[:40]}'; expected a clip beside this file and a person: 001 t01")
-        people[words[0]] = words[1]
-    return people
+        if listed.setdefault(words[0], words[1]) != words[1]:
+            raise UserError(
+                f"{path}: line {number}: {words[0]} is {listed[words[0]]} and {words[1]}; expected one person a clip"
+            )
+    return {**people, **listed}
 
 
 def _clip(people: dict[str, str], notes: list[str], problems: list[Problem], folder: Path) -> Clip:
@@ -107,9 +112,13 @@ def _frames(folder: Path, last: int) -> tuple[VideoFrames | ImageFiles, dict[int
         return ImageFiles(tuple(found.values())), {number: place for place, number in enumerate(found)}
     videos = list_files(folder, "vid.avi")
     source = VideoFrames(videos[0] if videos else folder / "vid.avi")
-    # Containers may state a wrong number.
-    count = source.count() if source.count() == last else source.counted()
-    return source, {place + 1: place for place in range(count)}
+    if source.begins_late():
+        raise UserError(
+            f"{source.path}: its first frames cannot be decoded, so the number of the others is not known; restore the file"
+        )
+    # Players hold the frame before a gap, and may have counted it again.
+    numbers = source.places() if source.count() < last else range(source.count())
+    return source, {number + 1: place for place, number in enumerate(numbers)}
 
 
 def _numbered(paths: Iterable[Path], folder: Path) -> dict[int, Path]:

@@ -49,6 +49,12 @@ def one_at(place: tuple[float, float]) -> Callable[[np.ndarray], np.ndarray]:
         (lambda points: points / SIDE, "px large"),
         (lambda points: [SIDE, 0] + points * [-1, 1], "mirrored"),
         (lambda points: np.round(points / 60) * 60, ""),
+        # In whole numbers, as WFLW's tools and many others write them, lips and profiles coincide by chance, but not these.
+        (lambda points: np.round(one_at(tuple(FACE[5]))(points)), "points 5 and 30 are at the same place"),
+        (
+            lambda points: np.round(np.concatenate([points[:54], points[48:49], points[55:]])),
+            "points 48 and 54 are at the same",
+        ),
     ],
 )
 def test_points_that_cannot_be_right(photos: Path, change: Callable[[np.ndarray], np.ndarray], named: str) -> None:
