@@ -31,7 +31,13 @@ def given_name(name: str | Path) -> str:
 
     >>> given_name("srn-small"), given_name(Path("runs/a")), given_name(Path("srn-small"))
     ('srn-small', 'runs/a', './srn-small')
+
+    Raises:
+        UserError: it is neither a text nor a path.
     """
+    if not isinstance(name, str | Path):
+        given = f"a {type(name).__module__}.{type(name).__name__}"
+        raise UserError(f"tracker or checkpoint: given {given}; expected a name such as 'srn-small', a path or MODULE:FUNCTION")
     text = str(name)
     return text if isinstance(name, str) or Path(text).name != text else f"./{text}"
 
@@ -41,7 +47,8 @@ def resolve_checkpoint(name: str | Path) -> Path:
 
     If a folder in the current one has the name too, a note on stderr says which of the two is taken.
     """
-    if isinstance(name, str) and Path(name).name == name and (SHIPPED / name / WEIGHTS).is_file():
+    name = given_name(name)
+    if Path(name).name == name and (SHIPPED / name / WEIGHTS).is_file():
         if (Path(name) / WEIGHTS).is_file():
             tqdm.write(f"note: checkpoint '{name}': the one that ships; ./{name} is the folder of that name", file=sys.stderr)
         return SHIPPED / name

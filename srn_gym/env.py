@@ -11,6 +11,7 @@ from gymnasium.spaces import Box, Discrete
 from srn_core.data.several import Specs
 from srn_core.devices import to_device
 from srn_core.errors import UserError
+from srn_core.values import python_value
 from srn_gym.episodes import Episodes, Step
 from srn_gym.game import NUM_ACTIONS, OcclusionGame
 from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER, load_game
@@ -166,6 +167,7 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
         """
         if not self._started or self._ended:
             raise ResetNeeded(f"step() {'after the episode ended' if self._ended else 'before reset()'}; call reset() first")
+        action = python_value(action)
         if not self.action_space.contains(action):
             raise ValueError(f"action {action!r}: expected 0, 1 or 2")
         step = self.episodes.step(to_device(np.array([int(action)]), self.game.device))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from srn_core.devices import to_device
 from srn_core.errors import UserError
+from srn_core.values import python_value
 from srn_gym.game import NO_OCCLUDER, OcclusionGame, Response
 
 OPTIONS = ("clip", "frame", "landmark")
@@ -64,10 +65,10 @@ class Episodes:
         Raises:
             UserError: ``num_envs``, ``window`` or ``max_steps`` is below 1.
         """
+        num_envs, window, max_steps = map(python_value, (num_envs, window, max_steps))
         for name, value in (("num_envs", num_envs), ("window", window), ("max_episode_steps", max_steps)):
             if value is not None and (not isinstance(value, Integral) or isinstance(value, bool) or value < 1):
                 raise UserError(f"{name} {value}: expected a whole number of at least 1")
-        num_envs = int(num_envs)
         self.game, self.num_envs, self.window, self.max_steps = game, num_envs, window, max_steps
         self.clip, self.frame, self.landmark, self.start = torch.zeros(4, num_envs, dtype=torch.int64, device=game.device)
         self.state = game.tracker.start(num_envs)

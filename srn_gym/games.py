@@ -26,8 +26,8 @@ class NamedGame(OcclusionGame):
 
     def __init__(self, clips: Specs, tracker: str, device: str, rules: Rules, store: Store = SHARED) -> None:
         """See :func:`load_game`."""
-        tracker, device = given_name(tracker), str(device)
-        self.arguments = (plain_specs(clips), tracker, device, rules)
+        clips, tracker, device = plain_specs(clips), given_name(tracker), str(device)
+        self.arguments = (clips, tracker, device, rules)
         found = store.clips(clips)
         self.notes = found.notes
         super().__init__(found.clips, store.tracker(tracker, device), store, **dataclasses.asdict(rules))

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numpy as np
-
 from srn_core.checkpoints import given_name
 from srn_core.errors import UserError
 from srn_core.occluders.squares import KINDS, Occluder
+from srn_core.values import python_value
 
 Mode = Literal["detect", "track"]
 Neighbourhood = Literal["index", "graph"]
@@ -54,12 +53,11 @@ class GameRules:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.generic):
-                # A number of NumPy is as good as Python's; the rules are frozen, and written as JSON.
-                object.__setattr__(self, field.name, value.item())
-            elif field.name in NAMES and isinstance(value, Path):
-                object.__setattr__(self, field.name, given_name(value))
+            value = python_value(getattr(self, field.name))
+            if field.name in NAMES and isinstance(value, Path):
+                value = given_name(value)
+            # The rules are frozen, and written as JSON.
+            object.__setattr__(self, field.name, value)
         for name, (kinds, expected) in KINDS_OF.items():
             value = getattr(self, name, None)
             # A bool is an int to Python.

@@ -15,6 +15,7 @@ from gymnasium.vector.utils import batch_space
 from srn_core.data.several import Specs
 from srn_core.devices import to_device
 from srn_core.errors import UserError
+from srn_core.values import python_value
 from srn_gym.env import RENDER_FPS, check_render_mode, observation_space, reset_info, step_info
 from srn_gym.episodes import Episodes
 from srn_gym.game import NUM_ACTIONS
@@ -63,12 +64,12 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
         Raises:
             UserError: an argument cannot be used.
         """
-        self.num_envs = num_envs
         self.autoreset_mode = _read_autoreset_mode(autoreset_mode)
         self.render_mode = check_render_mode(render_mode, ("rgb_array",))
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": RENDER_FPS, "autoreset_mode": self.autoreset_mode}
         self.game = load_game(clips, tracker, device, store, **rules)
         self.episodes = Episodes(self.game, num_envs, window, max_episode_steps)
+        self.num_envs = num_envs = self.episodes.num_envs
         self.single_observation_space, self.single_action_space = observation_space(self.game), Discrete(NUM_ACTIONS)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -191,8 +192,9 @@ def _read_autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
 
 
 def _read_seeds(seed: int | Sequence[int | None] | None, num_envs: int) -> list[int | None]:
-    if seed is None or isinstance(seed, int | np.integer):
-        return [None if seed is None else int(seed) + i for i in range(num_envs)]
+    seed = python_value(seed)
+    if seed is None or isinstance(seed, int):
+        return [None if seed is None else seed + i for i in range(num_envs)]
     if len(seed) != num_envs:
         raise ValueError(f"seed: {len(seed)} values; expected one for each of the {num_envs} envs")
     return [None if value is None else operator.index(value) for value in seed]

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -41,7 +42,7 @@ class ClipSet:
         return sum(len(clip) for clip in self.clips)
 
 
-def load_clips(text: str, skip_bad: bool = False) -> ClipSet:
+def load_clips(text: str | Path, skip_bad: bool = False) -> ClipSet:
     """The clips that a spec names; annotations are read and checked, frames stay on disk.
 
     Args:
@@ -53,6 +54,9 @@ def load_clips(text: str, skip_bad: bool = False) -> ClipSet:
         UserError: the spec is unknown, a file is broken or an annotation cannot be right (without ``skip_bad=1``), or there
             are no clips.
     """
+    if not isinstance(text, str | Path):
+        raise UserError(f"data spec of type {type(text).__name__}: expected a text, KIND:PATH?key=value; name clips one by one")
+    text = str(text)
     spec = parse_spec(text)
     found = _examined(text, read=skip_bad or spec.skip_bad)
     if found.problems and not skip_bad:

@@ -1,9 +1,10 @@
 """Several data specs as one set of clips. Wherever clips are named for the game, one text or a list of texts can stand."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 from srn_core.data.clip import Clip
 from srn_core.data.loading import ClipSet, load_clips
@@ -17,10 +18,17 @@ Specs = str | Path | Sequence[str | Path]
 def listed_specs(specs: Specs) -> tuple[str, ...]:
     """The specs one by one.
 
+    Raises:
+        UserError: one is neither a text nor a path.
+
     >>> listed_specs("demo?split=train")
     ('demo?split=train',)
     """
-    return (str(specs),) if isinstance(specs, str | Path) else tuple(map(str, specs))
+    one = isinstance(specs, str | Path) or not isinstance(specs, Iterable)
+    several: tuple[Any, ...] = (specs,) if one else tuple(cast(Iterable[Any], specs))
+    if not all(isinstance(spec, str | Path) for spec in several):
+        raise UserError(f"data spec {specs!r:.60}: expected a text, KIND:PATH?key=value, or a list of such texts")
+    return tuple(map(str, several))
 
 
 def plain_specs(specs: Specs) -> str | tuple[str, ...]:

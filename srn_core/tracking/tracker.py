@@ -16,6 +16,7 @@ from srn_core.face.geometry import crop_image, crop_map, mirror_points
 from srn_core.model import SRN
 from srn_core.model.certainty import Certainty, RawCertainty
 from srn_core.tracking.step import FollowedFaces, Start, as_tensors
+from srn_core.values import python_value
 
 
 class Tracker:
@@ -32,7 +33,7 @@ class Tracker:
             a minute or more; the landmarks stay the same up to rounding.
 
     Raises:
-        UserError: no such device, or ``compiled`` on a CPU without a C++ compiler.
+        UserError: no such device, no network, a batch size below 1, or ``compiled`` on a CPU without a C++ compiler.
 
     >>> from srn_core import SRN, SRNConfig
     >>> tracker = Tracker(SRN(SRNConfig.preset("small")), device="cpu")
@@ -41,6 +42,11 @@ class Tracker:
     """
 
     def __init__(self, model: SRN, device: str = "auto", batch_size: int = 128, compiled: bool = False) -> None:
+        if not isinstance(model, torch.nn.Module):
+            raise UserError(f"model {model!r:.60}: is no network; expected what load_pretrained(NAME or folder) returns")
+        batch_size = python_value(batch_size)
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise UserError(f"batch_size {batch_size!r}: expected a whole number of at least 1")
         self.device = pick_device(device)
         self.model = model.to(self.device).eval()
         if compiled and self.model.hourglass is not None:
@@ -200,8 +206,8 @@ class Tracker:
         """
         if start not in get_args(Start):
             raise ValueError(f"start {start!r}; expected one of {', '.join(get_args(Start))}")
-        if isinstance(boxes, list | tuple) and np.ndim(boxes) == 1:
-            boxes = np.array(boxes)
+        if isinstance(boxes, list | tuple | Tensor) and np.ndim(boxes) == 1:
+            boxes = np.asarray(boxes)
         follow = isinstance(boxes, np.ndarray) and boxes.ndim == 1
         given = iter([boxes] if follow else boxes)
         face = FollowedFaces(self.model, start, steps, follow)

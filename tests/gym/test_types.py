@@ -15,8 +15,10 @@ from agents.playing.evaluation import find_policy
 from agents.playing.rollout import play
 from srn_core import Tracker, load_pretrained
 from srn_core.checkpoints import given_name
+from srn_core.data import load_clips
 from srn_core.errors import UserError
 from srn_core.io.files import plain
+from srn_core.victims.registry import load_victim
 from srn_gym.games import load_game
 from srn_gym.rules import Rules
 from srn_gym.vector_env import OcclusionSynthesisVectorEnv
@@ -92,3 +94,55 @@ def test_policies_and_commands_take_paths_and_numpy(clip_spec: str, tiny_checkpo
 )
 def test_a_path_stays_a_path(name: str | Path, text: str) -> None:
     assert given_name(name) == text
+
+
+SCALARS = {"numpy": np.int16, "array": lambda value: np.array(int(value)), "torch": lambda value: torch.tensor(int(value))}
+
+
+@pytest.mark.parametrize("scalar", SCALARS)
+def test_scalars_of_all_kinds_are_numbers(scalar: str, clip_spec: str, tiny_checkpoint: str) -> None:
+    made = SCALARS[scalar]
+    names = {"clips": np.array([clip_spec]), "tracker": np.str_(tiny_checkpoint), "device": np.str_("cpu")}
+    rules = {"occluder_size": made(40), "noise_seed": made(3), "reward_cap": torch.tensor(0.25), "mode": np.str_("detect")}
+    env = gym.make("srn_gym:OcclusionSynthesis-v0", **names, **rules, window=made(3), noise_per_frame=np.array(False))
+    plain_env = gym.make("srn_gym:OcclusionSynthesis-v0", clips=clip_spec, tracker=tiny_checkpoint, window=3, **PLAIN)
+    assert env.unwrapped.game.rules == plain_env.unwrapped.game.rules
+    first, again = (made.reset(seed=3, options={"clip": 1})[0] for made in (env, plain_env))
+    assert np.array_equal(first, again) and env.step(made(2))[1] == plain_env.step(2)[1]
+    envs = OcclusionSynthesisVectorEnv(made(2), clip_spec, tiny_checkpoint, "cpu", max_episode_steps=made(2))
+    assert envs.num_envs == 2 and np.array_equal(envs.reset(seed=made(4))[0], envs.reset(seed=[4, 5])[0])
+
+
+@pytest.mark.parametrize("clips", [b"demo", None, 3, ["demo", None], {"demo": 1}.values()])
+def test_what_are_no_clips_is_said(clips: object, tiny_checkpoint: str) -> None:
+    with pytest.raises(UserError, match=r"data spec .*: expected a text"):
+        load_game(clips, tiny_checkpoint, "cpu")
+    with pytest.raises(UserError, match=r"data spec of type .*: expected a text"):
+        load_clips(clips if clips is not None else [])
+
+
+def test_clips_from_a_generator_and_from_a_path(clip_spec: str, tiny_checkpoint: str) -> None:
+    game = load_game((spec for spec in [clip_spec]), tiny_checkpoint, "cpu")
+    assert len(game.clips) == len(load_clips(Path(clip_spec))) == 5 and game.arguments[0] == clip_spec
+
+
+def test_a_network_in_place_of_its_name_and_a_name_in_place_of_a_network(clip_spec: str, tiny_checkpoint: str) -> None:
+    model = load_pretrained(tiny_checkpoint)
+    for wrong in (model, Tracker(model, "cpu"), None, tiny_checkpoint.encode()):
+        for load in (load_pretrained, load_victim, lambda name: load_game(clip_spec, name, "cpu")):
+            with pytest.raises(UserError, match="expected a name such as 'srn-small', a path or MODULE:FUNCTION"):
+                load(wrong)
+    for wrong in (tiny_checkpoint, Path(tiny_checkpoint), None):
+        with pytest.raises(UserError, match="is no network; expected what load_pretrained"):
+            Tracker(wrong, "cpu")
+    for size in (0, -1, 2.0, "2", None):
+        with pytest.raises(UserError, match="batch_size .*: expected a whole number of at least 1"):
+            Tracker(model, "cpu", size)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.float64, torch.tensor])
+def test_a_box_of_any_kind_is_followed(kind, tiny_checkpoint: str) -> None:
+    tracker, box = Tracker(load_pretrained(tiny_checkpoint), "cpu", torch.tensor(2)), [20, 20, 60, 60]
+    frames = np.random.default_rng(0).integers(0, 256, (2, 80, 80, 3), np.uint8)
+    found = list(tracker.track(torch.from_numpy(frames), kind(box)))
+    assert np.array_equal(found, list(tracker.track(frames, np.array(box))))
