@@ -105,7 +105,7 @@ def parse_spec(text: str) -> DataSpec:
         raise UserError(f"data spec '{text}': unknown option '{unknown[0]}'; {kind} knows {', '.join(sorted(known))}")
     split = options.pop("split", None)
     _check_split(text, kind, split, reader)
-    path = _unescaped(path)
+    path = unescape_path(path)
     _check_path(text, kind, path, reader)
     least = {"limit": 1, "frames": 1, "motion": 2, "seed": 0}
     limit, frames, motion, seed = (_whole_number(text, key, options.pop(key, None), least[key]) for key in least)
@@ -153,7 +153,8 @@ def escape_path(path: str | Path) -> str:
     return str(path).replace("%", "%25").replace("?", "%3F").replace("&", "%26")
 
 
-def _unescaped(path: str) -> str:
+def unescape_path(path: str) -> str:
+    """The inverse of :func:`escape_path`; other bytes may also be written as ``%NN``."""
     return unquote(path, errors="surrogateescape")
 
 
@@ -207,7 +208,7 @@ def _mask_options(text: str, masked: str, masks: str | None) -> tuple[bool, Path
         raise UserError(f"data spec '{text}': masked={masked}; expected 0 or 1")
     if masks is not None and masked == "0":
         raise UserError(f"data spec '{text}': masks={masks} without masked=1; add masked=1, or leave masks out")
-    masks = masks and _unescaped(masks)
+    masks = masks and unescape_path(masks)
     if masks is not None and not Path(masks).is_dir():
         raise UserError(f"data spec '{text}': masks={masks}: no such folder; expected mask templates and their anchors.json")
     return masked == "1", Path(masks) if masks is not None else None

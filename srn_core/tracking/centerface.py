@@ -32,7 +32,7 @@ class CenterFace:
     """CenterFace on a picture of any size, without scaling it."""
 
     def __init__(self, file: Path) -> None:
-        self._net = cv2.dnn.readNetFromONNX(str(file))
+        self._net = cv2.dnn.readNetFromONNX(np.fromfile(file, np.uint8))
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """``(H, W, 3)`` uint8 RGB -> ``(N, 5)`` float64 rows ``x0, y0, x1, y1, probability``, pixels."""

@@ -64,7 +64,7 @@ def open_exported(name: str, path: Path) -> Any:
         message = "a file of srn export needs onnxruntime, which is not installed; pip install 'srn-occlusion[onnx]'"
         raise UserError(f"victim '{name}': {message}") from None
     try:
-        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     except Exception as error:  # The exceptions of onnxruntime have no base class of their own.
         text = " ".join(str(error).split())
         raise UserError(f"victim '{name}': onnxruntime cannot load it ({text}); export the checkpoint again") from None

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srn_core.data.spec import split_query
+from srn_core.data.spec import split_query, unescape_path
 from srn_core.errors import UserError
 from srn_core.face.geometry import CropSpec, crop_map
 from srn_core.victims.constant import Memoryless
@@ -68,7 +68,8 @@ class OnnxVictim(Memoryless):
     """A network in an ONNX file that maps the crop of a face to the coordinates of its landmarks.
 
     Args:
-        name: ``onnx:PATH?key=value&...``; :class:`OnnxOptions` lists the keys.
+        name: ``onnx:PATH?key=value&...``; :class:`OnnxOptions` lists the keys. PATH is written as in a data spec: ``%3F`` for
+            ``?``, ``%26`` for ``&``, ``%25`` for ``%``.
         device: of the frames and landmarks. The network itself runs on the CPU.
 
     Raises:
@@ -77,7 +78,7 @@ class OnnxVictim(Memoryless):
 
     def __init__(self, name: str, device: torch.device) -> None:
         head, _, query = name.partition("?")
-        path = Path(head.removeprefix("onnx:"))
+        path = Path(unescape_path(head.removeprefix("onnx:")))
         self.options: OnnxOptions = parse_options(name, query)
         self._network: Network = open_network(name, path, self.options)
         key = f"{zlib.crc32(query.encode(), zlib.crc32(path.read_bytes())):08x}"
@@ -166,7 +167,8 @@ def open_network(name: str, path: Path, options: OnnxOptions) -> Network:
 
 
 def _opencv(path: Path) -> Opened:
-    network = cv2.dnn.readNetFromONNX(str(path))
+    # Not by its path: OpenCV ends Python on a name that is no UTF-8.
+    network = cv2.dnn.readNetFromONNX(np.fromfile(path, np.uint8))
 
     def run(output: str, image: np.ndarray) -> Any:
         network.setInput(image)

@@ -24,6 +24,7 @@ import torch
 from torch import nn
 
 from srn_core.checkpoints import CARD, WEIGHTS, given_name, load_pretrained, resolve_checkpoint
+from srn_core.data.spec import unescape_path
 from srn_core.devices import pick_device
 from srn_core.errors import UserError
 from srn_core.io.files import read_json
@@ -93,7 +94,7 @@ def load_victim(name: str | Path, device: str = "auto") -> Victim:
     if name == "constant":
         return ConstantVictim(pick_device(device))
     if name.startswith("onnx:"):
-        path = Path(name.removeprefix("onnx:"))
+        path = Path(unescape_path(name.removeprefix("onnx:")))
         return ExportedVictim(name, path, pick_device(device)) if is_exported(path) else OnnxVictim(name, pick_device(device))
     if is_crossfit(name):
         return CrossFitted(name, pick_device(device))
@@ -102,16 +103,23 @@ def load_victim(name: str | Path, device: str = "auto") -> Victim:
     return Tracker(load_pretrained(name), device)
 
 
+def _folder_called(name: str) -> str:
+    """What to do where a checkpoint's folder has a name that means a function."""
+    return f"; the checkpoint in the folder of this name is ./{name}" if (Path(name) / WEIGHTS).is_file() else ""
+
+
 def _made_by(name: str, own: OwnName, device: torch.device) -> Victim:
     try:
         found = import_named(own.module)
     except ImportError as error:
         raise UserError(
             f"victim '{name}': {error}; expected MODULE:FUNCTION of a module that is installed or lies in the current folder"
+            + _folder_called(name)
         ) from None
     make = getattr(found, own.function, None)
     if not callable(make):
-        raise UserError(f"victim '{name}': {own.module} has no function '{own.function}'; expected MODULE:FUNCTION")
+        problem = f"{own.module} has no function '{own.function}'"
+        raise UserError(f"victim '{name}': {problem}; expected MODULE:FUNCTION{_folder_called(name)}")
     # So that a module without trained weights is the same at each call.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -12,6 +12,8 @@ from srn_core.cli.main import main
 from srn_core.data import load_clips
 from srn_core.data.spec import escape_path
 from srn_core.errors import UserError
+from srn_core.face.schemes import IBUG68
+from srn_core.victims.registry import load_victim
 from tests.support.command_runs import Ended, run_command
 
 NAMES = {
@@ -72,3 +74,23 @@ def test_a_run_whose_name_is_no_utf8_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no UTF-8"), claimed_run(folder, resume=False):
         pass
     assert not folder.exists()
+
+
+def test_networks_of_any_name_are_read(name: str) -> None:
+    srn("export", "checkpoint", f"--onnx={name}.onnx")
+    given = escape_path(f"{name}.onnx")
+    assert load_victim(f"onnx:{given}", "cpu").scheme is IBUG68
+    # OpenCV gets so far that it names the outputs.
+    with pytest.raises(UserError, match="opencv cannot|numbers; expected"):
+        load_victim(f"onnx:{given}?size=56", "cpu")
+
+
+@pytest.mark.parametrize("name", ["json:runs", "no_such_module_here:a"])
+def test_a_folder_that_is_called_like_a_function_is_pointed_out(
+    name: str, sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(sound / "checkpoint", name)
+    with pytest.raises(UserError, match=f"the checkpoint in the folder of this name is ./{name}$"):
+        load_victim(name, "cpu")
+    assert load_victim(f"./{name}", "cpu").key == load_victim(Path(name), "cpu").key
