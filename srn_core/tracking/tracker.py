@@ -18,6 +18,9 @@ from srn_core.model.certainty import Certainty, RawCertainty
 from srn_core.tracking.step import FollowedFaces, Start, as_tensors
 from srn_core.values import python_value
 
+# A face box has sides of at least one pixel, and at least this share of it lies in the picture.
+LEAST_SHOWN = 0.01
+
 
 class Tracker:
     """An SRN on a device.
@@ -115,12 +118,13 @@ class Tracker:
             model without that head.
 
         Raises:
-            ValueError: images or boxes have a wrong shape, type or number, or a box is empty.
+            ValueError: images or boxes have a wrong shape, type or number, or a box is empty or outside its image.
         """
         boxes = _read_boxes(boxes, 2)
         if len(images) != len(boxes):
             raise ValueError(f"{len(images)} images, {len(boxes)} boxes; expected one box per image")
-        crops = [crop_image(_read_image(image), box, self.crop) for image, box in zip(images, boxes, strict=True)]
+        pictures = [_with_face(_read_image(image), box) for image, box in zip(images, boxes, strict=True)]
+        crops = [crop_image(picture, box, self.crop) for picture, box in zip(pictures, boxes, strict=True)]
         size = self.crop.size
         together = np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
         landmarks, found = self.detect_with_certainty(together, boxes, steps=steps, mirror=mirror)
@@ -218,7 +222,9 @@ class Tracker:
                 box = _read_boxes(read, 1)
             else:
                 raise ValueError("boxes: fewer boxes than frames; expected one box (4,), or one per frame")
-            landmarks = face.step([_read_image(frame)], box[None], [t == 0])[0]
+            # A box that follows the landmarks is judged by what is found in it.
+            picture = _read_image(frame) if follow else _with_face(_read_image(frame), box)
+            landmarks = face.step([picture], box[None], [t == 0])[0]
             if face.lost[0]:
                 landmarks = np.full_like(landmarks, np.nan)
             yield (landmarks, face.certainty.face(0) if face.certainty else None) if certainty else landmarks
@@ -230,6 +236,17 @@ def _read_image(image: Any) -> np.ndarray:
     if read.ndim != 3 or read.shape[2] != 3 or not read.size or read.dtype != np.uint8:
         raise ValueError(f"image of shape {read.shape} and type {read.dtype}; expected (H, W, 3) uint8 RGB")
     return read
+
+
+def _with_face(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """The picture ``(H, W, 3)``, if enough of the face box ``(4,)`` lies in it: the network would answer anyway."""
+    low, high = box[:2].astype(np.float64), box[2:].astype(np.float64)
+    height, width = image.shape[:2]
+    shown = (np.minimum(high, (width, height)) - np.maximum(low, 0)).clip(min=0)
+    if not (high - low).min() >= 1 or shown.prod() < LEAST_SHOWN * (high - low).prod():
+        place = ", ".join(f"{value:g}" for value in box)
+        raise ValueError(f"box {place}: shows no face of a picture of {width} x {height} px; expected a box in its pixels")
+    return image
 
 
 def _read_boxes(boxes: Any, ndim: int) -> np.ndarray:

@@ -97,3 +97,31 @@ def test_followed_boxes_of_many_clips_stay_on_the_picture(tracker: Tracker, clip
 def test_boxes_that_are_given_are_not_judged(tracker: Tracker, clip: Clip) -> None:
     black = np.zeros_like(clip.frame(0))
     assert np.isfinite(list(tracker.track([black] * 3, clip.boxes[:3]))).all()
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (5000, 5000, 5100, 5100),
+        (-500, -500, -400, -400),
+        (0, 0, 1e6, 1e6),
+        (-1e9, -1e9, 1e9, 1e9),
+        (3e38, 0, 3.4e38, 1),
+        (20, 20, 20.001, 20.001),
+        (20, 20, 20.5, 90),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_box_that_shows_nothing_of_the_picture_is_refused_or_never_followed(tracker: Tracker, clip: Clip, box) -> None:
+    image = clip.frame(0)
+    for find in (lambda: tracker.detect([image], np.float32([box])), lambda: list(tracker.track([image], np.float32([box])))):
+        with pytest.raises(ValueError, match="shows no face of a picture of"):
+            find()
+    assert np.isnan(list(tracker.track([image] * 3, np.array(box)))).all()
+
+
+@pytest.mark.parametrize("box", [(0, 0, 1, 1), (-0.9, -0.9, 0.1, 0.1)])
+def test_a_box_at_the_border_of_the_picture_is_taken(tracker: Tracker, clip: Clip, box) -> None:
+    height, width = clip.frame(0).shape[:2]
+    side = np.array([width, height] * 2)
+    assert np.isfinite(tracker.detect([clip.frame(0)], np.array(box)[None] * side)).all()
