@@ -139,11 +139,16 @@ def _gaps(folder: Path, annotations: Collection[int], frames: Collection[int]) -
     """A note on frames without annotation, and one on annotations without frame.
 
     Raises:
-        UserError: there is an annotation 0 of a video, whose frames count from 1: the rest would be shifted.
+        UserError: one of the two counts from 0 and the other from 1: all would be shifted.
     """
     bare, lost = sorted(set(frames) - set(annotations)), sorted(set(annotations) - set(frames))
     if 0 in lost:
         raise UserError(f"{folder / 'annot'}: has a number 0; the first frame of a video has number 1; rename the files")
+    if 0 in bare and max(annotations) > max(frames):
+        raise UserError(
+            f"{folder}: its frames are numbered from 0 to {max(frames)}, its annotations from {min(annotations)} to "
+            f"{max(annotations)}; expected the same number for what belongs together; rename the files"
+        )
     notes = [f"{folder}: frames without an annotation are left out: {_spans(bare)}"] if bare else []
     return notes + ([f"{folder}: annotations without a frame are left out: {_spans(lost)}"] if lost else [])
 

@@ -81,6 +81,21 @@ def test_frames_after_a_gap_keep_their_numbers(annotated: int, tmp_path: Path) -
     assert any("without a frame are left out: 4 to 6" in note for note in found.notes) == (annotated == 11)
 
 
+@pytest.mark.parametrize(("first", "last", "paired"), [(0, 4, 5), (1, 5, 0), (1, 4, 4), (0, 6, 5)])
+def test_pictures_that_count_from_0_are_not_paired_with_annotations_that_count_from_1(
+    first: int, last: int, paired: int, tmp_path: Path
+) -> None:
+    (tmp_path / "001" / "frames").mkdir(parents=True)
+    for number, frame in enumerate(frames(5)):
+        Image.fromarray(frame).save(tmp_path / "001" / "frames" / f"{number:06d}.png")
+    annotate(tmp_path / "001", range(first, last + 1))
+    if paired:
+        assert len(load_clips(f"300vw:{tmp_path}").clips[0]) == paired
+    else:
+        with pytest.raises(UserError, match="frames are numbered from 0 to 4, its annotations from 1 to 5"):
+            load_clips(f"300vw:{tmp_path}")
+
+
 def test_a_person_is_one_person(tmp_path: Path) -> None:
     annotate(tmp_path / "001", range(1, 3))
     (tmp_path / "people.txt").write_text("001 ann\n001 bob\n")
