@@ -1,5 +1,6 @@
 """Decoding video files with FFmpeg (PyAV). A damaged frame is an error: FFmpeg alone fills what is lost from its neighbours."""
 
+import weakref
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
@@ -66,6 +67,8 @@ class OpenedVideo:
 
     def __init__(self, path: Path, file: BinaryIO, container: InputContainer, stream: VideoStream) -> None:
         self.path, self._file, self._container, self._stream = path, file, container, stream
+        # At the end of Python at the latest; it would warn of an open file.
+        weakref.finalize(self, file.close)
         stream.codec_context.thread_count = 1
         stream.codec_context.options = dict(STRICT)
         self._frames = self._decoded()

@@ -2,6 +2,7 @@
 
 import math
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -96,12 +97,18 @@ class NoFrames:
         raise UserError(self.message)
 
 
+# One for all videos: reading one may close another. A process is forked while nobody reads.
+_reading = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_reading.acquire, after_in_parent=_reading.release, after_in_child=_reading.release)
+
+
 class VideoFrames:
     """Frames of a video file, decoded on demand; reading in order is fast, jumping back reopens the file.
 
     A frame that the decoder would repair is refused, and so are all that follow: they are built on it. The exception is a
     format whose decoder finds no damage (VP9). The :data:`KEPT_OPEN` files that were read last stay open, whoever reads them:
-    the limit is the process's. A forked process opens them anew.
+    the limit is the process's. A forked process opens them anew. Threads may share a video; one at a time reads.
 
     Args:
         path: the file.
@@ -190,10 +197,11 @@ class VideoFrames:
 
     def close(self) -> None:
         """Close the file; reading another frame opens it again."""
-        self._kept.pop(id(self), None)
-        if self._opened is not None:
-            self._opened.close()
-        self._opened = None
+        with _reading:
+            self._kept.pop(id(self), None)
+            if self._opened is not None:
+                self._opened.close()
+            self._opened = None
 
     def _add_time(self, time: float) -> None:
         if self._times and time + self._shift < self._times[-1]:
@@ -201,6 +209,10 @@ class VideoFrames:
         self._times.append(time + self._shift)
 
     def __call__(self, t: int) -> np.ndarray:
+        with _reading:
+            return self._read(t)
+
+    def _read(self, t: int) -> np.ndarray:
         if t < self._next or self._process != os.getpid():
             self.close()
         if t >= self._end[0]:

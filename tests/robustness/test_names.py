@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agents.run_folder import claimed_run
@@ -13,8 +14,10 @@ from srn_core.data import load_clips
 from srn_core.data.spec import escape_path
 from srn_core.errors import UserError
 from srn_core.face.schemes import IBUG68
+from srn_core.tracking.detectors import load_detector
 from srn_core.victims.registry import load_victim
 from tests.support.command_runs import Ended, run_command
+from tests.support.faces import DATA, real
 
 NAMES = {
     "not-utf8": b"caf\xe9 \xff",
@@ -83,6 +86,13 @@ def test_networks_of_any_name_are_read(name: str) -> None:
     # OpenCV gets so far that it names the outputs.
     with pytest.raises(UserError, match="opencv cannot|numbers; expected"):
         load_victim(f"onnx:{given}?size=56", "cpu")
+
+
+@real("models/yunet.onnx")
+def test_a_detector_of_any_name_is_read(name: str) -> None:
+    shutil.copy(DATA / "models/yunet.onnx", f"{name}.onnx")
+    find = load_detector(f"yunet:{name}.onnx")
+    assert len(find(np.zeros((60, 60, 3), np.uint8))) == 0
 
 
 @pytest.mark.parametrize("name", ["json:runs", "no_such_module_here:a"])
