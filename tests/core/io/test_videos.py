@@ -95,9 +95,7 @@ def test_a_fork_while_threads_read(tmp_path: Path) -> None:
 
 def test_open_videos_are_closed_at_the_end_without_a_warning(tmp_path: Path) -> None:
     write_video(tmp_path / "v.avi", FRAMES, 25)
-    script = (
-        "import sys; from pathlib import Path; from srn_core.io.frames import VideoFrames; VideoFrames(Path(sys.argv[1]))(2)"
-    )
+    script = "from pathlib import Path; from srn_core.io.frames import VideoFrames; VideoFrames(Path('v.avi'))(2)"
     words = [sys.executable, "-W", "error", "-c", script]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, env=environment)
