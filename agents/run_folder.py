@@ -37,6 +37,11 @@ def _check_run(folder: Path, resume: bool) -> None:
         raise UserError(f"{folder}: already holds a run of agents/sb3.py; give another --run-dir")
 
 
+def is_run(folder: Path) -> bool:
+    """Whether the folder holds a trained policy."""
+    return (folder / POLICY).is_file() or is_sb3_run(folder)
+
+
 def is_sb3_run(folder: Path) -> bool:
     """Whether agents/sb3.py wrote the folder, by its card."""
     if not (folder / CARD).is_file():

@@ -4,6 +4,7 @@ import dataclasses
 import sys
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tqdm import tqdm
 
 from srn_core.errors import UserError
 from srn_core.io.files import read_json, write_json
-from srn_core.io.tensors import load_tensors, save_tensors
+from srn_core.io.tensors import load_tensors, not_finite, save_tensors
 from srn_core.model import SRN, SRNConfig
 
 SHIPPED = Path(__file__).parent / "weights"
@@ -50,12 +51,18 @@ def resolve_checkpoint(name: str | Path) -> Path:
     name = given_name(name)
     if Path(name).name == name and (SHIPPED / name / WEIGHTS).is_file():
         if (Path(name) / WEIGHTS).is_file():
-            tqdm.write(f"note: checkpoint '{name}': the one that ships; ./{name} is the folder of that name", file=sys.stderr)
+            note_double_name("checkpoint", name, "the one that ships")
         return SHIPPED / name
     if (Path(name) / WEIGHTS).is_file():
         return Path(name)
     shipped = ", ".join(sorted(folder.name for folder in SHIPPED.glob("*") if (folder / WEIGHTS).is_file())) or "none"
     raise UserError(f"checkpoint '{name}': not found; expected a folder with {WEIGHTS}, or a shipped name ({shipped})")
+
+
+@cache
+def note_double_name(what: str, name: str, taken: str) -> None:
+    """Say once on stderr that a name, which a folder has too, means something else."""
+    tqdm.write(f"note: {what} '{name}': {taken}; ./{name} is the folder of that name", file=sys.stderr)
 
 
 def load_pretrained(name: str | Path) -> SRN:
@@ -66,9 +73,9 @@ def load_pretrained(name: str | Path) -> SRN:
     """
     folder = resolve_checkpoint(name)
     tensors, metadata = load_tensors(folder / WEIGHTS)
-    if broken := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+    if broken := not_finite(tensors):
         raise UserError(
-            f"{folder / WEIGHTS}: weights are nan or infinite ({broken[0]}), as after a training that diverged; expected "
+            f"{folder / WEIGHTS}: weights are nan or infinite ({broken}), as after a training that diverged; expected "
             "finite ones; take an earlier checkpoint, or train again with a lower learning rate"
         )
     if "config" not in metadata:

@@ -13,7 +13,8 @@ from agents.policies.named import NAMES, named_policy
 from agents.policies.prior import PRIOR_FRAMES
 from agents.policies.protocol import Policy
 from agents.policies.trained import load_policy
-from srn_core.checkpoints import given_name
+from agents.run_folder import is_run
+from srn_core.checkpoints import given_name, note_double_name
 from srn_core.data import parse_spec
 from srn_core.data.several import Specs, listed_specs, plain_specs, specs_text
 from srn_core.io.files import write_json
@@ -54,13 +55,17 @@ def find_policy(
 ) -> Policy:
     """A named policy, or the trained one of a folder; see :func:`agents.policies.named.named_policy`."""
     name = given_name(name)
-    return named_policy(name, game, training, prior_frames) if name in NAMES else load_policy(name)
+    if name not in NAMES:
+        return load_policy(name)
+    if is_run(Path(name)):
+        note_double_name("policy", name, "the one that needs no training")
+    return named_policy(name, game, training, prior_frames)
 
 
 def check_policy(name: str) -> None:
     """Raise a :class:`UserError` if ``name`` is neither a policy nor the folder of a run."""
     if name not in NAMES:
-        load_policy(Path(name))
+        load_policy(name)
 
 
 def play_policies(args: EvaluateArgs, policies: list[str]) -> tuple[NamedGame, dict[str, Rollout]]:

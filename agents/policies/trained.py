@@ -21,7 +21,7 @@ def load_policy(folder: str | Path) -> Policy:
     Raises:
         UserError: the folder holds no run, a file is damaged, or the run needs SB3 and that is not installed.
     """
-    folder = Path(folder)
+    given, folder = folder, Path(folder)
     if is_sb3_run(folder):
         require("stable_baselines3")
         # Imported here because SB3 is an extra.
@@ -29,7 +29,7 @@ def load_policy(folder: str | Path) -> Policy:
 
         return load_sb3_policy(folder)
     if not (folder / POLICY).is_file():
-        raise UserError(f"policy '{folder}': unknown; expected {', '.join(NAMES)} or a run's folder with {POLICY}")
+        raise UserError(f"policy '{given}': unknown; expected {', '.join(NAMES)} or a run's folder with {POLICY}")
     tensors, card = load_tensors(folder / POLICY)
     if "plan" not in card.get("arguments", {}):
         raise UserError(f"{folder / POLICY}: not written by this version of agents/dqn.py; train the policy again")
@@ -39,6 +39,8 @@ def load_policy(folder: str | Path) -> Policy:
 def trained_rules(policy: str) -> dict[str, Any]:
     """The rules that a trained policy was trained with, as :func:`rules_of` gives them; the default rules for a named one."""
     folder, rules = Path(policy), rules_of(GameRules())
+    if policy in NAMES:
+        return rules
     if is_sb3_run(folder):
         arguments = read_json(folder / CARD)["arguments"]
     elif (folder / POLICY).is_file():

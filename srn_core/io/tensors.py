@@ -18,7 +18,15 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     """Write tensors, and JSON-able metadata in the header, as one safetensors file, atomically.
 
     Tensors that share their memory, such as tied weights, are written once for each name.
+
+    Raises:
+        UserError: a tensor or a number of the metadata is nan or infinite, or the file cannot be written.
     """
+    if broken := not_finite(tensors):
+        raise UserError(
+            f"{path}: would hold numbers that are nan or infinite ({broken}), so it is not written: the training diverges; "
+            "try a lower learning rate, or --precision float32"
+        )
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     places = Counter(tensor.untyped_storage().data_ptr() for tensor in contiguous.values())
     for name, tensor in contiguous.items():
@@ -27,6 +35,11 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     header = {"json": json_text(path, metadata)}
     # save_file would make a file that nobody but its owner may read.
     write_atomically(path, lambda temporary: temporary.write_bytes(save(contiguous, header)))
+
+
+def not_finite(tensors: Mapping[str, Tensor]) -> str:
+    """The name of the first tensor that holds nan or infinity; empty if there is none."""
+    return next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), "")
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from agents.playing.evaluation import check_policy, find_policy
 from agents.playing.rollout import Rollout, episode_starts, play
 from agents.playing.summary import component_shares, landmark_shares, summarise
 from agents.policies.named import NAMES, named_policy
 from agents.policies.prior import mean_excess
+from agents.policies.simple import Greedy
+from agents.policies.trained import trained_rules
+from agents.run_folder import POLICY
+from srn_core.checkpoints import note_double_name
 from srn_core.errors import UserError
 from srn_core.face.schemes import IBUG68
+from srn_core.io.tensors import save_tensors
 from srn_gym.games import load_game
 from srn_gym.planning import best_path, reachable, values_to_go
+from srn_gym.rules import GameRules, rules_of
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +150,21 @@ def test_with_more_clips_than_episodes_the_next_seed_continues_with_the_next_cli
 def test_an_unknown_policy_is_refused_with_the_known_names(game):
     with pytest.raises(UserError, match="random-walk"):
         named_policy("clever", game, lambda: game)
+
+
+def test_a_name_stays_a_name_where_a_run_has_it_too(game, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    note_double_name.cache_clear()
+    other = {**rules_of(GameRules()), "occluder": "black"}
+    save_tensors(tmp_path / "greedy" / POLICY, {"w": torch.zeros(1)}, {"arguments": other})
+    assert trained_rules("greedy") == rules_of(GameRules()) and trained_rules("./greedy") == other
+    assert isinstance(find_policy("greedy", game, lambda: game), Greedy)
+    assert "note: policy 'greedy': the one that needs no training; ./greedy is the folder" in capsys.readouterr().err
+    for path in ("./greedy", "greedy/", Path("greedy")):
+        with pytest.raises(UserError, match="not written by this version"):
+            find_policy(path, game, lambda: game)
+    with pytest.raises(UserError, match=r"policy '\./static': unknown"):
+        check_policy("./static")
 
 
 def test_nothing_is_covered_after_a_clips_end(rollouts, game):

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srn_core.checkpoints import SHIPPED, load_card, load_pretrained, resolve_checkpoint, save_pretrained
+from srn_core.checkpoints import SHIPPED, load_card, load_pretrained, note_double_name, resolve_checkpoint, save_pretrained
 from srn_core.cli import ship
 from srn_core.errors import UserError
 from srn_core.io.files import read_json, write_json, write_text
@@ -111,6 +112,7 @@ def test_a_path_is_never_taken_for_a_shipped_name(path: str | Path, tmp_path: Pa
 
 
 def test_a_name_that_a_folder_has_too_is_said(tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
+    note_double_name.cache_clear()
     monkeypatch.chdir(tmp_path)
     resolve_checkpoint("srn-small")
     assert capsys.readouterr().err == ""
@@ -118,7 +120,8 @@ def test_a_name_that_a_folder_has_too_is_said(tmp_path: Path, monkeypatch, capsy
     resolve_checkpoint("./srn-small")
     assert capsys.readouterr().err == ""
     resolve_checkpoint("srn-small")
-    assert "note: checkpoint 'srn-small': the one that ships; ./srn-small is" in capsys.readouterr().err
+    resolve_checkpoint("srn-small")
+    assert capsys.readouterr().err.count("note: checkpoint 'srn-small': the one that ships; ./srn-small is") == 1
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
@@ -126,6 +129,10 @@ def test_weights_that_are_no_numbers_are_refused(value: float, tmp_path: Path) -
     write_checkpoint(tmp_path / "run", seed=0)
     tensors, metadata = load_tensors(tmp_path / "run" / "model.safetensors")
     next(iter(tensors.values())).view(-1)[0] = value
-    save_tensors(tmp_path / "run" / "model.safetensors", tensors, metadata)
+    with pytest.raises(UserError, match="new.safetensors: would hold numbers that are nan or infinite .*diverges"):
+        save_tensors(tmp_path / "new.safetensors", tensors, metadata)
+    assert not (tmp_path / "new.safetensors").exists()
+    header = {"json": json.dumps(metadata)}
+    (tmp_path / "run" / "model.safetensors").write_bytes(safetensors.torch.save(tensors, header))
     with pytest.raises(UserError, match=r"model\.safetensors: weights are nan or infinite .*diverged"):
         load_pretrained(tmp_path / "run")

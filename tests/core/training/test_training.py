@@ -28,6 +28,15 @@ def pool(clip_spec) -> FacePool:
     return FacePool(load_clips(clip_spec).clips, TINY, torch.device("cpu"))
 
 
+@pytest.mark.parametrize("lr", [1e30, 1e8])
+def test_a_training_that_diverges_ends_with_one_line_and_no_weights(lr, clip_spec, tiny_checkpoint, tmp_path):
+    args = small_args(clip_spec, tiny_checkpoint, tmp_path / "run", steps=3, val_every=1, lr=lr, warmup=0)
+    with pytest.raises(UserError, match="(is|are) nan or infinite|loss is nan|validation error is (nan|inf).*lower --lr"):
+        train(args)
+    for file in args.out.glob("*.safetensors"):
+        assert all(tensor.isfinite().all() for tensor in load_tensors(file)[0].values())
+
+
 def test_a_resumed_run_keeps_its_curves(clip_spec, tiny_checkpoint, tmp_path):
     args = small_args(clip_spec, tiny_checkpoint, tmp_path / "run", steps=2, val_every=1)
     train(args)
