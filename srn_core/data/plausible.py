@@ -85,7 +85,7 @@ def turned_conflict(facts: PictureFacts, points: np.ndarray, scheme: str, turned
     stored = (facts.width, facts.height)
     shown = stored[::-1] if facts.orientation > 4 else stored
     said = "give exif=stored (points of the pixels in the file) or exif=turned (points of what a viewer shows)"
-    said = f"the picture has EXIF orientation {facts.orientation}; {{}}; {said}, or write it without"
+    said = f"the picture has EXIF orientation {facts.orientation}; {{}}; {said}, or save it without"
     fits = [bool(((points > -1) & (points < size)).all()) for size in (stored, shown)]
     if fits[0] != fits[1]:
         read = "as it is stored" if fits[0] else "when it is turned"
