@@ -1,7 +1,5 @@
 """Occluded clips as a data set on disk."""
 
-import os
-import shutil
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +17,8 @@ from srn_core.data.clip import Clip
 from srn_core.data.formats.pts import write_pts
 from srn_core.errors import UserError
 from srn_core.face.geometry import CropSpec, crop_image, crop_map, paste_crop
-from srn_core.io.files import temporary_path, write_atomically, write_json
+from srn_core.io.files import write_atomically, write_json
+from srn_core.io.folders import new_folder
 from srn_core.occluders.shapes import SQUARE_SHARE, varied_occluders
 from srn_core.occluders.squares import add_square, noise_keys
 from srn_gym.game import NO_OCCLUDER
@@ -54,8 +53,7 @@ def save_clips(
     """
     if folder.exists():
         raise UserError(f"--save {folder}: already exists; remove it or give another folder")
-    temporary = temporary_path(folder)
-    try:
+    with new_folder(folder) as temporary:
         parts: dict[str, dict[str, Any]] = defaultdict(lambda: {"frames": [], "landmarks": []})
         for placement in placed:
             clip = clips[placement.clip]
@@ -66,9 +64,6 @@ def save_clips(
             part["frames"].append(placement.frame)
             part["landmarks"].append(placement.target)
         write_json(temporary / MANIFEST, {**card, "occlusion": occlusion, "clips": parts})
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _part_name(placement: Placement, clip: Clip) -> str:

@@ -15,7 +15,7 @@ from agents.policies.protocol import Policy
 from benchmarks.common.results import ResultRow
 from benchmarks.comparison.args import ComparedGame
 from srn_core.victims.registry import load_victim
-from srn_gym.game import OcclusionGame
+from srn_gym.game import NO_OCCLUDER, OcclusionGame
 from srn_gym.games import SHARED, NamedGame, load_game
 from srn_gym.rules import rules_of
 from srn_gym.store import Store
@@ -83,9 +83,18 @@ def play_on_split(how: Measurement, split: str, names: Sequence[str]) -> Played:
 
 
 def joined(rollouts: Sequence[Rollout]) -> Rollout:
-    """The episodes of several rollouts of one game as one."""
-    parts = [[getattr(rollout, field.name) for rollout in rollouts] for field in dataclasses.fields(Rollout)]
-    return Rollout(*map(np.concatenate, parts))
+    """The episodes of several rollouts of one game as one; each is as long as the longest clip that was played in it."""
+    longest = max(rollout.nme.shape[1] for rollout in rollouts)
+
+    def frames(parts: Sequence[np.ndarray], after: float) -> np.ndarray:
+        return np.concatenate([np.pad(part, ((0, 0), (0, longest - part.shape[1])), constant_values=after) for part in parts])
+
+    return Rollout(
+        np.concatenate([rollout.clip for rollout in rollouts]),
+        np.concatenate([rollout.first for rollout in rollouts]),
+        frames([rollout.targets for rollout in rollouts], NO_OCCLUDER),
+        frames([rollout.nme for rollout in rollouts], np.nan),
+    )
 
 
 def rollout_rows(policy: str, split: str, game: OcclusionGame, rollout: Rollout) -> Iterator[ResultRow]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from srn_core.data.formats.pts import write_pts
 from srn_core.errors import UserError
-from srn_core.io.files import STDOUT, check_writable, temporary_path, write_text
+from srn_core.io.files import STDOUT, check_writable, write_text
+from srn_core.io.folders import new_folder
 
 
 def check_clip_folder(folder: Path, videos: list[Path]) -> None:
@@ -39,8 +40,7 @@ def write_clip(folder: Path, video: Path, records: Iterable[str]) -> None:
     landmarks = [json.loads(line)["landmarks"] for line in records]
     # The layout wants one annotation per frame; those of excluded frames are never read.
     last = next(points for points in landmarks if points is not None)
-    partial = temporary_path(folder)
-    try:
+    with new_folder(folder) as partial:
         (partial / "annot").mkdir(parents=True)
         for number, points in enumerate(landmarks, 1):
             last = last if points is None else points
@@ -49,6 +49,3 @@ def write_clip(folder: Path, video: Path, records: Iterable[str]) -> None:
         if excluded:
             write_text(partial / "excluded.txt", " ".join(excluded) + "\n")
         shutil.copyfile(video, partial / "vid.avi")
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

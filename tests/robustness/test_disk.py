@@ -52,6 +52,7 @@ def commands(clip_spec: str, tiny_checkpoint: str, tmp_path: Path) -> dict[str, 
         "pack": f"{srn} data {clip_spec} --pack {{out}}/a.pack",
         "track-mp4": f"{track} --out {{out}}/a.mp4",
         "track-avi": f"{track} --out {{out}}/a.avi --json {{out}}/a.json",
+        "clip": f"{track} --out {tmp_path}/c.mp4 --clip {{out}}/c",
         **{name: run.words(clip_spec, tiny_checkpoint, "{out}/run") for name, run in RUNS.items()},
     }
 
@@ -66,7 +67,7 @@ def last_line(words: str) -> str:
     return lines[0]
 
 
-KINDS = ("pack", "track-mp4", "track-avi", *RUNS)
+KINDS = ("pack", "track-mp4", "track-avi", "clip", *RUNS)
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from srn_core.cli.main import main
 from srn_core.data import load_clips
 from srn_core.errors import UserError
 from srn_core.io.claims import claimed
+from srn_core.io.folders import new_folder
 from tests.support.command_runs import Ended, run_command
 
 FACE = ("--box", "20,20,60,60", "--checkpoint", "checkpoint", "--device", "cpu")
@@ -110,3 +111,21 @@ def test_a_data_set_that_could_not_be_saved_is_refused_before_the_training(tmp_p
     for save, error in (("link", UserError), ("file", UserError), ("file/saved", OSError)):
         with pytest.raises(error):
             checked(FinetuneArgs(**args, save=tmp_path / save))
+
+
+def test_a_folder_that_could_not_be_filled_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UserError, match="saved: No space left on device"),
+        new_folder(tmp_path / "saved") as made,
+    ):
+        made.mkdir()
+        (made / "a").touch()
+        with open("/dev/full", "w", buffering=1) as full:
+            full.write("a\n")
+    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "saved") as made:
+        made.mkdir()
+        raise ZeroDivisionError
+    assert not list(tmp_path.iterdir())
+    with new_folder(tmp_path / "saved") as made:
+        made.mkdir()
+    assert os.listdir(tmp_path) == ["saved"]
