@@ -3,6 +3,7 @@
 import ast
 import io
 import pickle
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from srn_core.data.formats.pack_file import Pack
 from srn_core.data.loading import load_clips
 from srn_core.errors import UserError
+from tests.support.face_sets import WFLW_LIST, write_wflw
+from tests.support.small_data import write_data_root
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for package in ("srn_core", "srn_gym", "agents", "benchmarks") for path in (ROOT / package).rglob("*.py"))
@@ -69,3 +72,16 @@ def test_pickles_in_data_are_not_loaded(tmp_path: Path) -> None:
 
 def test_a_pack_holds_its_path_alone() -> None:
     assert pickle.loads(pickle.dumps(Pack(Path("a.pack")))).path == Path("a.pack")
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "../outside.jpg", "a/../../outside.jpg"])
+def test_lists_cannot_name_files_outside_their_folder(name: str, tmp_path: Path) -> None:
+    write_data_root(tmp_path)
+    write_wflw(tmp_path / "wflw")
+    table, rows = tmp_path / "ytf68" / "keypoints.csv", tmp_path / "wflw" / WFLW_LIST.format("test")
+    table.write_text(name + table.read_text()[table.read_text().index(",") :])
+    lines = rows.read_text().splitlines()
+    rows.write_text("\n".join([lines[0].rpartition(" ")[0] + f" {name}", *lines[1:]]))
+    for source, spec in ((table, f"ytf68:{tmp_path / 'ytf68'}"), (rows, f"wflw:{tmp_path / 'wflw'}?split=test")):
+        with pytest.raises(UserError, match=re.escape(f"{source}: names '{name}', which is not in")):
+            load_clips(spec)

@@ -1,4 +1,4 @@
-"""Folders that appear when they are complete."""
+"""Folders that appear when they are complete, and names of files below a folder."""
 
 import os
 import shutil
@@ -27,3 +27,14 @@ def new_folder(folder: Path) -> Iterator[Path]:
         raise UserError(f"{folder}: {error.strerror}; choose a folder with free space that can be written to") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def below(folder: Path, name: str, source: Path) -> Path:
+    """The file ``name`` below a folder, as ``source`` names it.
+
+    Raises:
+        UserError: the name leads out of the folder.
+    """
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise UserError(f"{source}: names '{name}', which is not in {folder}; expected the name of a file below that folder")
+    return folder / name

@@ -21,6 +21,7 @@ import numpy as np
 from srn_core.errors import UserError
 from srn_core.face.schemes import IBUG68
 from srn_core.io.files import read_json
+from srn_core.io.folders import below
 from srn_core.io.images import decode_image
 from srn_core.masks.fit import FaceAxes, ThinPlate, face_axes, right_share
 from srn_core.masks.light import lay_on, sample, shrink_level, window_of
@@ -139,7 +140,7 @@ def _view(folder: Path, name: str, anchors: list[Any]) -> TemplateView:
     if positions.shape != (6, 2) or not np.isfinite(positions).all():
         raise UserError(f"{folder / ANCHORS}: the anchors of '{name}' are not positions; expected [x, y] for each")
     turn = right_share(positions[0], positions[1], positions[2], np.array([1.0, 0.0]))
-    return TemplateView(_pyramid(folder / f"{name}.png"), positions, turn)
+    return TemplateView(_pyramid(below(folder, f"{name}.png", folder / ANCHORS)), positions, turn)
 
 
 def _pyramid(path: Path) -> tuple[np.ndarray, ...]:

@@ -25,6 +25,7 @@ from srn_core.errors import UserError
 from srn_core.face.boxes import BOX_MEANS, box_from_description
 from srn_core.face.schemes import WFLW98
 from srn_core.io.files import read_text
+from srn_core.io.folders import below
 from srn_core.io.frames import ImageFiles
 
 ATTRIBUTES = ("pose", "expression", "illumination", "makeup", "occlusion", "blur")
@@ -93,9 +94,9 @@ def _rows(part: str, path: Path, problems: list[Problem]) -> list[Row]:
 
 
 def _clip(root: Path, row: Row) -> Clip:
-    path = root / IMAGES / row.image
+    part = row.name.partition("/")[0]
+    path = below(root / IMAGES, row.image, root / LIST.format(part))
     if not path.is_file():
-        part = row.name.partition("/")[0]
         raise UserError(f"{path}: no such image, but the list of {part} faces names it; restore it")
     box = row.box if row.box_holds else box_from_description(BOX_MEANS[WFLW98.name], row.landmarks)
     return Clip(row.name, row.landmarks[None], box[None], ImageFiles((path,)), continuous(1), WFLW98, None, row.image)

@@ -18,6 +18,7 @@ from srn_core.errors import UserError
 from srn_core.face.boxes import annotation_boxes
 from srn_core.face.schemes import IBUG68
 from srn_core.io.files import read_text
+from srn_core.io.folders import below
 from srn_core.io.frames import ImageFiles
 
 SPLITS = ("train", "val")
@@ -31,8 +32,9 @@ def read(spec: DataSpec, problems: list[Problem]) -> tuple[list[Clip], str, list
     people: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
     table, frames = spec.root / "keypoints.csv", spec.root / "frames"
     for name, points in _rows(table, problems):
-        if not (frames / name).is_file():
-            text = f"{frames / name}: no such file, but keypoints.csv has a row for it; restore it or remove the row"
+        path = below(frames, name, table)
+        if not path.is_file():
+            text = f"{path}: no such file, but keypoints.csv has a row for it; restore it or remove the row"
             problems.append(Problem(name, text))
             continue
         person = people[name.partition("_")[0]]
