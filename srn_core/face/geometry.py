@@ -48,9 +48,10 @@ class CropMap:
         return np.asarray(moved, np.float32)
 
     def to_frame(self, points: np.ndarray) -> np.ndarray:
-        """``(..., N, 2)`` crop pixels -> frame pixels, float32."""
+        """``(..., N, 2)`` crop pixels -> frame pixels, float32; too large a number becomes infinite."""
         moved = points / self.scale[..., None, None] + self.origin[..., None, :]
-        return np.asarray(moved, np.float32)
+        with np.errstate(over="ignore"):
+            return np.asarray(moved, np.float32)
 
 
 def crop_map(boxes: np.ndarray, spec: CropSpec) -> CropMap:
