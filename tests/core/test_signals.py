@@ -68,3 +68,29 @@ def test_an_ignored_signal_stays_ignored() -> None:
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+LOST = """
+import signal, time, weakref
+from srn_core.errors import command
+
+class Thing:
+    pass
+
+def work():
+    thing = Thing()
+    # Python drops what is raised in the callback of a weak reference.
+    reference = weakref.ref(thing, lambda _: [signal.raise_signal(signal.{name}), time.sleep(0)])
+    del thing
+    time.sleep(60)
+
+command(work)()
+"""
+
+
+@pytest.mark.parametrize(("name", "said", "status"), [("SIGTERM", "stopped\n", 143), ("SIGINT", "", 130)])
+def test_a_signal_whose_exception_python_drops_ends_the_command(name: str, said: str, status: int) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    words = [sys.executable, "-c", LOST.replace("{name}", name)]
+    ended = subprocess.run(words, stderr=subprocess.PIPE, text=True, env=environment, timeout=30)
+    assert ended.returncode == status and said in ended.stderr and "Traceback" not in ended.stderr
