@@ -33,7 +33,7 @@ from srn_core.cli.options import read_options
 from srn_core.errors import UserError, command
 from srn_core.io.files import plain
 
-FACTORS = {"people": ("few", "many"), "victim": ("met", "unmet"), "view": ("parts", "response")}
+FACTORS = {"people": ("few", "many"), "victim": ("met", "unmet"), "view": ("parts", "change")}
 READING = (
     "Share: share of the optimum (0: random-walk, 1: optimal), interquartile mean over runs; brackets: 95 % intervals over "
     f"runs. Gain: how much the NME rises when one factor changes, in points, with a 95 % interval over runs "

@@ -62,6 +62,11 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     frame, the next L the lengths of their change from the clean frame, both in sixteenths of a patch. The last number is the
     covered landmark's, divided by L. For 68 points that is 137 numbers per action.
 
+    With `observation="change"`: `Box(-3.4e38, 3.4e38, (3, G + 2), float32)`, less of the same. The first number is the mean
+    length of these moves on the covered frame minus that on the clean frame, then come these differences for each of the G
+    components (6 for 68 points), then the covered landmark's number divided by L. These 8 numbers tell the weak places of a new
+    face better than the 137.
+
     ## Rewards
 
     `1/L sum_i ||p_i - t_i|| / d`, the normalised mean error (NME): the mean distance `||p_i - t_i||` of the tracker's landmarks
@@ -104,7 +109,7 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     | `neighbourhood`   | `"index"`            | what "previous" and "next" mean: `"index"` or `"graph"`, see above      |
     | `reward`          | `"nme"`              | `"nme"` or `"excess"`, see above                                        |
     | `reward_cap`      | `None`               | the largest reward, a fraction                                          |
-    | `observation`     | `"patches"`          | `"patches"`, `"features"` or `"response"`, see above                    |
+    | `observation`     | `"patches"`          | `"patches"`, `"features"`, `"response"` or `"change"`, see above        |
     | `window`          | `None`               | longest episode, in frames; `None`: whole clips                         |
     | `render_mode`     | `None`               | `"rgb_array"`, or `"human"` for a window                                |
 
@@ -218,8 +223,9 @@ def observation_space(game: OcclusionGame) -> Box:
 
 def observation_box(observation: Observation, shape: tuple[int, ...]) -> Box:
     """The space of a kind of observation: pixels, or vectors that only their type limits."""
-    if observation == "response":
-        return Box(0, np.finfo(np.float32).max, shape, np.float32)
+    if observation in ("response", "change"):
+        limit = np.finfo(np.float32).max
+        return Box(-limit if observation == "change" else 0, limit, shape, np.float32)
     if observation == "features":
         limits = np.finfo(np.float16)
         return Box(limits.min, limits.max, shape, np.float16)

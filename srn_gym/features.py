@@ -4,12 +4,14 @@ The three candidates of a frame differ from the clean frame only in the patches 
 network's answer never changes. So untouched patches are taken from the clean frame, and every vector is computed once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from srn_core.checkpoints import fingerprint
+from srn_core.devices import to_device
 from srn_core.model import SRN
 from srn_core.model.patches import extract_patches
 from srn_gym.cache.memo import Memo
@@ -35,6 +37,23 @@ def encode_update(model: SRN, x: Tensor) -> Tensor:
     The patches lie on the ground truth, where the right update is zero.
     """
     return (model.hsrm.shape_update(component_groups(model, x)) * (16 / model.config.patch_size)).flatten(1)
+
+
+def encode_part_lengths(model: SRN, x: Tensor) -> Tensor:
+    """How far the SRN would move the landmarks in one step: ``(B, 1 + G)``, in sixteenths of a patch.
+
+    The first number is the mean length of :func:`encode_update` over all landmarks, then come the means over each of the G
+    components.
+    """
+    lengths = encode_update(model, x).unflatten(1, (-1, 2)).norm(dim=-1)
+    components = [np.array(points) for points in model.config.landmarks.groups.values()]
+    # Indices that are lists would make the CPU wait for a GPU, once for each component.
+    parts = lengths[:, to_device(np.concatenate(components), lengths.device)].split([*map(len, components)], 1)
+    return torch.stack([part.mean(1) for part in (lengths, *parts)], 1)
+
+
+ENCODERS: Mapping[str, Encode] = {"features": encode_groups, "response": encode_update, "change": encode_part_lengths}
+"""What is computed for each observation that is a vector."""
 
 
 def update_lengths(covered: Tensor, clean: Tensor) -> Tensor:
@@ -139,16 +158,21 @@ def _by_part(which: Tensor, compute: Callable[[int, Tensor], Tensor]) -> Tensor:
     return torch.empty_like(found).index_copy_(0, torch.cat(list(parts.values())), found)
 
 
-def response(updates: FrozenFeatures, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
-    """The observation ``response``: ``(B, 2 * L + 1)`` float32 for frames with landmark ``target`` ``(B,)`` covered.
-
-    :func:`update_lengths`, then the number of the covered landmark divided by L. Undivided it would drown the lengths.
+def observed(observation: str, vectors: FrozenFeatures, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
+    """An observation that is a vector, of frames with landmark ``target`` ``(B,)`` covered.
 
     Args:
-        updates: of :func:`encode_update`.
+        observation: ``features``: the vectors, ``(B, F)`` float16. ``response``: :func:`update_lengths`; ``change``:
+            the vectors minus those of the clean frame. To these two the number of the covered landmark is added, divided by L,
+            because undivided it would drown the rest; float32.
+        vectors: of the observation's encoder (:data:`ENCODERS`).
         clip: clip numbers.
         frame: frame numbers.
         target: covered landmarks.
     """
-    lengths = update_lengths(updates(clip, frame, target), updates.clean(clip, frame))
-    return torch.cat([lengths, target[:, None] / updates.scene.scheme.num_landmarks], 1)
+    covered = vectors(clip, frame, target)
+    if observation == "features":
+        return covered.half()
+    clean = vectors.clean(clip, frame)
+    seen = update_lengths(covered, clean) if observation == "response" else covered - clean
+    return torch.cat([seen, target[:, None] / vectors.scene.scheme.num_landmarks], 1)

@@ -22,7 +22,7 @@ from srn_core.tracking.tracker import Tracker
 from srn_core.victims.answers import answered, ask
 from srn_core.victims.protocol import ClipVictim, Victim
 from srn_gym.cache.memo import batch_size
-from srn_gym.features import ClipFeatures, Encode, FrozenFeatures, encode_groups, encode_update, response
+from srn_gym.features import ENCODERS, ClipFeatures, Encode, FrozenFeatures, observed
 from srn_gym.neighbourhoods import neighbour_table
 from srn_gym.rules import read_rules
 from srn_gym.scene import NO_OCCLUDER
@@ -106,16 +106,17 @@ class OcclusionGame:
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
-        """Of one env's observation: ``(3, L, 3, P, P)`` for patches, ``(3, F)`` for features, ``(3, 2 L + 1)`` for response."""
+        """Of one env's observation: ``(3, L, 3, P, P)`` for patches, else what :meth:`observe` says."""
         if self._features is not None:
-            return NUM_ACTIONS, self._features.size + (self.rules.observation == "response")
+            return NUM_ACTIONS, self._features.size + (self.rules.observation != "features")
         return NUM_ACTIONS, self.num_landmarks, 3, self.patch_size, self.patch_size
 
     def observe(self, clip: Tensor, frame: Tensor, landmark: Tensor) -> Tensor:
         """The state of eq. 9, ``phi(I_t^a, S*_t)`` for each action: ``(B, 3, L, 3, P, P)`` uint8.
 
         With the observation ``features``, what the tracker computes from these patches: ``(B, 3, F)`` float16. With
-        ``response``, how it reacts to them: ``(B, 3, 2 L + 1)`` float32 (:func:`srn_gym.features.response`).
+        ``response`` and ``change``, how it reacts to them: ``(B, 3, 2 L + 1)`` and ``(B, 3, 1 + G + 1)`` float32, for G
+        components (:func:`srn_gym.features.observed`).
 
         Args:
             clip: clip numbers.
@@ -125,10 +126,7 @@ class OcclusionGame:
         clip, frame = clip.repeat_interleave(NUM_ACTIONS), frame.repeat_interleave(NUM_ACTIONS)
         target = self.candidates(landmark).flatten()
         if self._features is not None:
-            if self.rules.observation == "response":
-                found = response(self._features, clip, frame, target)
-            else:
-                found = self._features(clip, frame, target).half()
+            found = observed(self.rules.observation, self._features, clip, frame, target)
         else:
             points = self.scene.landmarks[self.scene.row(clip, frame)]
             found = extract_patches(self.scene.cover(clip, frame, target), points, self.patch_size)
@@ -215,7 +213,7 @@ class OcclusionGame:
     def _observed_features(self) -> FrozenFeatures:
         wanted = self.rules.observation
         try:
-            return self.own_features(encode_update if wanted == "response" else encode_groups)
+            return self.own_features(ENCODERS[wanted])
         except UserError:
             message = f"observation '{wanted}': the tracker is not an SRN; choose an SRN, or observation='patches'"
             raise UserError(message) from None

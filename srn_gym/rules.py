@@ -14,7 +14,7 @@ from srn_core.values import python_value
 Mode = Literal["detect", "track"]
 Neighbourhood = Literal["index", "graph"]
 Reward = Literal["nme", "excess"]
-Observation = Literal["patches", "features", "response"]
+Observation = Literal["patches", "features", "response", "change"]
 CHOICES = {
     "mode": get_args(Mode),
     "occluder": tuple(KINDS),

@@ -1,7 +1,8 @@
 """Hyper-parameters of the SB3 baselines: one YAML file per algorithm, in the layout of rl_zoo3.
 
 The key ``OcclusionSynthesis-v0`` is for the env's default observation, patches. rl_zoo3 reads this key only. The optional key
-``OcclusionSynthesis-v0/features`` is for the observation ``features``, and for ``response`` where it has no key of its own.
+``OcclusionSynthesis-v0/features`` is for the observation ``features``, and for ``response`` and ``change`` where they have
+no key of their own.
 """
 
 from collections.abc import Mapping
@@ -40,14 +41,14 @@ class Hparams:
 
 
 def read_hparams(path: Path, observation: str) -> Hparams:
-    """Read the entries for an observation, ``patches``, ``features`` or ``response``.
+    """Read the entries for an observation, ``patches``, ``features``, ``response`` or ``change``.
 
     Raises:
         UserError: PyYAML is not installed, the file is missing or not YAML, or an entry cannot be used.
     """
     entries = _read_yaml(path)
-    # Both are small vectors.
-    kinds = (observation, "features") if observation == "response" else (observation,)
+    # All but the patches are small vectors.
+    kinds = (observation,) if observation == "patches" else (observation, "features")
     key = next((key for key in (f"{ENV_ID}/{kind}" for kind in kinds) if key in entries), ENV_ID)
     values = entries.get(key)
     if not isinstance(values, dict):

@@ -36,7 +36,7 @@ from srn_core.io.files import plain, read_json, write_atomically, write_json
 from srn_core.versions import versions
 from srn_core.victims.registry import is_crossfit
 from srn_gym.env import observation_box
-from srn_gym.features import encode_groups, encode_update, response
+from srn_gym.features import ENCODERS, observed
 from srn_gym.game import NUM_ACTIONS, OcclusionGame
 
 
@@ -93,11 +93,11 @@ class SB3Policy(ActionPolicy):
             raise UserError(
                 f"policy for patches {trained[1:]}, but the game's are {shape}; choose one that was trained on such patches"
             )
-        # The response is the opponent's. Features mean something else in every tracker, so they come from that of the training;
+        # A reaction is the opponent's. Features mean something else in every tracker, so they come from that of the training;
         # but crossfit:DIR is several.
         if not self.sees_patches:
-            encode = encode_update if self.observation == "response" else encode_groups
-            if game.srn_models and (self.observation == "response" or is_crossfit(self.tracker)):
+            encode = ENCODERS[self.observation]
+            if game.srn_models and (self.observation != "features" or is_crossfit(self.tracker)):
                 self.features = game.own_features(encode)
             else:
                 self.features = game.features(load_encoder(self.tracker).to(game.device), encode)
@@ -107,8 +107,7 @@ class SB3Policy(ActionPolicy):
             shown = game.observe(position.clip, position.frame, position.landmark)
         else:
             clip, frame = (values.repeat_interleave(NUM_ACTIONS) for values in (position.clip, position.frame))
-            where = clip, frame, candidates.flatten()
-            found = response(self.features, *where) if self.observation == "response" else self.features(*where).half()
+            found = observed(self.observation, self.features, clip, frame, candidates.flatten())
             shown = found.unflatten(0, (-1, NUM_ACTIONS))
         observation = shown.cpu().numpy()
         if self.with_landmark_id:

@@ -63,14 +63,11 @@ class DQNArgs(LearnerArgs):
     """Share of random actions after the decay. The decay starts at 1."""
     epsilon_decay: float = 0.5
     """Share of the training over which the random actions decrease."""
-    view: View = "response"
-    """What the network sees of a candidate, all from the SRN's one-step update of the landmarks. parts: its mean length over
-    all landmarks and over each part of the face, 7 numbers for 68 points. response: its length for each landmark, and the
-    length of its change from the clean frame, 136 numbers; the env's observation of this name has the same."""
-    relative_to_clean: bool = False
-    """Show the network the features of the covered frame minus those of the clean frame, not the covered frame alone. Over ten
-    seeds, the share of the optimum was 0.21 instead of 0.19 on unseen talking heads. On the training clips it was 0.44 instead
-    of 0.45."""
+    view: View = "change"
+    """What the network sees of a candidate, all from the SRN's one-step update of the landmarks. change: how much the occluder
+    changes its mean length over all landmarks and over each part of the face, 7 numbers for 68 points. parts: these lengths on
+    the covered frame, 7 numbers. response: its length for each landmark, and the length of its change, 136 numbers. The env's
+    observations change and response have the same."""
     dropout: float = 0.3
     """Share of the network's hidden units that are dropped in each update, so that it does not learn single faces by heart."""
     plan: bool = True
@@ -90,8 +87,6 @@ class DQNArgs(LearnerArgs):
         check_numbers(self, _LIMITS)
         if self.trunk == "tuned" and not self.encoder and is_crossfit(self.tracker):
             raise UserError(f"--trunk tuned with --tracker {self.tracker}: that has several trunks; name one with --encoder")
-        if self.relative_to_clean and self.view == "response":
-            raise UserError("--relative-to-clean with --view response: that view shows the change already; leave one out")
         if self.landmark_only and self.without_landmark_id:
             raise UserError("--landmark-only with --without-landmark-id: the network would see nothing; leave one out")
 

@@ -3,41 +3,22 @@
 from collections.abc import Mapping
 from typing import Literal
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from srn_core.checkpoints import load_pretrained
-from srn_core.devices import to_device
 from srn_core.model import SRN
 from srn_core.tracking.tracker import Tracker
 from srn_core.victims.registry import is_own, is_srn, load_victim
-from srn_gym.features import Encode, FrozenFeatures, encode_update
+from srn_gym.features import Encode, FrozenFeatures, encode_part_lengths, encode_update
 from srn_gym.game import OcclusionGame
 from srn_gym.games import DEFAULT_TRACKER
 
-
-def encode(model: SRN, x: Tensor) -> Tensor:
-    """Patch features X ``(B, L, C, S * S)`` -> ``(B, 1 + G)``: how far the SRN's update (eq. 7) would move the landmarks.
-
-    The patches lie on the ground truth, where the right update is zero. So what the occluder does to the update is what it
-    does to the tracker. The first number is the mean length over all landmarks, then come the means over each of the G
-    components, in sixteenths of a patch. Richer features (the group vectors of eq. 6) fit the training clips more closely and
-    unseen clips worse.
-    """
-    lengths = encode_update(model, x).unflatten(1, (-1, 2)).norm(dim=-1)
-    components = [np.array(points) for points in model.config.landmarks.groups.values()]
-    # Indices that are lists would make the CPU wait for a GPU, once for each component.
-    parts = lengths[:, to_device(np.concatenate(components), lengths.device)].split([*map(len, components)], 1)
-    return torch.stack([part.mean(1) for part in (lengths, *parts)], 1)
+View = Literal["change", "parts", "response"]
+VIEWS: Mapping[str, Encode] = {"change": encode_part_lengths, "parts": encode_part_lengths, "response": encode_update}
+"""What is computed for each view. The patches lie on the ground truth, where the right update is zero. So what the occluder
+does to the update is what it does to the tracker. Richer features (the group vectors of eq. 6) fit the training clips more
+closely and unseen clips worse."""
 
 
-View = Literal["parts", "response"]
-VIEWS: Mapping[str, Encode] = {"parts": encode, "response": encode_update}
-"""What is computed for each view; of ``response``, the network sees :func:`srn_gym.features.update_lengths`."""
-
-
-def network_features(game: OcclusionGame, encoder: str = "", view: View = "parts") -> FrozenFeatures:
+def network_features(game: OcclusionGame, encoder: str = "", view: View = "change") -> FrozenFeatures:
     """The vectors of a view, shared by all learners and policies of the game's store.
 
     They come from the tracker of the game: a policy sees how its opponent reacts, whichever that is. If the opponent is not an

@@ -33,7 +33,6 @@ class Learner:
                 self.features,
                 args.trunk == "tuned",
                 args.landmark_only,
-                args.relative_to_clean,
                 args.without_landmark_id,
                 args.view,
             ).to(game.device)

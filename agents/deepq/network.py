@@ -18,9 +18,9 @@ class QNet(nn.Module):
 
     Attributes:
         landmark_only: the head gets only the covered landmark's number, and no features.
-        relative_to_clean: the head gets the features minus those of the clean frame.
         without_landmark_id: the head gets only the features, and not the covered landmark's number.
-        view: what the features are: ``parts``, or ``response``: the lengths of the SRN's update and of its change.
+        view: what the head gets of the SRN's update: the lengths by component (``parts``), these minus those of the clean frame
+            (``change``), or the lengths of each landmark's update and of its change (``response``).
         head: the :class:`QHead`.
         plan: ``(L,)`` what covering each landmark is worth by its mean reward alone; the head adds what the picture tells.
         encoder: the SRN whose trunk is trained too; None: the features come from a frozen SRN, computed once.
@@ -33,14 +33,12 @@ class QNet(nn.Module):
         features: FrozenFeatures,
         tuned: bool = False,
         landmark_only: bool = False,
-        relative_to_clean: bool = False,
         without_landmark_id: bool = False,
-        view: View = "parts",
+        view: View = "change",
     ) -> None:
         """``tuned``: the trunk is trained too, from the frozen SRN on; for the others see the attributes."""
         super().__init__()
-        self.landmark_only, self.relative_to_clean = landmark_only, relative_to_clean
-        self.without_landmark_id, self.view = without_landmark_id, view
+        self.landmark_only, self.without_landmark_id, self.view = landmark_only, without_landmark_id, view
         self.head = QHead(features.size, features.scene.scheme.num_landmarks)
         self.register_buffer("plan", torch.zeros(features.scene.scheme.num_landmarks))
         self.encoder: SRN | None = None
@@ -53,9 +51,10 @@ class QNet(nn.Module):
         if self.landmark_only:
             return torch.zeros(len(clip), features.size, device=clip.device)
         seen = features(clip, frame, covered) if self.encoder is None else self._encoded(features, clip, frame, covered)
-        if self.view == "response":
-            return update_lengths(seen, self._clean(features, clip, frame))
-        return seen - self._clean(features, clip, frame) if self.relative_to_clean else seen
+        if self.view == "parts":
+            return seen
+        clean = self._clean(features, clip, frame)
+        return seen - clean if self.view == "change" else update_lengths(seen, clean)
 
     def _clean(self, features: FrozenFeatures, clip: Tensor, frame: Tensor) -> Tensor:
         """The vectors of the clean frames: ``(B, F)``."""

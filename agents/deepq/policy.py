@@ -46,7 +46,7 @@ class LearnedPolicy(ActionPolicy):
         self.features = network_features(game, arguments["encoder"], arguments["view"])
         if arguments["encoder"]:
             check_encoder(self.run, self.card["encoder_key"], self.features.key)
-        switches = {name: arguments[name] for name in ("landmark_only", "relative_to_clean", "without_landmark_id", "view")}
+        switches = {name: arguments[name] for name in ("landmark_only", "without_landmark_id", "view")}
         self.network = QNet(self.features, arguments["trunk"] == "tuned", **switches).to(game.device).eval()
         self.network.load_state_dict(self.tensors)
         if self.network.encoder is not None:

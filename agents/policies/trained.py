@@ -31,7 +31,9 @@ def load_policy(folder: str | Path) -> Policy:
     if not (folder / POLICY).is_file():
         raise UserError(f"policy '{given}': unknown; expected {', '.join(NAMES)} or a run's folder with {POLICY}")
     tensors, card = load_tensors(folder / POLICY)
-    if "plan" not in card.get("arguments", {}):
+    arguments = card.get("arguments", {})
+    # Options of other versions would be read as something else, in silence.
+    if "plan" not in arguments or "relative_to_clean" in arguments:
         raise UserError(f"{folder / POLICY}: not written by this version of agents/dqn.py; train the policy again")
     return LearnedPolicy(folder, tensors, card)
 

@@ -61,10 +61,8 @@ class RegressionArgs:
     """Learning rate of Adam."""
     dropout: float = 0.3
     """Share of the network's hidden units that are dropped in each step, as in agents/dqn.py."""
-    view: View = "response"
+    view: View = "change"
     """What the network sees of a candidate, as in agents/dqn.py."""
-    relative_to_clean: bool = False
-    """Show the network the features of the covered frame minus those of the clean frame, as in agents/dqn.py."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
 

@@ -92,7 +92,7 @@ class RewardModel:
         self.encoder_key = features.key
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(args.seed)
-            self.network = QNet(features, relative_to_clean=args.relative_to_clean, view=args.view).to(training.device)
+            self.network = QNet(features, view=args.view).to(training.device)
         fit(self.network, features, tables, args)
 
     def predicted(self, game: OcclusionGame, clip: int) -> np.ndarray:

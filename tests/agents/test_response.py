@@ -1,4 +1,4 @@
-"""The observation ``response`` and the Q-network's view of that name: the same numbers, and policies trained on them."""
+"""The observations ``response`` and ``change``, and the Q-network's views of these names: the same numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from agents.dqn import train_dqn
 from agents.playing.rollout import play
 from agents.policies.trained import load_policy
 from srn_core.errors import UserError
-from srn_core.io.tensors import load_tensors
+from srn_core.io.tensors import load_tensors, save_tensors
 from srn_gym.features import component_groups
 from srn_gym.games import load_game
 
@@ -47,33 +47,50 @@ def test_the_observation_is_computed_from_the_patches_as_documented(arguments):
     torch.testing.assert_close(found[..., 68:136], (covered - clean).norm(dim=3), atol=2e-3, rtol=2e-3)
     assert torch.equal((found[..., 136] * 68).round().long(), plain.candidates(LANDMARK))
     assert found[..., 68:136].amax(2).min() > 0
+    change = load_game(**arguments, observation="change").observe(CLIP, FRAME, LANDMARK)
+    assert change.shape == (4, 3, 8) and change.dtype == torch.float32
+    grown = covered.norm(dim=3) - clean.view(4, 1, 68, 2).norm(dim=3)
+    parts = [slice(None), *map(list, game.scene.scheme.groups.values())]
+    wanted = torch.stack([grown[..., part].mean(2) for part in parts], 2)
+    torch.testing.assert_close(change[..., :-1], wanted, atol=2e-3, rtol=2e-3)
+    assert torch.equal(change[..., -1], found[..., -1])
 
 
-def test_the_network_sees_what_the_env_shows(arguments):
-    shown = load_game(**arguments, observation="response").observe(CLIP, FRAME, LANDMARK)
+@pytest.mark.parametrize("name", ["response", "change"])
+def test_the_network_sees_what_the_env_shows(arguments, name):
+    shown = load_game(**arguments, observation=name).observe(CLIP, FRAME, LANDMARK)
     game = load_game(**arguments)
-    features = network_features(game, view="response")
+    features = network_features(game, view=name)
     where = each_candidate(CLIP, FRAME, game.candidates(LANDMARK))
-    seen = QNet(features, view="response").see(features, *where).view(4, 3, -1)
+    seen = QNet(features, view=name).see(features, *where).view(4, 3, -1)
     assert torch.equal(seen, shown[..., :-1])
-    tuned = QNet(features, tuned=True, view="response")
+    tuned = QNet(features, tuned=True, view=name)
     torch.testing.assert_close(tuned.see(features, *where).view(4, 3, -1), seen, atol=2e-3, rtol=2e-3)
 
 
-def test_envs_show_it(arguments):
+@pytest.mark.parametrize(("name", "size"), [("response", 137), ("change", 8)])
+def test_envs_show_it(arguments, name, size):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(gym.make(ID, observation="response", **arguments).unwrapped, skip_render_check=True)
-    envs = gym.make_vec(ID, num_envs=3, observation="response", **arguments)
+        check_env(gym.make(ID, observation=name, **arguments).unwrapped, skip_render_check=True)
+    envs = gym.make_vec(ID, num_envs=3, observation=name, **arguments)
     observations, _ = envs.reset(seed=0)
-    assert envs.observation_space.contains(observations) and observations.shape == (3, 3, 137)
-    with pytest.raises(UserError, match="observation 'response': the tracker is not an SRN"):
-        load_game(**{**arguments, "tracker": "constant"}, observation="response")
+    assert envs.observation_space.contains(observations) and observations.shape == (3, 3, size)
+    with pytest.raises(UserError, match=f"observation '{name}': the tracker is not an SRN"):
+        load_game(**{**arguments, "tracker": "constant"}, observation=name)
 
 
 def small_dqn(arguments, run_dir, **changes) -> DQNArgs:
     sizes = {"total_steps": 96, "num_envs": 8, "learning_starts": 32, "batch_size": 16, "capacity": 64, "eval_episodes": 0}
     return DQNArgs(**arguments, **sizes, run_dir=run_dir, **changes)
+
+
+def test_a_policy_of_a_version_with_other_options_is_refused(arguments, tmp_path):
+    run = train_dqn(small_dqn(arguments, tmp_path / "run"))
+    tensors, card = load_tensors(run / "policy.safetensors")
+    save_tensors(run / "policy.safetensors", tensors, card | {"arguments": card["arguments"] | {"relative_to_clean": True}})
+    with pytest.raises(UserError, match="not written by this version"):
+        load_policy(run)
 
 
 def test_a_policy_keeps_its_view_and_the_mean_and_deviation_of_its_inputs(arguments, tmp_path):
@@ -85,31 +102,30 @@ def test_a_policy_keeps_its_view_and_the_mean_and_deviation_of_its_inputs(argume
     assert (play(game, load_policy(run), 4, seed=0).returns > 0).all()
     with pytest.raises(UserError, match="view"):
         train_dqn(dataclasses.replace(small_dqn(arguments, run, view="parts"), resume=True))
-    with pytest.raises(UserError, match="shows the change already"):
-        small_dqn(arguments, run, view="response", relative_to_clean=True)
 
 
-def test_sb3_plays_it_as_it_was_shown(arguments, tmp_path):
+@pytest.mark.parametrize(("name", "size"), [("response", 137), ("change", 8)])
+def test_sb3_plays_it_as_it_was_shown(arguments, tmp_path, name, size):
     pytest.importorskip("stable_baselines3")
     yaml = pytest.importorskip("yaml")
     from agents.baselines.args import SB3Args
     from agents.baselines.hyper_parameters import SHIPPED, read_hparams
     from agents.sb3 import train_sb3
 
-    assert read_hparams(SHIPPED / "dqn.yml", "response") == read_hparams(SHIPPED / "dqn.yml", "features")
+    assert read_hparams(SHIPPED / "dqn.yml", name) == read_hparams(SHIPPED / "dqn.yml", "features")
     small = {"n_timesteps": 64, "n_steps": 8, "batch_size": 16, "n_epochs": 1, "n_envs": 8}
     entries = yaml.safe_load((SHIPPED / "ppo.yml").read_text())
     (tmp_path / "ppo.yml").write_text(yaml.safe_dump({key: values | small for key, values in entries.items()}))
     run = train_sb3(
         SB3Args(
-            algo="ppo", **arguments, observation="response", with_landmark_id=True, hparams=tmp_path / "ppo.yml", window=3,
+            algo="ppo", **arguments, observation=name, with_landmark_id=True, hparams=tmp_path / "ppo.yml", window=3,
             run_dir=tmp_path / "run",
         )
     )  # fmt: skip
-    policy, game, shown = load_policy(run), load_game(**arguments), load_game(**arguments, observation="response")
+    policy, game, shown = load_policy(run), load_game(**arguments), load_game(**arguments, observation=name)
     policy.prepare(game)
     received = []
     policy.network.predict = lambda observation, deterministic: (received.append(observation), [0] * 4, None)[1:]
     policy.actions(game, type("P", (), {"clip": CLIP, "frame": FRAME, "landmark": LANDMARK}), game.candidates(LANDMARK))
-    np.testing.assert_array_equal(received[0][..., :137], shown.observe(CLIP, FRAME, LANDMARK).numpy())
-    assert received[0].shape == (4, 3, 137 + 68) and received[0].dtype == np.float32
+    np.testing.assert_array_equal(received[0][..., :size], shown.observe(CLIP, FRAME, LANDMARK).numpy())
+    assert received[0].shape == (4, 3, size + 68) and received[0].dtype == np.float32

@@ -57,6 +57,6 @@ def test_all_arms_are_trained_measured_and_reported(clip_spec, tiny_checkpoint, 
     arms = {(row["people"], row["victim"], row["view"]) for row in record["arms"]}
     assert arms == set(product(FACTORS["people"], FACTORS["victim"], (*FACTORS["view"], "prior")))
     assert read_figures(args.out)["factors"] == record["factors"]
-    assert "| many | unmet | response | 1 |" in "\n".join(ablation_page(record))
+    assert "| many | unmet | change | 1 |" in "\n".join(ablation_page(record))
     trained_on = {row["clip"] for row in read_rows(args.out, "rows") if row["split"] == "train"}
     assert len(trained_on) == 2
