@@ -34,4 +34,5 @@ class SB3Args(LearnerArgs):
         super().__post_init__()
         check_numbers(self, {"seed": (0, 2**32 - 1), "total_steps": COUNT, "num_envs": COUNT})
         if self.with_landmark_id and self.observation == "patches":
-            raise UserError("--with-landmark-id with --observation patches: the picture shows it; leave one out")
+            problem = "--with-landmark-id with --observation patches: expected features, response or change"
+            raise UserError(f"{problem}; leave one out")

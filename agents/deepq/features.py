@@ -18,7 +18,7 @@ does to the update is what it does to the tracker. Richer features (the group ve
 closely and unseen clips worse."""
 
 
-def network_features(game: OcclusionGame, encoder: str = "", view: View = "change") -> FrozenFeatures:
+def network_features(game: OcclusionGame, encoder: str = "", view: View = "parts") -> FrozenFeatures:
     """The vectors of a view, shared by all learners and policies of the game's store.
 
     They come from the tracker of the game: a policy sees how its opponent reacts, whichever that is. If the opponent is not an

@@ -34,7 +34,7 @@ class QNet(nn.Module):
         tuned: bool = False,
         landmark_only: bool = False,
         without_landmark_id: bool = False,
-        view: View = "change",
+        view: View = "parts",
     ) -> None:
         """``tuned``: the trunk is trained too, from the frozen SRN on; for the others see the attributes."""
         super().__init__()

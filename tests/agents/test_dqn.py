@@ -298,7 +298,7 @@ def test_a_tuned_trunk_starts_as_the_frozen_one_and_learns(game, clip_spec, tiny
         assert same == (not name.startswith("trunk.")), name
     policy = load_policy(run)
     assert play(game, policy, 2, 0).returns.min() > 0
-    plain = QNet(learner.features, tuned=True)
+    plain = QNet(learner.features, tuned=True, view="change")
     plain.load_state_dict(learnt)
     with torch.no_grad():
         candidates = game.candidates(landmark)
