@@ -49,7 +49,7 @@ def train_dqn(args: DQNArgs, store: Store = SHARED) -> Path:
 
 def _train(args: DQNArgs, game: OcclusionGame, run_dir: Path) -> None:
     learner = Learner(args, game)
-    episodes = Episodes(game, args.num_envs, args.window)
+    episodes = Episodes(game, args.num_envs, args.window, remembers=args.plans)
     rngs = [np.random.default_rng((args.seed, 10, i)) for i in range(args.num_envs)]
     n_step = NStep(args.n_step, args.gamma)
     episodes.reset(range(args.num_envs), rngs)
@@ -66,7 +66,7 @@ def _train(args: DQNArgs, game: OcclusionGame, run_dir: Path) -> None:
         started = np.zeros(args.num_envs, TRANSITION)
         for name in ("clip", "frame", "landmark"):
             started[name] = getattr(episodes, name).cpu().numpy()
-        actions = learner.act(episodes.clip, episodes.frame, episodes.landmark, epsilon)
+        actions = learner.act(episodes.clip, episodes.frame, episodes.landmark, episodes.earned, epsilon)
         started["action"] = actions.cpu().numpy()
         # step
         played = episodes.step(actions)
@@ -74,7 +74,8 @@ def _train(args: DQNArgs, game: OcclusionGame, run_dir: Path) -> None:
         done = terminated | played.truncated.cpu().numpy()
         # store
         landmark = played.landmark.cpu().numpy()
-        learner.observe_rewards(reward, landmark)
+        excess = played.response.excess
+        learner.observe_rewards(reward, reward if excess is None else excess.cpu().numpy(), landmark)
         learner.replay.add(n_step.push(started, reward, landmark, terminated, done))
         for env in np.flatnonzero(done):
             returns.append(float(episodes.returns[env]))

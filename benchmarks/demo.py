@@ -26,7 +26,7 @@ from srn_core.io.files import plain, write_json
 
 # Marks a folder whose run the next demo may replace.
 MARK = "demo.json"
-SIMPLE = ("none", REFERENCE, "random-jump", "prior", "greedy")
+SIMPLE = ("none", REFERENCE, "random-jump", "prior", "adaptive", "greedy")
 # The first table shall come within a minute, and most of its cost is what prior learns from the training clips.
 FIRST_EPISODES, PRIOR_FRAMES = 16, 4
 PICTURE, PAGE, PAGE_EPISODES = "episode.png", "report.html", 2
@@ -77,7 +77,7 @@ def demo(args: DemoArgs) -> None:
         )
     )
     print(f"3/4 comparing all players on {args.clips}, with more episodes")
-    policies = ("none", "random-walk", "random-jump", "prior", str(run_dir), "greedy", "optimal")
+    policies = ("none", "random-walk", "random-jump", "prior", "adaptive", str(run_dir), "greedy", "optimal")
     compare(CompareArgs(policies=policies, out=args.out, **_played(args, args.episodes)))
     print("4/4 recording an episode of the trained policy")
     options = EvaluateArgs(policy=str(run_dir), **_played(args, 1))

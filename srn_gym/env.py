@@ -67,6 +67,10 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     components (6 for 68 points), then the covered landmark's number divided by L. These 8 numbers tell the weak places of a new
     face better than the 137.
 
+    With `observation="memory"`: `Box(-3.4e38, 3.4e38, (3, G + 4), float32)`, `"change"` and what covering this landmark earned
+    on the clip since the reset. The first of the two added numbers is the sum of the excess errors (see Rewards; percent), the
+    second is their number n, both divided by n + 1. A face's weak places last, so this is what tells most.
+
     ## Rewards
 
     `1/L sum_i ||p_i - t_i|| / d`, the normalised mean error (NME): the mean distance `||p_i - t_i||` of the tracker's landmarks
@@ -109,7 +113,8 @@ class OcclusionSynthesisEnv(gym.Env[np.ndarray, np.int64]):
     | `neighbourhood`   | `"index"`            | what "previous" and "next" mean: `"index"` or `"graph"`, see above      |
     | `reward`          | `"nme"`              | `"nme"` or `"excess"`, see above                                        |
     | `reward_cap`      | `None`               | the largest reward, a fraction                                          |
-    | `observation`     | `"patches"`          | `"patches"`, `"features"`, `"response"` or `"change"`, see above        |
+    | `observation`     | `"patches"`          | `"patches"`, `"features"`, `"response"`, `"change"` or `"memory"`, see  |
+    |                   |                      | above                                                                   |
     | `window`          | `None`               | longest episode, in frames; `None`: whole clips                         |
     | `render_mode`     | `None`               | `"rgb_array"`, or `"human"` for a window                                |
 
@@ -223,9 +228,9 @@ def observation_space(game: OcclusionGame) -> Box:
 
 def observation_box(observation: Observation, shape: tuple[int, ...]) -> Box:
     """The space of a kind of observation: pixels, or vectors that only their type limits."""
-    if observation in ("response", "change"):
+    if observation in ("response", "change", "memory"):
         limit = np.finfo(np.float32).max
-        return Box(-limit if observation == "change" else 0, limit, shape, np.float32)
+        return Box(0 if observation == "response" else -limit, limit, shape, np.float32)
     if observation == "features":
         limits = np.finfo(np.float16)
         return Box(limits.min, limits.max, shape, np.float16)

@@ -15,6 +15,7 @@ from srn_core.devices import to_device
 from srn_core.errors import UserError
 from srn_core.values import python_value
 from srn_gym.game import NO_OCCLUDER, OcclusionGame, Response
+from srn_gym.memory import nothing_earned, remember
 
 OPTIONS = ("clip", "frame", "landmark")
 
@@ -54,13 +55,21 @@ class Episodes:
         landmark: ``(B,)`` int64 landmark that was covered last; at the start of an episode a random landmark.
         start: ``(B,)`` int64 frame on which the episode started.
         state: ``(B, D)`` the tracker's memory.
+        earned: ``(B, 2, L)`` what the episode earned so far (:mod:`srn_gym.memory`); zeros unless it is remembered.
         last: the previous step; None before the first.
         returns: ``(B,)`` float64 sum of the episode's rewards so far.
         played: ``(B,)`` bool, whether the env has made a step since its reset, so that ``last`` belongs to its episode.
     """
 
-    def __init__(self, game: OcclusionGame, num_envs: int, window: int | None = None, max_steps: int | None = None) -> None:
-        """Call :meth:`reset` on all envs before anything else.
+    def __init__(
+        self,
+        game: OcclusionGame,
+        num_envs: int,
+        window: int | None = None,
+        max_steps: int | None = None,
+        remembers: bool = False,
+    ) -> None:
+        """Call :meth:`reset` on all envs before anything else. ``remembers``: :attr:`earned` is kept, as for ``memory``.
 
         Raises:
             UserError: ``num_envs``, ``window`` or ``max_steps`` is below 1.
@@ -72,6 +81,8 @@ class Episodes:
         self.game, self.num_envs, self.window, self.max_steps = game, num_envs, window, max_steps
         self.clip, self.frame, self.landmark, self.start = torch.zeros(4, num_envs, dtype=torch.int64, device=game.device)
         self.state = game.tracker.start(num_envs)
+        self.remembers = remembers or game.rules.observation == "memory"
+        self.earned = nothing_earned(num_envs, game.num_landmarks, game.device)
         self.returns = torch.zeros(num_envs, dtype=torch.float64, device=game.device)
         self.played = torch.zeros(num_envs, dtype=torch.bool, device=game.device)
         self.last: Step | None = None
@@ -103,6 +114,7 @@ class Episodes:
         self.clip, self.landmark = self.clip.index_put(rows, clip), self.landmark.index_put(rows, landmark)
         self.frame, self.start = self.frame.index_put(rows, frame), self.start.index_put(rows, frame)
         self.state = self.state.index_put(rows, self.game.tracker.start(len(envs)))
+        self.earned = self.earned.index_fill(0, rows[0], 0)
         self.returns = self.returns.index_fill(0, rows[0], 0)
         self.played = self.played.index_fill(0, rows[0], False)
 
@@ -112,7 +124,7 @@ class Episodes:
 
     def place(self, targets: Tensor) -> Step:
         """Cover any landmarks ``(B,)`` int64 on the shown frames. -1 covers none and keeps the current landmark."""
-        response = self.game.respond(self.clip, self.frame, targets, self.state)
+        response = self.game.respond(self.clip, self.frame, targets, self.state, self.remembers)
         terminated = self.frame == self.game.lengths[self.clip] - 1
         truncated = torch.zeros_like(terminated)
         steps = self.frame - self.start + 1
@@ -121,6 +133,8 @@ class Episodes:
         if self.max_steps is not None:
             truncated = truncated | (steps >= self.max_steps)
         self.last = Step(response.reward, terminated, truncated, response, self.clip, self.frame, targets)
+        if self.remembers:
+            self.earned = remember(self.earned, targets, response.excess)
         self.frame = self.frame + (~terminated).long()
         self.landmark = torch.where(targets == NO_OCCLUDER, self.landmark, targets)
         self.state = response.state
@@ -128,9 +142,9 @@ class Episodes:
         self.played = torch.ones_like(self.played)
         return self.last
 
-    def observation(self) -> Tensor:
+    def observation(self, envs: Tensor | slice = slice(None)) -> Tensor:
         """What the envs see now: ``(B, 3, L, 3, P, P)`` uint8, or vectors (see :meth:`OcclusionGame.observe`)."""
-        return self.game.observe(self.clip, self.frame, self.landmark)
+        return self.game.observe(self.clip[envs], self.frame[envs], self.landmark[envs], self.earned[envs])
 
     def _draw(self, rng: np.random.Generator, given: Mapping[str, int]) -> tuple[int, int, int]:
         """One env's clip, first frame and landmark."""

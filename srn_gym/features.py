@@ -52,8 +52,15 @@ def encode_part_lengths(model: SRN, x: Tensor) -> Tensor:
     return torch.stack([part.mean(1) for part in (lengths, *parts)], 1)
 
 
-ENCODERS: Mapping[str, Encode] = {"features": encode_groups, "response": encode_update, "change": encode_part_lengths}
+ENCODERS: Mapping[str, Encode] = {
+    "features": encode_groups,
+    "response": encode_update,
+    "change": encode_part_lengths,
+    "memory": encode_part_lengths,
+}
 """What is computed for each observation that is a vector."""
+ADDED: Mapping[str, int] = {"features": 0, "response": 1, "change": 1, "memory": 3}
+"""How many numbers :func:`observed` adds to it."""
 
 
 def update_lengths(covered: Tensor, clean: Tensor) -> Tensor:
@@ -158,21 +165,31 @@ def _by_part(which: Tensor, compute: Callable[[int, Tensor], Tensor]) -> Tensor:
     return torch.empty_like(found).index_copy_(0, torch.cat(list(parts.values())), found)
 
 
-def observed(observation: str, vectors: FrozenFeatures, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
+def observed(
+    observation: str, vectors: FrozenFeatures, clip: Tensor, frame: Tensor, target: Tensor, earned: Tensor | None = None
+) -> Tensor:
     """An observation that is a vector, of frames with landmark ``target`` ``(B,)`` covered.
 
     Args:
         observation: ``features``: the vectors, ``(B, F)`` float16. ``response``: :func:`update_lengths`; ``change``:
             the vectors minus those of the clean frame. To these two the number of the covered landmark is added, divided by L,
-            because undivided it would drown the rest; float32.
+            because undivided it would drown the rest; float32. ``memory``: ``change``, then what covering this landmark earned
+            on the clip so far: the sum of the excess errors, percent, and their number n, both divided by n + 1.
         vectors: of the observation's encoder (:data:`ENCODERS`).
         clip: clip numbers.
         frame: frame numbers.
         target: covered landmarks.
+        earned: ``(B, 2, L)`` see :mod:`srn_gym.memory`; read for ``memory`` alone. None: nothing.
     """
     covered = vectors(clip, frame, target)
     if observation == "features":
         return covered.half()
     clean = vectors.clean(clip, frame)
     seen = update_lengths(covered, clean) if observation == "response" else covered - clean
-    return torch.cat([seen, target[:, None] / vectors.scene.scheme.num_landmarks], 1)
+    parts = [seen, target[:, None] / vectors.scene.scheme.num_landmarks]
+    if observation == "memory":
+        known = torch.zeros(len(seen), 2, device=seen.device)
+        if earned is not None:
+            known = earned.gather(2, target[:, None, None].expand(-1, 2, 1))[..., 0]
+        parts += [100 * known[:, :1] / (known[:, 1:] + 1), known[:, 1:] / (known[:, 1:] + 1)]
+    return torch.cat(parts, 1)

@@ -22,7 +22,7 @@ from srn_core.tracking.tracker import Tracker
 from srn_core.victims.answers import answered, ask
 from srn_core.victims.protocol import ClipVictim, Victim
 from srn_gym.cache.memo import batch_size
-from srn_gym.features import ENCODERS, ClipFeatures, Encode, FrozenFeatures, observed
+from srn_gym.features import ADDED, ENCODERS, ClipFeatures, Encode, FrozenFeatures, observed
 from srn_gym.neighbourhoods import neighbour_table
 from srn_gym.rules import read_rules
 from srn_gym.scene import NO_OCCLUDER
@@ -37,12 +37,14 @@ class Response(NamedTuple):
     Attributes:
         reward: ``(B,)`` float32 fraction, as the rules say.
         nme: ``(B,)`` float32 fraction of the scheme's normaliser, for 68 points the inter-ocular distance (eq. 10).
+        excess: ``(B,)`` float32, that error minus the error on the clean frame in the same state; None if it was not asked for.
         prediction: ``(B, L, 2)`` landmarks, crop pixels.
         state: ``(B, D)`` the tracker's memory after the frame; in ``detect`` mode unchanged.
     """
 
     reward: Tensor
     nme: Tensor
+    excess: Tensor | None
     prediction: Tensor
     state: Tensor
 
@@ -108,31 +110,33 @@ class OcclusionGame:
     def observation_shape(self) -> tuple[int, ...]:
         """Of one env's observation: ``(3, L, 3, P, P)`` for patches, else what :meth:`observe` says."""
         if self._features is not None:
-            return NUM_ACTIONS, self._features.size + (self.rules.observation != "features")
+            return NUM_ACTIONS, self._features.size + ADDED[self.rules.observation]
         return NUM_ACTIONS, self.num_landmarks, 3, self.patch_size, self.patch_size
 
-    def observe(self, clip: Tensor, frame: Tensor, landmark: Tensor) -> Tensor:
+    def observe(self, clip: Tensor, frame: Tensor, landmark: Tensor, earned: Tensor | None = None) -> Tensor:
         """The state of eq. 9, ``phi(I_t^a, S*_t)`` for each action: ``(B, 3, L, 3, P, P)`` uint8.
 
         With the observation ``features``, what the tracker computes from these patches: ``(B, 3, F)`` float16. With
-        ``response`` and ``change``, how it reacts to them: ``(B, 3, 2 L + 1)`` and ``(B, 3, 1 + G + 1)`` float32, for G
-        components (:func:`srn_gym.features.observed`).
+        ``response`` and ``change``, how it reacts to them: ``(B, 3, 2 L + 1)`` and ``(B, 3, G + 2)`` float32, for G
+        components; with ``memory``, also what was earned: ``(B, 3, G + 4)`` (:func:`srn_gym.features.observed`).
 
         Args:
             clip: clip numbers.
             frame: the frame to be covered.
             landmark: the landmark covered before, whose candidates are shown.
+            earned: ``(B, 2, L)`` what was earned on the clip so far (:mod:`srn_gym.memory`); None: nothing.
         """
         clip, frame = clip.repeat_interleave(NUM_ACTIONS), frame.repeat_interleave(NUM_ACTIONS)
         target = self.candidates(landmark).flatten()
         if self._features is not None:
-            found = observed(self.rules.observation, self._features, clip, frame, target)
+            earned = None if earned is None else earned.repeat_interleave(NUM_ACTIONS, 0)
+            found = observed(self.rules.observation, self._features, clip, frame, target, earned)
         else:
             points = self.scene.landmarks[self.scene.row(clip, frame)]
             found = extract_patches(self.scene.cover(clip, frame, target), points, self.patch_size)
         return found.contiguous().view(-1, *self.observation_shape)
 
-    def respond(self, clip: Tensor, frame: Tensor, target: Tensor, state: Tensor) -> Response:
+    def respond(self, clip: Tensor, frame: Tensor, target: Tensor, state: Tensor, excess: bool = False) -> Response:
         """Run the tracker on the covered frames.
 
         Args:
@@ -140,6 +144,7 @@ class OcclusionGame:
             frame: frame numbers.
             target: covered landmarks; -1 for none.
             state: ``(B, D)`` the tracker's memory before the frame; ``detect`` mode does not read it.
+            excess: find the excess error also where it is not the reward. It costs an answer on the clean frame.
 
         Raises:
             UserError: the tracker has no answer (:func:`srn_core.victims.answers.answered`). Left out, such a frame would
@@ -150,13 +155,14 @@ class OcclusionGame:
             state = torch.where(cuts, self.tracker.start(len(clip)), state)
         prediction, after = self._react(clip, frame, target, state)
         error = self._nme(clip, frame, prediction)
-        reward = error
-        if self.rules.reward == "excess":
+        reward, added = error, None
+        if excess or self.rules.reward == "excess":
             clean, _ = self._react(clip, frame, torch.full_like(target, NO_OCCLUDER), state)
-            reward = error - self._nme(clip, frame, clean)
+            added = error - self._nme(clip, frame, clean)
+            reward = added if self.rules.reward == "excess" else error
         if self.rules.reward_cap is not None:
             reward = reward.clamp(max=self.rules.reward_cap)
-        return Response(reward, error, prediction, after)
+        return Response(reward, error, added, prediction, after)
 
     def nme_table(self, clip: int, wanted: Tensor | None = None) -> Tensor:
         """The NME of every landmark on every frame of a clip: ``(T, L + 1)`` float32 on the CPU, last column: no occluder.

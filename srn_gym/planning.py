@@ -1,6 +1,7 @@
 """Exact planning over a table of rewards: dynamic programming over the landmarks that the actions reach."""
 
 import numpy as np
+from torch import Tensor
 
 
 def values_to_go(rewards: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
@@ -19,6 +20,17 @@ def values_to_go(rewards: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
     values = np.zeros((frames + 1, landmarks))
     for t in range(frames - 1, -1, -1):
         values[t] = (rewards[t] + values[t + 1])[neighbours].max(1)
+    return values
+
+
+def steady_values(rewards: Tensor, neighbours: Tensor, gamma: float, frames: int) -> Tensor:
+    """What covering each landmark is worth if every frame has the same rewards ``(..., L)``: ``(..., L)``.
+
+    ``P(l) = r(l) + gamma max_a P(n(l, a))`` over ``frames`` frames after this one, with the neighbours ``n`` ``(L, A)``.
+    """
+    values = rewards
+    for _ in range(frames):
+        values = rewards + gamma * values[..., neighbours].amax(-1)
     return values
 
 

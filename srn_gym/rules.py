@@ -14,7 +14,7 @@ from srn_core.values import python_value
 Mode = Literal["detect", "track"]
 Neighbourhood = Literal["index", "graph"]
 Reward = Literal["nme", "excess"]
-Observation = Literal["patches", "features", "response", "change"]
+Observation = Literal["patches", "features", "response", "change", "memory"]
 CHOICES = {
     "mode": get_args(Mode),
     "occluder": tuple(KINDS),
@@ -94,7 +94,7 @@ class Rules(TrainingRules):
 
     reward: Reward = "nme"
     observation: Observation = "patches"
-    """patches: the pixels of eq. 9. features, response: what an SRN tracker computes from them (:mod:`srn_gym.features`)."""
+    """patches: the pixels of eq. 9. The others: what an SRN tracker computes from them (:mod:`srn_gym.features`)."""
 
 
 def rules_of(args: GameRules, kind: type[GameRules] = GameRules) -> dict[str, Any]:

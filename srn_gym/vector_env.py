@@ -148,8 +148,7 @@ class OcclusionSynthesisVectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, n
     def _final_infos(self, played: dict[str, np.ndarray]) -> Infos:
         """``final_obs`` and ``final_info`` of the envs that ended, in gymnasium's layout."""
         ended = to_device(np.flatnonzero(self._ended), self.game.device)
-        episodes = self.episodes
-        last = self.game.observe(episodes.clip[ended], episodes.frame[ended], episodes.landmark[ended]).cpu().numpy()
+        last = self.episodes.observation(ended).cpu().numpy()
         final_obs = np.full(self.num_envs, None, object)
         for i, observation in zip(np.flatnonzero(self._ended), last, strict=True):
             final_obs[i] = observation

@@ -83,6 +83,7 @@ class SB3Policy(ActionPolicy):
     def __init__(self, network: BasePolicy, arguments: Mapping[str, Any]) -> None:
         self.network, self.tracker = network, arguments["tracker"]
         self.observation = arguments["observation"]
+        self.remembers = self.observation == "memory"
         self.sees_patches = self.observation == "patches"
         self.with_landmark_id = arguments["with_landmark_id"]
 
@@ -106,8 +107,9 @@ class SB3Policy(ActionPolicy):
         if self.sees_patches:
             shown = game.observe(position.clip, position.frame, position.landmark)
         else:
-            clip, frame = (values.repeat_interleave(NUM_ACTIONS) for values in (position.clip, position.frame))
-            found = observed(self.observation, self.features, clip, frame, candidates.flatten())
+            places = position.clip, position.frame, position.earned
+            clip, frame, earned = (values.repeat_interleave(NUM_ACTIONS, 0) for values in places)
+            found = observed(self.observation, self.features, clip, frame, candidates.flatten(), earned)
             shown = found.unflatten(0, (-1, NUM_ACTIONS))
         observation = shown.cpu().numpy()
         if self.with_landmark_id:

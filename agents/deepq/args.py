@@ -70,13 +70,15 @@ class DQNArgs(LearnerArgs):
     observations change and response have the same."""
     dropout: float = 0.3
     """Share of the network's hidden units that are dropped in each update, so that it does not learn single faces by heart."""
-    plan: bool = True
-    """Add to the network's values what the best path by each landmark's mean reward is worth, so that the network learns only
-    what the picture changes."""
+    plan: Literal["clip", "training", "none"] = "clip"
+    """What is added to the network's values, so that the network learns only what the picture changes. clip: what the best path
+    is worth by each landmark's mean excess error, of the training and, as the clip is played, more and more of this clip;
+    training: of the training alone; none: nothing. clip costs one more answer of the tracker per frame where the reward is
+    not excess."""
     landmark_only: bool = False
     """Show the network only the covered landmark's number. This measures what a policy gains without seeing the face."""
     without_landmark_id: bool = False
-    """Show the network only the picture, not the covered landmark's number, as for the SB3 baselines; no plan."""
+    """Show the network only the picture, not the covered landmark's number, and add no plan."""
     save_every: int = 20_000
     """Env steps between checkpoints."""
     resume: bool = False
@@ -89,6 +91,11 @@ class DQNArgs(LearnerArgs):
             raise UserError(f"--trunk tuned with --tracker {self.tracker}: that has several trunks; name one with --encoder")
         if self.landmark_only and self.without_landmark_id:
             raise UserError("--landmark-only with --without-landmark-id: the network would see nothing; leave one out")
+
+    @property
+    def plans(self) -> bool:
+        """Whether the network's values hold a plan."""
+        return self.plan != "none" and not self.without_landmark_id
 
     @property
     def first_update(self) -> int:

@@ -11,12 +11,13 @@ from agents.deepq.args import DQNArgs
 from agents.deepq.features import network_features
 from agents.deepq.network import HIDDEN, QNet, each_candidate
 from agents.deepq.replay import MultiQueueReplay, Sample
+from agents.policies.landmark_plan import LandmarkPlan
 from srn_core.devices import to_device
 from srn_gym.game import NUM_ACTIONS, OcclusionGame
 
 # Transitions from which the mean and deviation of the network's inputs are taken.
 INPUT_SAMPLE = 1024
-# Rewards of the mean size that are added to those of a landmark, so that few rewards do not make it look good.
+# Excess errors of the mean size that are added to those of a landmark, so that few of them do not make it look good.
 PLAN_SHRINKAGE = 10
 
 
@@ -35,6 +36,7 @@ class Learner:
                 args.landmark_only,
                 args.without_landmark_id,
                 args.view,
+                LandmarkPlan(game.neighbours, args.gamma, args.plan == "clip") if args.plans else None,
             ).to(game.device)
         self.target = copy.deepcopy(self.online)
         # Listed once, because each walk through the modules costs as much as a layer.
@@ -47,10 +49,8 @@ class Learner:
         # Rewards are NMEs of a few percent. They are standardised by the mean and deviation before learning starts. Episodes
         # have a fixed length, so this affine change of the reward keeps the order of policies.
         self.reward_count, self.reward_mean, self.reward_square = 0, 0.0, 0.0
-        # Of each landmark: the sum of the rewards for covering it, and their number.
-        self.landmark_rewards = np.zeros((2, game.num_landmarks))
-        # On the CPU, where the plan is made.
-        self._neighbours, self._horizon = game.neighbours.cpu().numpy(), round(np.mean([len(clip) for clip in game.clips]))
+        # Of each landmark: the sum of the excess errors for covering it, and their number; and the mean before learning starts.
+        self.landmark_excess, self.excess_mean = np.zeros((2, game.num_landmarks)), 0.0
 
     def _parameter_groups(self) -> list[dict[str, object]]:
         groups: list[dict[str, object]] = [{"params": self.online.head.parameters()}]
@@ -59,24 +59,26 @@ class Learner:
         return groups
 
     @torch.no_grad()
-    def act(self, clip: Tensor, frame: Tensor, landmark: Tensor, epsilon: float) -> Tensor:
-        """Epsilon-greedy actions ``(B,)``; each env decides independently."""
+    def act(self, clip: Tensor, frame: Tensor, landmark: Tensor, earned: Tensor, epsilon: float) -> Tensor:
+        """Epsilon-greedy actions ``(B,)``; each env decides independently. ``earned``: see :mod:`srn_gym.memory`."""
         explore = self.rng.random(len(clip)) < epsilon
         random = self.rng.integers(NUM_ACTIONS, size=len(clip))
         actions = to_device(random, clip.device)
         if not explore.all():
             exploit = to_device(np.flatnonzero(~explore), clip.device)
             candidates = self.game.candidates(landmark[exploit])
-            values = self.online.candidate_values(self.features, clip[exploit], frame[exploit], candidates)
+            shown = clip[exploit], frame[exploit], candidates, earned[exploit]
+            values = self.online.candidate_values(self.features, *shown)
             actions[exploit] = values.argmax(1)
         return actions
 
-    def observe_rewards(self, reward: np.ndarray, landmark: np.ndarray) -> None:
-        """Take rewards ``(B,)`` for covering landmarks ``(B,)`` into the means that standardise and plan."""
-        for total, values in zip(self.landmark_rewards, (reward, np.ones_like(reward)), strict=True):
+    def observe_rewards(self, reward: np.ndarray, excess: np.ndarray, landmark: np.ndarray) -> None:
+        """Take rewards and excess errors ``(B,)`` for covering landmarks ``(B,)`` into the means that standardise and plan."""
+        for total, values in zip(self.landmark_excess, (excess, np.ones_like(excess)), strict=True):
             np.add.at(total, landmark, values)
         if self.reward_count < self.args.first_update:
             self.reward_count += len(reward)
+            self.excess_mean += float((excess - self.excess_mean).sum()) / self.reward_count
             self.reward_mean += float((reward - self.reward_mean).sum()) / self.reward_count
             self.reward_square += float((reward**2 - self.reward_square).sum()) / self.reward_count
 
@@ -99,21 +101,12 @@ class Learner:
         return {"loss": loss.detach(), "q_mean": value.detach().mean()}
 
     def plan_landmarks(self) -> None:
-        """Give both networks the plan: what covering each landmark is worth by its mean reward so far.
-
-        That is ``P(l) = m(l) + gamma max_a P(n(l, a))`` over as many frames as a clip has, with the mean standardised
-        reward ``m`` of covering a landmark and its neighbours ``n``.
-        """
-        if not self.args.plan or self.args.without_landmark_id:
-            return
-        sums, counts = self.landmark_rewards
-        deviation = max(self.reward_square - self.reward_mean**2, 1e-12) ** 0.5
-        means = (sums - counts * self.reward_mean) / (counts + PLAN_SHRINKAGE) / deviation
-        plan, gamma = means, self.args.gamma
-        for _ in range(self._horizon):
-            plan = means + gamma * plan[self._neighbours].max(1)
+        """Give the plans of both networks the excess errors so far."""
+        sums, counts = self.landmark_excess
+        means = (sums + PLAN_SHRINKAGE * self.excess_mean) / (counts + PLAN_SHRINKAGE)
         for network in (self.online, self.target):
-            network.plan.copy_(torch.from_numpy(plan))
+            if network.plan is not None:
+                network.plan.learn(to_device(means, self.game.device), self.excess_mean, self._deviation)
 
     @torch.no_grad()
     def _wanted(self, sample: Sample) -> Tensor:
@@ -156,7 +149,10 @@ class Learner:
 
     def _standardised(self, reward: Tensor, steps: Tensor) -> Tensor:
         """n-step sums of rewards as n-step sums of standardised rewards."""
-        deviation = max(self.reward_square - self.reward_mean**2, 1e-12) ** 0.5
         gamma = self.args.gamma
         weights = steps if gamma == 1 else (1 - gamma**steps) / (1 - gamma)
-        return (reward - self.reward_mean * weights) / deviation
+        return (reward - self.reward_mean * weights) / self._deviation
+
+    @property
+    def _deviation(self) -> float:
+        return float(max(self.reward_square - self.reward_mean**2, 1e-12) ** 0.5)

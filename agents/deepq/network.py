@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.deepq.features import View
+from agents.policies.landmark_plan import LandmarkPlan
 from srn_core.model import SRN
 from srn_gym.features import FrozenFeatures, update_lengths
 
@@ -22,11 +23,9 @@ class QNet(nn.Module):
         view: what the head gets of the SRN's update: the lengths by component (``parts``), these minus those of the clean frame
             (``change``), or the lengths of each landmark's update and of its change (``response``).
         head: the :class:`QHead`.
-        plan: ``(L,)`` what covering each landmark is worth by its mean reward alone; the head adds what the picture tells.
+        plan: what covering each landmark is worth by its rewards alone; the head adds what the picture tells. None: no plan.
         encoder: the SRN whose trunk is trained too; None: the features come from a frozen SRN, computed once.
     """
-
-    plan: Tensor
 
     def __init__(
         self,
@@ -35,12 +34,12 @@ class QNet(nn.Module):
         landmark_only: bool = False,
         without_landmark_id: bool = False,
         view: View = "parts",
+        plan: LandmarkPlan | None = None,
     ) -> None:
         """``tuned``: the trunk is trained too, from the frozen SRN on; for the others see the attributes."""
         super().__init__()
-        self.landmark_only, self.without_landmark_id, self.view = landmark_only, without_landmark_id, view
+        self.landmark_only, self.without_landmark_id, self.view, self.plan = landmark_only, without_landmark_id, view, plan
         self.head = QHead(features.size, features.scene.scheme.num_landmarks)
-        self.register_buffer("plan", torch.zeros(features.scene.scheme.num_landmarks))
         self.encoder: SRN | None = None
         if tuned:
             self.encoder = copy.deepcopy(features.model).requires_grad_(False)
@@ -71,10 +70,14 @@ class QNet(nn.Module):
     def value(self, seen: Tensor, covered: Tensor, kept: Tensor | None = None) -> Tensor:
         """Values ``(B,)`` of hiding landmarks ``covered`` ``(B,)``, from what :meth:`see` returned for them.
 
-        ``kept``: see :meth:`QHead.forward`.
+        They hold the plan of the training. ``kept``: see :meth:`QHead.forward`.
         """
+        picture = self._picture(seen, covered, kept)
+        return picture if self.plan is None else picture + self.plan.fixed[covered]
+
+    def _picture(self, seen: Tensor, covered: Tensor, kept: Tensor | None) -> Tensor:
         landmark = torch.zeros_like(covered) if self.without_landmark_id else covered
-        return self.head(seen, landmark, kept) + self.plan[covered]
+        return self.head(seen, landmark, kept)
 
     def forward(
         self, features: FrozenFeatures, clip: Tensor, frame: Tensor, covered: Tensor, kept: Tensor | None = None
@@ -82,9 +85,18 @@ class QNet(nn.Module):
         """Values ``(B,)`` of hiding landmark ``covered`` on the frames."""
         return self.value(self.see(features, clip, frame, covered), covered, kept)
 
-    def candidate_values(self, features: FrozenFeatures, clip: Tensor, frame: Tensor, candidates: Tensor) -> Tensor:
-        """Values of landmarks ``candidates`` ``(B, 3)`` on frames ``(B,)``: ``(B, 3)``."""
-        return self(features, *each_candidate(clip, frame, candidates)).view(candidates.shape)
+    def candidate_values(
+        self, features: FrozenFeatures, clip: Tensor, frame: Tensor, candidates: Tensor, earned: Tensor | None = None
+    ) -> Tensor:
+        """Values of landmarks ``candidates`` ``(B, 3)`` on frames ``(B,)``, by the plan of the clip: ``(B, 3)``.
+
+        ``earned``: ``(B, 2, L)`` what the episodes earned on their clips so far (:mod:`srn_gym.memory`). None: nothing.
+        """
+        shown = each_candidate(clip, frame, candidates)
+        picture = self._picture(self.see(features, *shown), shown[-1], None).view(candidates.shape)
+        if self.plan is None:
+            return picture
+        return picture + (self.plan.fixed[candidates] if earned is None else self.plan(earned).gather(1, candidates))
 
 
 def each_candidate(clip: Tensor, frame: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from agents.deepq.features import network_features
 from agents.deepq.network import QNet
 from agents.policies.actions import ActionPolicy
+from agents.policies.landmark_plan import LandmarkPlan
 from agents.policies.protocol import Position
 from srn_core.errors import UserError
 from srn_gym.game import OcclusionGame
@@ -40,6 +41,8 @@ class LearnedPolicy(ActionPolicy):
     def __init__(self, run: Path | str, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
         """``tensors`` of a :class:`QNet`, and the ``card`` saved with them; ``run`` names them to the user."""
         self.run, self.tensors, self.card, self.arguments = run, tensors, card, card["arguments"]
+        self.plans = self.arguments["plan"] != "none" and not self.arguments["without_landmark_id"]
+        self.remembers = self.plans and self.arguments["plan"] == "clip"
 
     def prepare(self, game: OcclusionGame) -> None:
         arguments = self.arguments
@@ -47,7 +50,8 @@ class LearnedPolicy(ActionPolicy):
         if arguments["encoder"]:
             check_encoder(self.run, self.card["encoder_key"], self.features.key)
         switches = {name: arguments[name] for name in ("landmark_only", "without_landmark_id", "view")}
-        self.network = QNet(self.features, arguments["trunk"] == "tuned", **switches).to(game.device).eval()
+        plan = LandmarkPlan(game.neighbours, arguments["gamma"], self.remembers) if self.plans else None
+        self.network = QNet(self.features, arguments["trunk"] == "tuned", **switches, plan=plan).to(game.device).eval()
         self.network.load_state_dict(self.tensors)
         if self.network.encoder is not None:
             # The trunk no longer changes, so its features can be remembered like those of a frozen one.
@@ -58,4 +62,5 @@ class LearnedPolicy(ActionPolicy):
 
     def values(self, position: Position, candidates: Tensor) -> Tensor:
         """What the network expects of covering each of the candidates ``(B, 3)``: ``(B, 3)``, in standardised rewards."""
-        return self.network.candidate_values(self.features, position.clip, position.frame, candidates)
+        shown = position.clip, position.frame, candidates, position.earned
+        return self.network.candidate_values(self.features, *shown)

@@ -24,7 +24,7 @@ from srn_gym.game import OcclusionGame
 
 # Arguments that may change when a run is resumed; total_steps sets where it ends.
 FREE = {"total_steps", "val_clips", "eval_episodes", "save_every", "device", "run_dir", "resume"}
-EPISODE_TENSORS = ("clip", "frame", "landmark", "start", "state", "returns")
+EPISODE_TENSORS = ("clip", "frame", "landmark", "start", "state", "earned", "returns")
 
 
 def save_run(
@@ -39,13 +39,13 @@ def save_run(
         tensors |= _prefixed(f"optimiser.{index}", values)
     tensors |= {f"replay.{name}": torch.from_numpy(array.copy()) for name, array in learner.replay.state().items()}
     tensors |= {f"episodes.{name}": getattr(episodes, name) for name in EPISODE_TENSORS}
-    tensors["landmark_rewards"] = torch.from_numpy(learner.landmark_rewards)
+    tensors["landmark_excess"] = torch.from_numpy(learner.landmark_excess)
     if n_step.pending:
         tensors["pending"] = torch.from_numpy(np.stack(n_step.pending).view(np.uint8))
     metadata = {
         "step": step,
         "clips_key": clips_key(learner.game),
-        "rewards": [learner.reward_count, learner.reward_mean, learner.reward_square],
+        "rewards": [learner.reward_count, learner.reward_mean, learner.reward_square, learner.excess_mean],
         "generators": [rng.bit_generator.state for rng in (learner.rng, *rngs)],
     }
     save_tensors(folder / STATE, tensors, metadata)
@@ -78,8 +78,8 @@ def load_run(folder: Path, learner: Learner, episodes: Episodes, rngs: Sequence[
         setattr(episodes, name, value.to(learner.game.device))
     if "pending" in tensors:
         n_step.load(tensors["pending"].numpy())
-    learner.landmark_rewards = tensors["landmark_rewards"].numpy()
-    learner.reward_count, learner.reward_mean, learner.reward_square = metadata["rewards"]
+    learner.landmark_excess = tensors["landmark_excess"].numpy()
+    learner.reward_count, learner.reward_mean, learner.reward_square, learner.excess_mean = metadata["rewards"]
     for rng, state in zip((learner.rng, *rngs), metadata["generators"], strict=True):
         rng.bit_generator.state = state
     return int(metadata["step"])

@@ -18,6 +18,7 @@ from srn_core.pages.page import Section
 from srn_core.pages.pictures import packed, shape, sheet
 from srn_core.pages.sections import numbers
 from srn_gym.game import NO_OCCLUDER, NUM_ACTIONS, OcclusionGame
+from srn_gym.memory import nothing_earned, remember
 from srn_gym.pages.pictures import clip_frames, occluders, pictures
 
 
@@ -72,14 +73,19 @@ def watch(game: OcclusionGame, policy: Policy | None, clip: int, first: int, pat
         path: the T landmarks that were covered, -1 for none.
     """
     landmark, state = torch.tensor([first], device=game.device), game.tracker.start(1)
+    earned = nothing_earned(1, game.num_landmarks, game.device)
     frames, values = [], []
     for t, target in enumerate(path):
         candidates = game.candidates(landmark)
         covered = torch.cat([landmark.new_tensor([target]), candidates[0]])
         where = torch.full_like(covered, clip), torch.full_like(covered, t)
-        response = game.respond(*where, covered, state.repeat(1 + NUM_ACTIONS, 1))
+        learned = isinstance(policy, LearnedPolicy)
+        response = game.respond(*where, covered, state.repeat(1 + NUM_ACTIONS, 1), excess=learned)
         if isinstance(policy, LearnedPolicy):
-            values.append(policy.values(Position(where[0][:1], where[1][:1], landmark, state), candidates)[0])
+            assert response.excess is not None
+            position = Position(where[0][:1], where[1][:1], landmark, state, earned)
+            values.append(policy.values(position, candidates)[0])
+            earned = remember(earned, covered[:1], response.excess[:1])
         frames.append((response.prediction[0], response.nme[0], candidates[0], response.nme[1:]))
         state = response.state[:1]
         landmark = landmark if target == NO_OCCLUDER else covered[:1]
@@ -127,6 +133,8 @@ def _policy_record(game: OcclusionGame, policy: Policy, clip: int, first: int, p
 def action_table(game: OcclusionGame, run: str, clip: int) -> np.ndarray:
     """What a trained policy does in a clip wherever it stands: actions ``(T, L)`` by frame and landmark covered before.
 
+    It remembers nothing of what it earned on earlier frames.
+
     Raises:
         UserError: ``run`` is no run's folder, or the game is not in ``detect`` mode, where a choice depends on nothing else.
     """
@@ -137,5 +145,6 @@ def action_table(game: OcclusionGame, run: str, clip: int) -> np.ndarray:
     policy.prepare(game)
     frames = torch.arange(len(game.clips[clip]), device=game.device).repeat_interleave(game.num_landmarks)
     landmarks = torch.arange(game.num_landmarks, device=game.device).repeat(len(game.clips[clip]))
-    position = Position(torch.full_like(frames, clip), frames, landmarks, game.tracker.start(len(frames)))
+    earned = nothing_earned(len(frames), game.num_landmarks, game.device)
+    position = Position(torch.full_like(frames, clip), frames, landmarks, game.tracker.start(len(frames)), earned)
     return policy.actions(game, position, game.candidates(landmarks)).view(-1, game.num_landmarks).cpu().numpy()

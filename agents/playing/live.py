@@ -22,6 +22,7 @@ from srn_core.tracking.tracker import Tracker
 from srn_core.tracking.video import TrackedFace
 from srn_gym.game import NO_OCCLUDER, OcclusionGame
 from srn_gym.games import load_game
+from srn_gym.memory import nothing_earned, remember
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +56,7 @@ class LiveAttack:
         self.landmark = int(self.rng.integers(tracker.scheme.num_landmarks))
         self.frames = 0
         self._policy: Policy | None = None
+        self._earned = nothing_earned(1, tracker.scheme.num_landmarks, tracker.device)
 
     def __call__(self, image: np.ndarray, face: TrackedFace) -> Attacked:
         """See :class:`srn_core.tracking.attack.Attack`."""
@@ -64,10 +66,12 @@ class LiveAttack:
         zero = torch.zeros(1, dtype=torch.long, device=game.device)
         landmark = torch.full_like(zero, self.landmark)
         self._policy.begin(game, zero, landmark, [self.rng])
-        position = Position(zero, zero, landmark, game.tracker.start(1))
+        position = Position(zero, zero, landmark, game.tracker.start(1), self._earned)
         target = self._policy.targets(position, torch.ones_like(zero, dtype=torch.bool))
         response = game.respond(zero, zero, target, position.state)
         points = game.scene.to_frame_pixels(zero, zero, response.prediction)[0]
+        # The landmarks of the bare frame are the truth, so without the occluder there would be no error.
+        self._earned = remember(self._earned, target, response.nme)
         covered = int(target)
         if covered != NO_OCCLUDER:
             image, self.landmark = self._cover(game, image, face.box, target), covered

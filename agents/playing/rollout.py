@@ -7,6 +7,7 @@ import torch
 
 from agents.policies.protocol import Policy, Position
 from srn_gym.game import NO_OCCLUDER, OcclusionGame
+from srn_gym.memory import nothing_earned, remember
 
 
 @dataclass(frozen=True)
@@ -58,26 +59,30 @@ def play(
         episodes: how many; clips take turns.
         seed: of the first landmarks and of the policy's random choices.
         first: ``(E,)`` first landmarks; None: random.
-        measured: False: errors stay nan, so in ``detect`` mode only the policy itself runs the tracker.
+        measured: False: errors stay nan where nothing needs them, so in ``detect`` mode only the policy itself runs the
+            tracker, or is told what it earned.
     """
     clips, drawn = episode_starts(game, episodes, seed)
     starts = clips, drawn if first is None else first
     clip, landmark = (torch.from_numpy(part).to(game.device) for part in starts)
     policy.begin(game, clip, landmark, [np.random.default_rng((seed, 2, e)) for e in range(episodes)])
-    state = game.tracker.start(episodes)
+    remembers: bool = getattr(policy, "remembers", False)
+    state, earned = game.tracker.start(episodes), nothing_earned(episodes, game.num_landmarks, game.device)
     longest = int(game.lengths[clip].max())
     targets = np.full((episodes, longest), NO_OCCLUDER)
     errors = np.full((episodes, longest), np.nan, np.float32)
     for t in range(longest):
         running = t < game.lengths[clip]
         frame = torch.full_like(clip, t)
-        chosen = policy.targets(Position(clip, frame, landmark, state), running)
+        chosen = policy.targets(Position(clip, frame, landmark, state, earned), running)
         live = running.nonzero()[:, 0]
         rows = live.cpu().numpy()
         targets[rows, t] = chosen[live].cpu().numpy()
-        if measured or game.mode == "track":
-            response = game.respond(clip[live], frame[live], chosen[live], state[live])
+        if measured or remembers or game.mode == "track":
+            response = game.respond(clip[live], frame[live], chosen[live], state[live], remembers)
             errors[rows, t] = response.nme.cpu().numpy()
+            if remembers:
+                earned = earned.index_copy(0, live, remember(earned[live], chosen[live], response.excess))
             state = state.index_copy(0, live, response.state)
         landmark = torch.where(running & (chosen != NO_OCCLUDER), chosen, landmark)
     return Rollout(*starts, targets, errors)

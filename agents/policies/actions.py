@@ -16,9 +16,11 @@ class ActionPolicy(ABC):
 
     Attributes:
         game: the game of the last :meth:`begin`.
+        remembers: see :class:`agents.policies.protocol.Policy`.
     """
 
     game: OcclusionGame | None = None
+    remembers: bool = False
 
     def begin(self, game: OcclusionGame, clip: Tensor, landmark: Tensor, rngs: Sequence[np.random.Generator]) -> None:
         if self.game is not game:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from agents.policies.paths import BeamSearch, Planned, true_rewards
-from agents.policies.prior import PRIOR_FRAMES, prior
+from agents.policies.prior import PRIOR_FRAMES, Adaptive, prior
 from agents.policies.protocol import Policy
 from agents.policies.simple import Fixed, Greedy, Random
 from srn_core.errors import UserError
@@ -15,6 +15,7 @@ NAMES: Mapping[str, str] = {
     "random-walk": "a random action per frame",
     "random-jump": "a random landmark per frame (RSF)",
     "prior": "best path for each landmark's mean excess error on the training clips; sees no image",
+    "adaptive": "prior, corrected by the errors that it met on the clip so far; sees no image",
     "greedy": "one-step look-ahead with the true error",
     "optimal": "dynamic programming on the true errors (track mode: beam search, a lower bound)",
 }
@@ -28,7 +29,7 @@ def named_policy(
     Args:
         name: which.
         game: the game that it will play.
-        training: loads the game on the training clips in ``detect`` mode, for ``prior``.
+        training: loads the game on the training clips in ``detect`` mode, for ``prior`` and ``adaptive``.
         prior_frames: frames of each training clip that ``prior`` uses.
 
     Raises:
@@ -42,6 +43,8 @@ def named_policy(
         return Greedy()
     if name == "prior":
         return prior(training(), prior_frames)
+    if name == "adaptive":
+        return Adaptive(training(), prior_frames)
     if name == "optimal":
         return Planned(true_rewards) if game.mode == "detect" else BeamSearch()
     raise UserError(f"policy '{name}': unknown; expected {', '.join(NAMES)} or the folder of a trained run")

@@ -1,21 +1,45 @@
-"""The policy ``prior``: the best path for each landmark's mean excess error on the training clips. It sees no image."""
+"""Policies that see no image: they know each landmark's mean excess error on the training clips.
+
+``prior`` follows the best path by these means. ``adaptive`` corrects them, on each clip, by what it earned there.
+"""
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from agents.policies.actions import ActionPolicy
+from agents.policies.landmark_plan import LandmarkPlan
 from agents.policies.paths import Planned
+from agents.policies.protocol import Position
 from srn_gym.game import NO_OCCLUDER, OcclusionGame
 
 # Each frame costs one answer of the tracker per landmark, and a set of photos has thousands of clips. Frames of one clip differ
 # less than clips do.
 PRIOR_CLIPS, PRIOR_FRAMES = 128, 32
+# Per frame, as for the DQN.
+PLAN_DISCOUNT = 0.99
 
 
 def prior(training: OcclusionGame, frames: int = PRIOR_FRAMES) -> Planned:
     """The policy of a training game; see :class:`agents.policies.paths.Planned` and :func:`mean_excess`."""
     excess = mean_excess(training, frames)
     return Planned(lambda game, clip, _: np.tile(excess, (len(game.clips[clip]), 1)))
+
+
+class Adaptive(ActionPolicy):
+    """The best candidate by the means of a training game, as a :class:`LandmarkPlan` corrects them by what the clip earned."""
+
+    remembers = True
+
+    def __init__(self, training: OcclusionGame, frames: int = PRIOR_FRAMES) -> None:
+        self.means = torch.from_numpy(mean_excess(training, frames))
+
+    def prepare(self, game: OcclusionGame) -> None:
+        self.plan = LandmarkPlan(game.neighbours, PLAN_DISCOUNT, adapts=True).to(game.device)
+        self.plan.learn(self.means, float(self.means.mean()), 1.0)
+
+    def actions(self, game: OcclusionGame, position: Position, candidates: Tensor) -> Tensor:
+        return self.plan(position.earned).gather(1, candidates).argmax(1)
 
 
 def mean_excess(training: OcclusionGame, frames: int = PRIOR_FRAMES) -> np.ndarray:

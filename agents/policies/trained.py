@@ -14,6 +14,9 @@ from srn_core.io.files import read_json
 from srn_core.io.tensors import load_tensors
 from srn_gym.rules import GameRules, rules_of
 
+# What a policy needs to know of its training.
+ARGUMENTS = {"encoder", "gamma", "landmark_only", "plan", "trunk", "view", "without_landmark_id"}
+
 
 def load_policy(folder: str | Path) -> Policy:
     """The policy that a run saved last.
@@ -32,8 +35,8 @@ def load_policy(folder: str | Path) -> Policy:
         raise UserError(f"policy '{given}': unknown; expected {', '.join(NAMES)} or a run's folder with {POLICY}")
     tensors, card = load_tensors(folder / POLICY)
     arguments = card.get("arguments", {})
-    # Options of other versions would be read as something else, in silence.
-    if "plan" not in arguments or "relative_to_clean" in arguments:
+    # Options of other versions would be read as something else, in silence: plan was a switch once.
+    if not arguments.keys() >= ARGUMENTS or not isinstance(arguments["plan"], str):
         raise UserError(f"{folder / POLICY}: not written by this version of agents/dqn.py; train the policy again")
     return LearnedPolicy(folder, tensors, card)
 

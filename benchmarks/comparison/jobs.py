@@ -98,7 +98,7 @@ def _settings(label: str, how: Measurement, training: dict[str, Any] | None = No
     """All that the rows depend on, on one level."""
     settings = {"label": label, "tracker_key": how.tracker_key, "eval_seeds": list(how.seeds), **(training or {})}
     # The other policies do not depend on how prior is made.
-    left_out = PLACES if label == "prior" else (*PLACES, "prior_frames")
+    left_out = PLACES if label in ("prior", "adaptive") else (*PLACES, "prior_frames")
     if not how.options.train_tracker:
         left_out = (*left_out, "train_tracker")
     if how.measured_train_clips:

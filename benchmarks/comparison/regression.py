@@ -105,7 +105,8 @@ class RewardModel:
 
     def policies(self, label: str) -> dict[str, Policy]:
         """``LABEL`` takes the candidate of the highest prediction; ``LABEL-planned`` the best path through the predictions."""
-        arguments = {**plain(self.args), "trunk": "frozen", "landmark_only": False, "without_landmark_id": False}
+        fixed = {"trunk": "frozen", "landmark_only": False, "without_landmark_id": False, "plan": "none"}
+        arguments = {**plain(self.args), **fixed}
         card = {"arguments": arguments, "encoder_key": self.encoder_key}
         planned = Planned(lambda game, clip, _: self.predicted(game, clip))
         return {label: LearnedPolicy(label, self.network.state_dict(), card), f"{label}-planned": planned}

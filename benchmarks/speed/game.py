@@ -106,7 +106,7 @@ def filled_learner(load: Load, device: torch.device) -> Learner:
     rows["landmark"], rows["next_landmark"] = rng.integers(game.num_landmarks, size=(2, len(rows)))
     rows["action"], rows["steps"] = rng.integers(NUM_ACTIONS, size=len(rows)), 1
     rows["reward"] = rng.normal(0, 0.01, len(rows))
-    learner.observe_rewards(rows["reward"], rows["landmark"])
+    learner.observe_rewards(rows["reward"], rows["reward"], rows["landmark"])
     learner.replay.add(rows)
     return learner
 

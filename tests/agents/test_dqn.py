@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import shutil
 from pathlib import Path
@@ -27,6 +28,7 @@ from srn_core.errors import UserError
 from srn_core.io.tensors import load_tensors
 from srn_gym.features import FrozenFeatures, encode_part_lengths
 from srn_gym.games import load_game
+from srn_gym.memory import nothing_earned
 from srn_gym.store import Store
 from tests.support.faces import write_checkpoint
 
@@ -76,7 +78,7 @@ def test_a_game_whose_best_policy_is_known_is_solved(clip_spec, tmp_path):
 def test_without_discount_n_steps_of_mean_reward_are_standardised_to_zero(game, clip_spec, tiny_checkpoint, tmp_path):
     args = small_args(clip_spec, tiny_checkpoint, tmp_path, n_step=3, total_steps=160, gamma=1.0)
     learner = Learner(args, game)
-    learner.observe_rewards(np.array([0.02, 0.04]), np.array([0, 1]))
+    learner.observe_rewards(np.array([0.02, 0.04]), np.array([0.02, 0.04]), np.array([0, 1]))
     steps = torch.tensor([1, 2, 3])
     torch.testing.assert_close(learner._standardised(0.03 * steps, steps), torch.zeros(3))
     torch.testing.assert_close(learner._standardised(0.03 * steps + 0.01, steps), torch.ones(3))
@@ -92,7 +94,7 @@ def test_landmark_only_values_a_landmark_alike_on_every_face(game, clip_spec, ti
     # Sums of one row may end in other digits than those of the next.
     torch.testing.assert_close(values, values[:1].expand(3, -1), rtol=1e-6, atol=1e-7)
     assert len(values[0].unique()) == 3
-    run = train_dqn(small_args(clip_spec, tiny_checkpoint, tmp_path / "run", landmark_only=True))
+    run = train_dqn(small_args(clip_spec, tiny_checkpoint, tmp_path / "run", landmark_only=True, plan="training"))
     targets = play(game, load_policy(run), 60, 0).targets
     policy = {}
     for row in targets:
@@ -106,16 +108,24 @@ def test_the_plan_leads_to_the_landmark_that_pays_before_anything_is_learnt(game
     for parameter in learner.online.head.parameters():
         torch.nn.init.zeros_(parameter)
     landmarks = np.arange(game.num_landmarks).repeat(30)
-    learner.observe_rewards((landmarks == 30) * 1.0, landmarks)
+    excess = (landmarks == 30) * 1.0
+    learner.observe_rewards(excess, excess, landmarks)
     learner.plan_landmarks()
-    assert torch.equal(learner.target.plan, learner.online.plan) and int(learner.online.plan.argmax()) == 30
+    fixed = learner.online.plan.fixed
+    assert torch.equal(learner.target.plan.fixed, fixed) and int(fixed.argmax()) == 30
     start = torch.arange(25, 36)
-    actions = learner.act(torch.zeros_like(start), torch.zeros_like(start), start, epsilon=0.0)
-    assert actions.tolist() == [2] * 5 + [1] + [0] * 5
-    unplanned = Learner(dataclasses.replace(learner.args, plan=False), game)
-    unplanned.observe_rewards((landmarks == 30) * 1.0, landmarks)
-    unplanned.plan_landmarks()
-    assert not unplanned.online.plan.any()
+    nothing = nothing_earned(len(start), game.num_landmarks, game.device)
+    where = torch.zeros_like(start), torch.zeros_like(start), start
+    assert learner.act(*where, nothing, epsilon=0.0).tolist() == [2] * 5 + [1] + [0] * 5
+    # On this clip landmark 30 has paid nothing, twenty times, and 28 a lot.
+    told = nothing.clone()
+    told[:, :, 30], told[:, 0, 28], told[:, 1, 28] = torch.tensor([0.0, 20.0]), 20, 20
+    assert learner.act(*where, told, epsilon=0.0).tolist() == [2] * 3 + [1] + [0] * 7
+    stubborn = Learner(dataclasses.replace(learner.args, plan="training"), game)
+    stubborn.online.load_state_dict(learner.online.state_dict())
+    assert stubborn.act(*where, told, epsilon=0.0).tolist() == [2] * 5 + [1] + [0] * 5
+    for nowhere in ({"plan": "none"}, {"without_landmark_id": True}):
+        assert Learner(dataclasses.replace(learner.args, **nowhere), game).online.plan is None
 
 
 def test_updates_drop_units_and_values_do_not(game, clip_spec, tiny_checkpoint, tmp_path):
@@ -264,7 +274,7 @@ def test_double_dqn_values_what_the_online_network_chooses(
     game, clip_spec, tiny_checkpoint, tmp_path, monkeypatch, double, expected
 ):
     learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path, double=double), game)
-    learner.observe_rewards(np.array([-1.0, 1.0]), np.array([0, 1]))
+    learner.observe_rewards(np.array([-1.0, 1.0]), np.array([-1.0, 1.0]), np.array([0, 1]))
     monkeypatch.setattr(learner.online, "value", lambda *_: torch.tensor([1.0, 0, 0]))
     monkeypatch.setattr(learner.target, "value", lambda *_: torch.tensor([5.0, 7, 9]))
     zero, one = torch.tensor([0]), torch.tensor([1])
@@ -298,7 +308,7 @@ def test_a_tuned_trunk_starts_as_the_frozen_one_and_learns(game, clip_spec, tiny
         assert same == (not name.startswith("trunk.")), name
     policy = load_policy(run)
     assert play(game, policy, 2, 0).returns.min() > 0
-    plain = QNet(learner.features, tuned=True, view="change")
+    plain = QNet(learner.features, tuned=True, view="change", plan=copy.deepcopy(learner.online.plan))
     plain.load_state_dict(learnt)
     with torch.no_grad():
         candidates = game.candidates(landmark)

@@ -128,7 +128,7 @@ class Detour:
     def candidates(self, landmark):
         return (landmark[:, None] + torch.tensor([-1, 0, 1])) % self.num_landmarks
 
-    def respond(self, clip, frame, target, state):
+    def respond(self, clip, frame, target, state, excess=False):
         paid = (target >= 2) & (target <= 4) & (state[:, 0] > 0)
         return SimpleNamespace(nme=paid + 0.2 * (target == 7), state=state + (target == 1)[:, None])
 

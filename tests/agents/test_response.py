@@ -1,4 +1,4 @@
-"""The observations ``response`` and ``change``, and the Q-network's views of these names: the same numbers."""
+"""The observations ``response``, ``change`` and ``memory``, and the Q-network's views of these names: the same numbers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from agents.deepq.features import network_features
 from agents.deepq.network import QNet, each_candidate
 from agents.dqn import train_dqn
 from agents.playing.rollout import play
+from agents.policies.actions import ActionPolicy
+from agents.policies.protocol import Position
 from agents.policies.trained import load_policy
 from srn_core.errors import UserError
 from srn_core.io.tensors import load_tensors, save_tensors
 from srn_gym.features import component_groups
 from srn_gym.games import load_game
+from srn_gym.memory import nothing_earned, remember
 
 ID = "srn_gym:OcclusionSynthesis-v0"
 CLIP, FRAME, LANDMARK = torch.tensor([0, 1, 2, 0]), torch.tensor([0, 3, 2, 5]), torch.tensor([0, 8, 40, 67])
@@ -56,6 +59,68 @@ def test_the_observation_is_computed_from_the_patches_as_documented(arguments):
     assert torch.equal(change[..., -1], found[..., -1])
 
 
+def some_memory() -> torch.Tensor:
+    """Of four episodes: each has covered landmark 40 twice, for excess errors of 0.01 and 0.03, and landmark 0 once."""
+    earned = nothing_earned(4, 68, torch.device("cpu"))
+    for landmark, excess in ((40, 0.01), (0, -0.02), (40, 0.03), (-1, 9.0)):
+        earned = remember(earned, torch.full((4,), landmark), torch.full((4,), excess))
+    return earned
+
+
+def test_the_observation_memory_is_change_and_what_each_candidate_earned(arguments):
+    game, change = load_game(**arguments, observation="memory"), load_game(**arguments, observation="change")
+    found = game.observe(CLIP, FRAME, LANDMARK, some_memory())
+    assert found.shape == (4, *game.observation_shape) == (4, 3, 10) and found.dtype == torch.float32
+    assert torch.equal(found[..., :8], change.observe(CLIP, FRAME, LANDMARK))
+    candidates, known = game.candidates(LANDMARK), found[..., 8:]
+    # (0.01 + 0.03) / 3 and 2 / 3 for landmark 40; -0.02 / 2 and 1 / 2 for landmark 0; in percent.
+    expected = {40: (4 / 3, 2 / 3), 0: (-1.0, 0.5)}
+    wanted = [[expected.get(landmark, (0.0, 0.0)) for landmark in row] for row in candidates.tolist()]
+    torch.testing.assert_close(known, torch.tensor(wanted))
+    assert not game.observe(CLIP, FRAME, LANDMARK)[..., 8:].any()
+
+
+@pytest.mark.parametrize("mode", ["detect", "track"])
+@pytest.mark.parametrize("reward", ["nme", "excess"])
+def test_an_episode_remembers_its_excess_errors_and_a_reset_forgets_them(arguments, mode, reward):
+    options = {"options": {"clip": 1, "landmark": 40}}
+    env = gym.make(ID, observation="memory", mode=mode, reward=reward, **arguments)
+    other = gym.make(ID, mode=mode, reward="excess", **arguments)
+    first, _ = env.reset(seed=0, **options)
+    other.reset(seed=0, **options)
+    assert not first[:, 8:].any()
+    total = 0.0
+    for step in range(1, 4):
+        observation, *_ = env.step(1)
+        total += other.step(1)[1]
+        assert observation[1, 8:] == pytest.approx([100 * total / (step + 1), step / (step + 1)], abs=1e-4)
+        assert not observation[[0, 2], 8:].any()
+    again, _ = env.reset(seed=0, **options)
+    assert np.array_equal(again, first)
+
+
+def test_a_policy_that_remembers_is_told_what_it_earned(arguments):
+    game, paid = load_game(**arguments), []
+
+    class Told(ActionPolicy):
+        remembers = True
+
+        def actions(self, game, position, candidates):
+            paid.append(position.earned.clone())
+            return torch.ones_like(position.clip)
+
+    rollout = play(game, Told(), 3, seed=0)
+    assert not paid[0].any()
+    for episode, (clip, first) in enumerate(zip(rollout.clip, rollout.first, strict=True)):
+        table = game.nme_table(int(clip))
+        excess = (table[:2, first] - table[:2, -1]).sum()
+        assert paid[2][episode, :, first].tolist() == pytest.approx([float(excess), 2.0], abs=1e-6)
+        assert paid[2][episode, 1].sum() == 2
+    told, blind = paid[:], play(game, Told(), 3, seed=0, measured=False)
+    assert np.array_equal(blind.targets, rollout.targets)
+    assert all(torch.equal(*pair) for pair in zip(told, paid[len(told) :], strict=True))
+
+
 @pytest.mark.parametrize("name", ["response", "change"])
 def test_the_network_sees_what_the_env_shows(arguments, name):
     shown = load_game(**arguments, observation=name).observe(CLIP, FRAME, LANDMARK)
@@ -68,7 +133,7 @@ def test_the_network_sees_what_the_env_shows(arguments, name):
     torch.testing.assert_close(tuned.see(features, *where).view(4, 3, -1), seen, atol=2e-3, rtol=2e-3)
 
 
-@pytest.mark.parametrize(("name", "size"), [("response", 137), ("change", 8)])
+@pytest.mark.parametrize(("name", "size"), [("response", 137), ("change", 8), ("memory", 10)])
 def test_envs_show_it(arguments, name, size):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -88,7 +153,7 @@ def small_dqn(arguments, run_dir, **changes) -> DQNArgs:
 def test_a_policy_of_a_version_with_other_options_is_refused(arguments, tmp_path):
     run = train_dqn(small_dqn(arguments, tmp_path / "run"))
     tensors, card = load_tensors(run / "policy.safetensors")
-    save_tensors(run / "policy.safetensors", tensors, card | {"arguments": card["arguments"] | {"relative_to_clean": True}})
+    save_tensors(run / "policy.safetensors", tensors, card | {"arguments": card["arguments"] | {"plan": True}})
     with pytest.raises(UserError, match="not written by this version"):
         load_policy(run)
 
@@ -104,7 +169,7 @@ def test_a_policy_keeps_its_view_and_the_mean_and_deviation_of_its_inputs(argume
         train_dqn(dataclasses.replace(small_dqn(arguments, run, view="parts"), resume=True))
 
 
-@pytest.mark.parametrize(("name", "size"), [("response", 137), ("change", 8)])
+@pytest.mark.parametrize(("name", "size"), [("response", 137), ("change", 8), ("memory", 10)])
 def test_sb3_plays_it_as_it_was_shown(arguments, tmp_path, name, size):
     pytest.importorskip("stable_baselines3")
     yaml = pytest.importorskip("yaml")
@@ -126,6 +191,8 @@ def test_sb3_plays_it_as_it_was_shown(arguments, tmp_path, name, size):
     policy.prepare(game)
     received = []
     policy.network.predict = lambda observation, deterministic: (received.append(observation), [0] * 4, None)[1:]
-    policy.actions(game, type("P", (), {"clip": CLIP, "frame": FRAME, "landmark": LANDMARK}), game.candidates(LANDMARK))
-    np.testing.assert_array_equal(received[0][..., :size], shown.observe(CLIP, FRAME, LANDMARK).numpy())
+    assert policy.remembers == (name == "memory")
+    position = Position(CLIP, FRAME, LANDMARK, game.tracker.start(4), some_memory())
+    policy.actions(game, position, game.candidates(LANDMARK))
+    np.testing.assert_array_equal(received[0][..., :size], shown.observe(CLIP, FRAME, LANDMARK, some_memory()).numpy())
     assert received[0].shape == (4, 3, size + 68) and received[0].dtype == np.float32

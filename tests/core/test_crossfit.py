@@ -95,7 +95,7 @@ def test_nothing_left_to_train_on_is_refused(spec):
 
 
 @pytest.mark.parametrize("mode", ["detect", "track"])
-@pytest.mark.parametrize("observation", ["patches", "features", "response", "change"])
+@pytest.mark.parametrize("observation", ["patches", "features", "response", "change", "memory"])
 def test_each_clip_is_answered_as_by_its_tracker_alone(spec, folds, mode, observation):
     rules = {"mode": mode, "observation": observation, "reward": "excess"}
     game = load_game(spec, f"crossfit:{folds}", "cpu", Store(), **rules)

@@ -25,6 +25,7 @@ from srn_core.training.train import TrainingRun
 from srn_gym.episodes import Episodes
 from srn_gym.game import OcclusionGame
 from srn_gym.games import load_game
+from srn_gym.memory import nothing_earned
 from srn_gym.store import Store
 from srn_gym.vector_env import OcclusionSynthesisVectorEnv
 from tests.support.other_device import OTHER, OtherTensor, other_device, values, watched
@@ -139,8 +140,8 @@ def dqn(place: Place, device: torch.device) -> Callable[[], object]:
 
     def act_and_update() -> object:
         zero = torch.zeros(5, dtype=torch.int64, device=device)
-        clips = torch.arange(5, device=device)
-        return [learner.act(clips, zero, zero, 0.5), *learner.update().values(), *learner.update().values()]
+        clips, earned = torch.arange(5, device=device), nothing_earned(5, 68, device)
+        return [learner.act(clips, zero, zero, earned, 0.5), *learner.update().values(), *learner.update().values()]
 
     act_and_update()
     learner = _filled_learner(place, device, learner.game)
@@ -154,7 +155,7 @@ def _filled_learner(place: Place, device: torch.device, known: OcclusionGame | N
     rows = np.zeros(64, TRANSITION)
     rows["clip"], rows["landmark"], rows["next_landmark"] = np.arange(64) % 5, *rng.integers(68, size=(2, 64))
     rows["action"], rows["steps"], rows["reward"] = rng.integers(3, size=64), 1, rng.normal(0, 0.01, 64)
-    learner.observe_rewards(rows["reward"], rows["landmark"])
+    learner.observe_rewards(rows["reward"], rows["reward"], rows["landmark"])
     learner.replay.add(rows)
     return learner
 

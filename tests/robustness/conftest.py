@@ -35,10 +35,13 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "run").mkdir()
     card = {
         "step": 3,
-        "arguments": {"landmark_only": False, "plan": False, "trunk": "frozen"},
+        "arguments": {
+            "encoder": "", "gamma": 0.99, "landmark_only": False, "plan": "clip", "trunk": "frozen", "view": "change",
+            "without_landmark_id": False,
+        },
         "tracker_key": "a",
         "encoder_key": "b",
-    }
+    }  # fmt: skip
     save_tensors(root / "run" / "policy.safetensors", load_tensors(root / "checkpoint" / "model.safetensors")[0], card)
     frames = np.random.default_rng(0).integers(0, 256, (3, 4, 40, 40, 3), np.uint8)
     (root / "npz").mkdir()
