@@ -15,6 +15,7 @@ from agents.playing.rollout import Rollout, episode_starts, play
 from agents.playing.summary import component_shares, landmark_shares, summarise
 from agents.policies.named import NAMES, named_policy
 from agents.policies.prior import mean_excess
+from agents.policies.protocol import Position
 from agents.policies.simple import Greedy
 from agents.policies.trained import trained_rules
 from agents.run_folder import POLICY
@@ -23,7 +24,8 @@ from srn_core.errors import UserError
 from srn_core.face.schemes import IBUG68
 from srn_core.io.tensors import save_tensors
 from srn_gym.games import load_game
-from srn_gym.planning import best_path, reachable, values_to_go
+from srn_gym.memory import nothing_earned, remember
+from srn_gym.planning import best_path, reachable, steady_values, values_to_go
 from srn_gym.rules import GameRules, rules_of
 
 
@@ -66,7 +68,7 @@ def test_all_policies_play_the_same_episodes(rollouts):
 
 def test_every_policy_places_as_its_name_says(rollouts, game):
     assert (rollouts["none"].targets == -1).all()
-    for name in ("random-walk", "prior", "greedy", "optimal"):
+    for name in ("random-walk", "prior", "adaptive", "greedy", "optimal"):
         rollout = rollouts[name]
         for first, targets, clip in zip(rollout.first, rollout.targets, rollout.clip, strict=True):
             steps = np.diff(np.concatenate([[first], targets[: len(game.clips[clip])]])) % 68
@@ -77,7 +79,7 @@ def test_every_policy_places_as_its_name_says(rollouts, game):
 
 def test_no_policy_beats_the_optimum_and_greedy_takes_the_best_first_step(rollouts, game):
     optimum = rollouts["optimal"].returns
-    for name in ("static", "random-walk", "prior", "greedy"):
+    for name in ("static", "random-walk", "prior", "adaptive", "greedy"):
         assert (rollouts[name].returns <= optimum + 1e-5).all()
     greedy = rollouts["greedy"]
     for e in range(len(greedy.clip)):
@@ -106,6 +108,31 @@ def test_prior_plans_with_each_landmarks_mean_excess(game, rollouts):
         length = len(game.clips[rollout.clip[e]])
         expected = best_path(np.tile(excess, (length, 1)), game.neighbours.numpy(), int(rollout.first[e]))
         assert np.array_equal(rollout.targets[e, :length], expected)
+
+
+def test_steady_values_are_those_of_the_best_path_on_frames_that_are_alike():
+    rewards, neighbours = torch.rand(2, 9, generator=torch.Generator().manual_seed(0)), torch.arange(9)[:, None]
+    neighbours = (neighbours + torch.tensor([-1, 0, 1])) % 9
+    found = steady_values(rewards, neighbours, 1.0, 4)
+    for row, values in zip(rewards.double(), found, strict=True):
+        to_go = values_to_go(np.tile(row.numpy(), (4, 1)), neighbours.numpy())[0]
+        assert values.numpy() == pytest.approx(row.numpy() + to_go, abs=1e-5)
+
+
+def test_adaptive_leaves_a_landmark_that_the_means_praise_and_the_clip_does_not(game):
+    policy = named_policy("adaptive", game, lambda: game)
+    policy.begin(game, torch.tensor([0]), torch.tensor([30]), [np.random.default_rng(0)])
+    means = torch.zeros(game.num_landmarks)
+    means[30], means[32] = 0.04, 0.02
+    policy.plan.learn(means, float(means.mean()), 1.0)
+    place, earned = torch.tensor([0]), nothing_earned(1, game.num_landmarks, game.device)
+    path = []
+    for frame in range(4):
+        position = Position(place, torch.tensor([frame]), torch.tensor([30 if not path else path[-1]]), place, earned)
+        path.append(int(policy.targets(position, torch.ones(1, dtype=torch.bool))))
+        earned = remember(earned, torch.tensor(path[-1:]), torch.tensor([0.02 * (path[-1] == 32)]))
+    # 30 paid nothing: the first look leaves it 0.04 / 2, as much as 32 promises, the second less.
+    assert path == [30, 30, 31, 32]
 
 
 def test_prior_samples_clips_and_frames_evenly(game, monkeypatch):
