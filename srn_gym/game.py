@@ -37,7 +37,8 @@ class Response(NamedTuple):
     Attributes:
         reward: ``(B,)`` float32 fraction, as the rules say.
         nme: ``(B,)`` float32 fraction of the scheme's normaliser, for 68 points the inter-ocular distance (eq. 10).
-        excess: ``(B,)`` float32, that error minus the error on the clean frame in the same state; None if it was not asked for.
+        excess: ``(B,)`` float32, that error minus the error on the clean frame in the same state, at most the rules'
+            ``reward_cap``; None if it was not asked for.
         prediction: ``(B, L, 2)`` landmarks, crop pixels.
         state: ``(B, D)`` the tracker's memory after the frame; in ``detect`` mode unchanged.
     """
@@ -160,8 +161,8 @@ class OcclusionGame:
             clean, _ = self._react(clip, frame, torch.full_like(target, NO_OCCLUDER), state)
             added = error - self._nme(clip, frame, clean)
             reward = added if self.rules.reward == "excess" else error
-        if self.rules.reward_cap is not None:
-            reward = reward.clamp(max=self.rules.reward_cap)
+        if (cap := self.rules.reward_cap) is not None:
+            reward, added = reward.clamp(max=cap), None if added is None else added.clamp(max=cap)
         return Response(reward, error, added, prediction, after)
 
     def nme_table(self, clip: int, wanted: Tensor | None = None) -> Tensor:

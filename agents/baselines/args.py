@@ -19,7 +19,8 @@ class SB3Args(LearnerArgs):
     """YAML file of hyper-parameters in the layout of rl_zoo3. Default: agents/baselines/hparams/ALGO.yml."""
     observation: Observation = "features"
     """features: a small vector that an SRN tracker computes from the patches. response: how far it would move each landmark.
-    change: how the occluder changes that, as agents/dqn.py sees it. patches: pixels, seen through the SRN's trunk."""
+    change: how the occluder changes that. memory: the same and what each candidate earned on the clip so far, as agents/dqn.py
+    sees it. patches: pixels, seen through the SRN's trunk."""
     with_landmark_id: bool = False
     """Also show the number of the landmark that each candidate covers, one-hot, as agents/dqn.py does. Not for
     patches."""
@@ -34,5 +35,5 @@ class SB3Args(LearnerArgs):
         super().__post_init__()
         check_numbers(self, {"seed": (0, 2**32 - 1), "total_steps": COUNT, "num_envs": COUNT})
         if self.with_landmark_id and self.observation == "patches":
-            problem = "--with-landmark-id with --observation patches: expected features, response or change"
+            problem = "--with-landmark-id with --observation patches: expected features, response, change or memory"
             raise UserError(f"{problem}; leave one out")

@@ -1,8 +1,8 @@
 """Hyper-parameters of the SB3 baselines: one YAML file per algorithm, in the layout of rl_zoo3.
 
 The key ``OcclusionSynthesis-v0`` is for the env's default observation, patches. rl_zoo3 reads this key only. The optional key
-``OcclusionSynthesis-v0/features`` is for the observation ``features``, and for ``response`` and ``change`` where they have
-no key of their own.
+``OcclusionSynthesis-v0/features`` is for the observation ``features``, and for ``response``, ``change`` and ``memory`` where
+they have no key of their own.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Hparams:
 
 
 def read_hparams(path: Path, observation: str) -> Hparams:
-    """Read the entries for an observation, ``patches``, ``features``, ``response`` or ``change``.
+    """Read the entries for an observation, ``patches``, ``features``, ``response``, ``change`` or ``memory``.
 
     Raises:
         UserError: PyYAML is not installed, the file is missing or not YAML, or an entry cannot be used.

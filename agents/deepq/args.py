@@ -73,10 +73,11 @@ class DQNArgs(LearnerArgs):
     plan: Literal["clip", "training", "none"] = "clip"
     """What is added to the network's values, so that the network learns only what the picture changes. clip: what the best path
     is worth by each landmark's mean excess error, of the training and, as the clip is played, more and more of this clip;
-    training: of the training alone; none: nothing. clip costs one more answer of the tracker per frame where the reward is
+    training: of the training alone; none: nothing. A plan costs one more answer of the tracker per frame where the reward is
     not excess."""
     landmark_only: bool = False
-    """Show the network only the covered landmark's number. This measures what a policy gains without seeing the face."""
+    """Show the network only the covered landmark's number. With --plan training or none, this measures what a policy gains
+    without knowing the face."""
     without_landmark_id: bool = False
     """Show the network only the picture, not the covered landmark's number, and add no plan."""
     save_every: int = 20_000

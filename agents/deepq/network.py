@@ -23,7 +23,8 @@ class QNet(nn.Module):
         view: what the head gets of the SRN's update: the lengths by component (``parts``), these minus those of the clean frame
             (``change``), or the lengths of each landmark's update and of its change (``response``).
         head: the :class:`QHead`.
-        plan: what covering each landmark is worth by its rewards alone; the head adds what the picture tells. None: no plan.
+        plan: what covering each landmark is worth by its excess errors alone; the head adds what the picture tells. None: no
+            plan.
         encoder: the SRN whose trunk is trained too; None: the features come from a frozen SRN, computed once.
     """
 
@@ -86,17 +87,15 @@ class QNet(nn.Module):
         return self.value(self.see(features, clip, frame, covered), covered, kept)
 
     def candidate_values(
-        self, features: FrozenFeatures, clip: Tensor, frame: Tensor, candidates: Tensor, earned: Tensor | None = None
+        self, features: FrozenFeatures, clip: Tensor, frame: Tensor, candidates: Tensor, earned: Tensor
     ) -> Tensor:
         """Values of landmarks ``candidates`` ``(B, 3)`` on frames ``(B,)``, by the plan of the clip: ``(B, 3)``.
 
-        ``earned``: ``(B, 2, L)`` what the episodes earned on their clips so far (:mod:`srn_gym.memory`). None: nothing.
+        ``earned``: ``(B, 2, L)`` what the episodes earned on their clips so far (:mod:`srn_gym.memory`).
         """
         shown = each_candidate(clip, frame, candidates)
         picture = self._picture(self.see(features, *shown), shown[-1], None).view(candidates.shape)
-        if self.plan is None:
-            return picture
-        return picture + (self.plan.fixed[candidates] if earned is None else self.plan(earned).gather(1, candidates))
+        return picture if self.plan is None else picture + self.plan(earned).gather(1, candidates)
 
 
 def each_candidate(clip: Tensor, frame: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,18 +14,19 @@ class EvaluateArgs(GameRules):
     """Play whole clips with a policy. The same seed gives every policy the same clips, first landmarks and noise."""
 
     policy: str
-    """A name (none, static, random-walk, random-jump, prior, greedy, optimal) or the folder of a trained run."""
+    """A name (none, static, random-walk, random-jump, prior, adaptive, greedy, optimal) or the folder of a trained run."""
     CLIP_DEFAULTS = {"clips": "demo?split=val"}
     clips: ClipSpecs = ()
     """Data spec of the clips to play; repeat for several. Default: demo?split=val."""
     train_clips: ClipSpecs = ()
-    """Data spec of the training clips, which the policy prior needs; repeat for several. Default: --clips with split=train."""
+    """Data spec of the training clips, which the policies prior and adaptive need; repeat for several. Default: --clips with
+    split=train."""
     prior_frames: int = PRIOR_FRAMES
-    """Frames of each training clip that the policy prior uses. Fewer are faster and less exact."""
+    """Frames of each training clip that prior and adaptive use. Fewer are faster and less exact."""
     tracker: str = "srn-small"
     """The tracker to attack: a checkpoint's name or folder, onnx:PATH?..., crossfit:DIR, constant or MODULE:FUNCTION."""
     train_tracker: str = ""
-    """The tracker whose errors the policy prior learns from, such as crossfit:DIR. Default: --tracker."""
+    """The tracker whose errors prior and adaptive learn from, such as crossfit:DIR. Default: --tracker."""
     episodes: int = 48
     """Episodes to play. Clips take turns; each episode has a random first landmark."""
     seed: int = 0

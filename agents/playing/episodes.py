@@ -79,12 +79,12 @@ def watch(game: OcclusionGame, policy: Policy | None, clip: int, first: int, pat
         candidates = game.candidates(landmark)
         covered = torch.cat([landmark.new_tensor([target]), candidates[0]])
         where = torch.full_like(covered, clip), torch.full_like(covered, t)
-        learned = isinstance(policy, LearnedPolicy)
-        response = game.respond(*where, covered, state.repeat(1 + NUM_ACTIONS, 1), excess=learned)
+        remembers = getattr(policy, "remembers", False)
+        response = game.respond(*where, covered, state.repeat(1 + NUM_ACTIONS, 1), excess=remembers)
         if isinstance(policy, LearnedPolicy):
-            assert response.excess is not None
             position = Position(where[0][:1], where[1][:1], landmark, state, earned)
             values.append(policy.values(position, candidates)[0])
+        if response.excess is not None:
             earned = remember(earned, covered[:1], response.excess[:1])
         frames.append((response.prediction[0], response.nme[0], candidates[0], response.nme[1:]))
         state = response.state[:1]
@@ -133,10 +133,11 @@ def _policy_record(game: OcclusionGame, policy: Policy, clip: int, first: int, p
 def action_table(game: OcclusionGame, run: str, clip: int) -> np.ndarray:
     """What a trained policy does in a clip wherever it stands: actions ``(T, L)`` by frame and landmark covered before.
 
-    It remembers nothing of what it earned on earlier frames.
+    A policy that remembers the clip plays as on its first frame.
 
     Raises:
-        UserError: ``run`` is no run's folder, or the game is not in ``detect`` mode, where a choice depends on nothing else.
+        UserError: ``run`` is no run's folder, or the game is not in ``detect`` mode, where no choice depends on the tracker's
+            memory.
     """
     if game.mode != "detect":
         raise UserError(f"mode '{game.mode}': choices depend on earlier frames; use mode 'detect'")

@@ -98,7 +98,7 @@ def evaluate_run(args: EvaluateArgs, arguments: Mapping[str, Any], step: int) ->
         arguments: of the run's training.
         step: env steps that it was trained for.
     """
-    game, rollouts = play_policies(args, ["none", REFERENCE, "prior", args.policy, "greedy", CEILING])
+    game, rollouts = play_policies(args, ["none", REFERENCE, "prior", "adaptive", args.policy, "greedy", CEILING])
     rows = summarise(rollouts)
     print_summary(rows, f"{specs_text(args.clips)}, tracker {args.tracker}, mode {args.mode}", game)
     write_json(

@@ -1,7 +1,8 @@
 """A policy that covers a tracked face live, frame by frame: ``srn track VIDEO --occlude POLICY``.
 
 The policy sees each frame as a game of one frame, in which the landmarks that the tracker found on the bare frame count as the
-truth. The covered landmark passes on to the next frame. So a policy that plans ahead (``prior``, ``optimal``) plans one frame.
+truth. The covered landmark passes on to the next frame, and so does what was earned on this face. A policy that plans ahead
+(``prior``, ``optimal``) plans one frame.
 """
 
 import dataclasses
@@ -41,7 +42,7 @@ class LiveAttack:
     Args:
         policy: a name or the folder of a run, as for ``agents/evaluate.py``. A trained policy brings the rules of its training.
         tracker: the victim.
-        checkpoint: its name. ``prior`` learns on the clips that ship.
+        checkpoint: its name. ``prior`` and ``adaptive`` learn on the clips that ship.
         seed: of the first landmark and of random policies.
 
     Raises:
@@ -56,7 +57,7 @@ class LiveAttack:
         self.landmark = int(self.rng.integers(tracker.scheme.num_landmarks))
         self.frames = 0
         self._policy: Policy | None = None
-        self._earned = nothing_earned(1, tracker.scheme.num_landmarks, tracker.device)
+        self._face: int | None = None
 
     def __call__(self, image: np.ndarray, face: TrackedFace) -> Attacked:
         """See :class:`srn_core.tracking.attack.Attack`."""
@@ -66,12 +67,15 @@ class LiveAttack:
         zero = torch.zeros(1, dtype=torch.long, device=game.device)
         landmark = torch.full_like(zero, self.landmark)
         self._policy.begin(game, zero, landmark, [self.rng])
+        if face.number != self._face:
+            self._face, self._earned = face.number, nothing_earned(1, game.num_landmarks, game.device)
         position = Position(zero, zero, landmark, game.tracker.start(1), self._earned)
         target = self._policy.targets(position, torch.ones_like(zero, dtype=torch.bool))
-        response = game.respond(zero, zero, target, position.state)
+        remembers = getattr(self._policy, "remembers", False)
+        response = game.respond(zero, zero, target, position.state, remembers)
         points = game.scene.to_frame_pixels(zero, zero, response.prediction)[0]
-        # The landmarks of the bare frame are the truth, so without the occluder there would be no error.
-        self._earned = remember(self._earned, target, response.nme)
+        if remembers:
+            self._earned = remember(self._earned, target, response.excess)
         covered = int(target)
         if covered != NO_OCCLUDER:
             image, self.landmark = self._cover(game, image, face.box, target), covered

@@ -59,8 +59,8 @@ def play(
         episodes: how many; clips take turns.
         seed: of the first landmarks and of the policy's random choices.
         first: ``(E,)`` first landmarks; None: random.
-        measured: False: errors stay nan where nothing needs them, so in ``detect`` mode only the policy itself runs the
-            tracker, or is told what it earned.
+        measured: False: the tracker answers only where ``track`` mode or the policy's memory needs it; the other errors
+            stay nan.
     """
     clips, drawn = episode_starts(game, episodes, seed)
     starts = clips, drawn if first is None else first
@@ -78,10 +78,11 @@ def play(
         live = running.nonzero()[:, 0]
         rows = live.cpu().numpy()
         targets[rows, t] = chosen[live].cpu().numpy()
-        if measured or remembers or game.mode == "track":
-            response = game.respond(clip[live], frame[live], chosen[live], state[live], remembers)
+        learns = remembers and t + 1 < longest
+        if measured or learns or game.mode == "track":
+            response = game.respond(clip[live], frame[live], chosen[live], state[live], learns)
             errors[rows, t] = response.nme.cpu().numpy()
-            if remembers:
+            if learns:
                 earned = earned.index_copy(0, live, remember(earned[live], chosen[live], response.excess))
             state = state.index_copy(0, live, response.state)
         landmark = torch.where(running & (chosen != NO_OCCLUDER), chosen, landmark)

@@ -1,13 +1,13 @@
-"""What covering each landmark is worth without a look at the picture: by the rewards of the training and of the played clip."""
+"""What covering each landmark is worth without a look at the picture: by the excess errors of training and played clip."""
 
 import torch
 from torch import Tensor, nn
 
 from srn_gym.planning import steady_values
 
-# Frames that are planned. Of 10 to 200, 20 to 50 were equally good on people left out, and 10 was worse.
+# Frames that are planned. On people left out, 20 to 50 were equally good; 10 and 200 were worse.
 PLAN_FRAMES = 20
-# On the clip that is played: rewards of the size met in training that are added to a landmark's own.
+# On the clip that is played: excess errors of the size met in training that are added to a landmark's own.
 CLIP_SHRINKAGE = 1
 
 

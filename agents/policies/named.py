@@ -30,7 +30,7 @@ def named_policy(
         name: which.
         game: the game that it will play.
         training: loads the game on the training clips in ``detect`` mode, for ``prior`` and ``adaptive``.
-        prior_frames: frames of each training clip that ``prior`` uses.
+        prior_frames: frames of each training clip that ``prior`` and ``adaptive`` use.
 
     Raises:
         UserError: an unknown name.

@@ -27,7 +27,10 @@ def prior(training: OcclusionGame, frames: int = PRIOR_FRAMES) -> Planned:
 
 
 class Adaptive(ActionPolicy):
-    """The best candidate by the means of a training game, as a :class:`LandmarkPlan` corrects them by what the clip earned."""
+    """The best candidate by the means of a training game, as a :class:`LandmarkPlan` corrects them by what the clip earned.
+
+    It plans as many frames ahead as that, also where the clip ends before.
+    """
 
     remembers = True
 

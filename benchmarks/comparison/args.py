@@ -21,14 +21,15 @@ class ComparedGame(GameRules):
     clips: ClipSpecs = ()
     """Data spec of the held-out clips to play; repeat for several. Default: demo?split=val."""
     train_clips: ClipSpecs = ()
-    """Data spec of the training clips, for prior and the learners; repeat for several. Default: --clips with split=train."""
+    """Data spec of the training clips, for prior, adaptive and the learners; repeat for several. Default: --clips with
+    split=train."""
     measured_train_clips: ClipSpecs = ()
     """Data spec of the training clips to measure on; repeat for several. Fewer are faster, because optimal needs the error of
     every landmark on every frame. Default: --train-clips."""
     tracker: str = "srn-small"
     """The tracker to attack: a checkpoint's name or folder."""
     train_tracker: str = ""
-    """The tracker that learners and prior are trained against, such as crossfit:DIR. Default: --tracker."""
+    """The tracker that learners, prior and adaptive are trained against, such as crossfit:DIR. Default: --tracker."""
     episodes: int = 48
     """Episodes per seed. Clips take turns; each episode has a random first landmark."""
     device: str = "auto"
@@ -80,7 +81,7 @@ class CompareArgs(ComparedGame, ClusterArgs):
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds of first landmarks and random policies."""
     prior_frames: int = PRIOR_FRAMES
-    """Frames of each training clip that the policy prior uses. Fewer are faster and less exact."""
+    """Frames of each training clip that prior and adaptive use. Fewer are faster and less exact."""
     out: Path = Path("runs/compare")
     """Folder for figures.json, README.md, episodes.csv.gz and plots; with --learners also for rows.csv.gz and the runs.
     Finished trainings there are not repeated."""

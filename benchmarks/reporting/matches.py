@@ -29,8 +29,8 @@ def match_sections(matches: Sequence[Match], episodes: int, frames: int, device:
     for together in games.values():
         policies = dict.fromkeys(name for match in together for name in match.policies)
         try:
-            # The match that has the policy prior also says what it learns from.
-            chosen = next((match for match in together if "prior" in match.policies), together[0])
+            # The match that has a policy that learns from training clips also says from which.
+            chosen = next((match for match in together if {"prior", "adaptive"} & set(match.policies)), together[0])
             sections.append(_watched(chosen, list(policies), episodes, frames, device))
         except UserError as error:
             print(f"note: no episodes of {specs_text(together[0].clips)}: {error}")

@@ -38,6 +38,10 @@ def game(clip_spec, tiny_checkpoint):
     return load_game(clip_spec, tiny_checkpoint, "cpu")
 
 
+def nothing(game, batch: int = 3) -> torch.Tensor:
+    return nothing_earned(batch, game.num_landmarks, game.device)
+
+
 def small_args(clip_spec, tiny_checkpoint, run_dir: Path, **changes) -> DQNArgs:
     options = {"total_steps": 320, "num_envs": 8, "learning_starts": 40, "batch_size": 16, "save_every": 160, "capacity": 64}
     return DQNArgs(clips=clip_spec, tracker=tiny_checkpoint, run_dir=run_dir, device="cpu", **{**options, **changes})
@@ -90,7 +94,7 @@ def test_landmark_only_values_a_landmark_alike_on_every_face(game, clip_spec, ti
     learner = Learner(small_args(clip_spec, tiny_checkpoint, tmp_path / "landmark_only", landmark_only=True), game)
     clip, frame, landmark = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 2]), torch.tensor([8, 8, 8])
     with torch.no_grad():
-        values = learner.online.candidate_values(learner.features, clip, frame, game.candidates(landmark))
+        values = learner.online.candidate_values(learner.features, clip, frame, game.candidates(landmark), nothing(game))
     # Sums of one row may end in other digits than those of the next.
     torch.testing.assert_close(values, values[:1].expand(3, -1), rtol=1e-6, atol=1e-7)
     assert len(values[0].unique()) == 3
@@ -114,11 +118,11 @@ def test_the_plan_leads_to_the_landmark_that_pays_before_anything_is_learnt(game
     fixed = learner.online.plan.fixed
     assert torch.equal(learner.target.plan.fixed, fixed) and int(fixed.argmax()) == 30
     start = torch.arange(25, 36)
-    nothing = nothing_earned(len(start), game.num_landmarks, game.device)
+    untold = nothing(game, len(start))
     where = torch.zeros_like(start), torch.zeros_like(start), start
-    assert learner.act(*where, nothing, epsilon=0.0).tolist() == [2] * 5 + [1] + [0] * 5
+    assert learner.act(*where, untold, epsilon=0.0).tolist() == [2] * 5 + [1] + [0] * 5
     # On this clip landmark 30 has paid nothing, twenty times, and 28 a lot.
-    told = nothing.clone()
+    told = untold.clone()
     told[:, :, 30], told[:, 0, 28], told[:, 1, 28] = torch.tensor([0.0, 20.0]), 20, 20
     assert learner.act(*where, told, epsilon=0.0).tolist() == [2] * 3 + [1] + [0] * 7
     stubborn = Learner(dataclasses.replace(learner.args, plan="training"), game)
@@ -147,9 +151,9 @@ def test_without_landmark_id_candidates_differ_only_in_what_is_seen(game, clip_s
     learner.online.head.standardise_by(learner.features(clip, frame, landmark))
     place = clip, frame, game.candidates(landmark)
     with torch.no_grad():
-        assert np.ptp(learner.online.candidate_values(learner.features, *place).numpy()) > 1e-3
+        assert np.ptp(learner.online.candidate_values(learner.features, *place, nothing(game, 2)).numpy()) > 1e-3
         monkeypatch.setattr(learner.online, "see", lambda features, clip, *_: torch.zeros(len(clip), features.size))
-        assert np.ptp(learner.online.candidate_values(learner.features, *place).numpy()) < 1e-5
+        assert np.ptp(learner.online.candidate_values(learner.features, *place, nothing(game, 2)).numpy()) < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -312,9 +316,9 @@ def test_a_tuned_trunk_starts_as_the_frozen_one_and_learns(game, clip_spec, tiny
     plain.load_state_dict(learnt)
     with torch.no_grad():
         candidates = game.candidates(landmark)
-        values = policy.network.candidate_values(policy.features, clip, frame, candidates)
+        values = policy.network.candidate_values(policy.features, clip, frame, candidates, nothing(game))
         torch.testing.assert_close(
-            values, plain.candidate_values(learner.features, clip, frame, candidates), atol=1e-4, rtol=1e-4
+            values, plain.candidate_values(learner.features, clip, frame, candidates, nothing(game)), atol=1e-4, rtol=1e-4
         )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from agents.policies.actions import ActionPolicy
 from srn_core import Tracker, load_pretrained
 from srn_core.cli import main as cli
 from srn_core.data import load_clips
@@ -46,6 +49,29 @@ def test_the_occluder_lies_on_the_covered_landmark_and_moves_to_neighbours(track
         assert (changed.min(0) <= [x + 1, y + 1]).all() and (changed.max(0) >= [x - 1, y - 1]).all()
         assert len(changed) < 0.2 * np.prod(face.box[2:] - face.box[:2])
         assert attacked.moved > 0
+
+
+def test_a_player_remembers_one_face_and_forgets_it_when_another_is_tracked(tracker: Tracker, shown) -> None:
+    attack, seen = load_attack("random-walk", tracker, "srn-small"), []
+
+    class Told(ActionPolicy):
+        remembers = True
+
+        def actions(self, game, position, candidates):
+            seen.append(position.earned[0].clone())
+            # The excess error is that over the tracker's own answer to the bare crop, not over the face that is shown.
+            clean = game.respond(position.clip, position.frame, torch.full_like(position.clip, -1), position.state).nme
+            covered = game.respond(position.clip, position.frame, candidates[:, 1], position.state).nme
+            paid.append(float(covered - clean))
+            return torch.ones_like(position.clip)
+
+    paid: list[float] = []
+    attack._policy = Told()
+    for k, (image, face) in enumerate(shown):
+        attack(image, dataclasses.replace(face, number=k // 3))
+    assert not seen[0].any() and not seen[3].any()
+    assert float(seen[2][0].sum()) == pytest.approx(sum(paid[:2]), abs=1e-6)
+    assert float(seen[2][1].max()) == float(seen[2][1].sum()) == 2
 
 
 def test_greedy_moves_the_landmarks_further_than_no_occluder(tracker: Tracker, shown) -> None:

@@ -119,6 +119,17 @@ def test_a_policy_that_remembers_is_told_what_it_earned(arguments):
     told, blind = paid[:], play(game, Told(), 3, seed=0, measured=False)
     assert np.array_equal(blind.targets, rollout.targets)
     assert all(torch.equal(*pair) for pair in zip(told, paid[len(told) :], strict=True))
+    # No frame comes after the last, so nobody needs to know what it earned.
+    longest = int(game.lengths[blind.clip].max())
+    assert np.isnan(blind.nme[:, longest - 1]).all() and np.isfinite(blind.nme[:, 0]).all()
+
+
+def test_a_cap_also_limits_what_is_remembered(arguments):
+    place = CLIP, FRAME, LANDMARK
+    free, capped = load_game(**arguments), load_game(**arguments, reward="excess", reward_cap=1e-6)
+    excess, limited = (game.respond(*place, game.tracker.start(4), excess=True) for game in (free, capped))
+    assert torch.equal(excess.reward, excess.nme) and float(excess.excess.max()) > 1e-6
+    assert torch.equal(limited.excess, excess.excess.clamp(max=1e-6)) and torch.equal(limited.reward, limited.excess)
 
 
 @pytest.mark.parametrize("name", ["response", "change"])
