@@ -22,7 +22,7 @@ from benchmarks.common.tables import command_block, markdown_table, number_text,
 from benchmarks.speed.args import Group, ThroughputArgs
 from benchmarks.speed.on_gpu_args import PARTS, SHARES, GpuPart, OnGpuArgs
 from benchmarks.speed.on_gpu_training import train_within
-from benchmarks.speed.timing import Preset, describe_machine
+from benchmarks.speed.timing import describe_machine
 from benchmarks.throughput import throughput
 from srn_core.checkpoints import WEIGHTS, load_pretrained, resolve_checkpoint
 from srn_core.cli.options import read_options
@@ -31,6 +31,7 @@ from srn_core.devices import pick_device
 from srn_core.errors import UserError, command
 from srn_core.evaluation.evaluate import evaluate
 from srn_core.io.files import plain
+from srn_core.model.config import Preset
 from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import refuse_masked
 

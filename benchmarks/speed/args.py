@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from benchmarks.speed.timing import Preset
+from srn_core.model.config import Preset
 
 Group = Literal[
     "forward",

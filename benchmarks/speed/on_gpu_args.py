@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from benchmarks.speed.timing import Preset
+from srn_core.model.config import Preset
 
 GpuPart = Literal["parity", "throughput", "train", "evaluate"]
 PARTS: tuple[GpuPart, ...] = ("parity", "throughput", "train", "evaluate")

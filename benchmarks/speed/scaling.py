@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import srn_core.threads  # noqa: F401
 
@@ -29,6 +29,7 @@ from srn_core.cli.options import read_options
 from srn_core.devices import pick_device
 from srn_core.errors import COUNT, UserError, check_numbers, command
 from srn_core.io.files import plain, read_json, write_json
+from srn_core.model.config import Preset
 from srn_core.training.args import TrainArgs
 from srn_core.training.processes import gathered, is_first, joined_processes
 from srn_core.training.train import TrainingRun
@@ -44,7 +45,7 @@ class ScalingArgs:
     """Numbers of processes to compare."""
     threads: int = 1
     """Threads of each process."""
-    preset: Literal["small", "paper"] = "small"
+    preset: Preset = "small"
     """Architecture: small (112 px) or paper (224 px)."""
     clips: str = "demo?split=train"
     """Data spec of the faces."""

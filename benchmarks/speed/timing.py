@@ -11,9 +11,9 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from srn_core.devices import emulates_bfloat16
+from srn_core.model.config import Preset
 
 Precision = Literal["float32", "tf32", "bfloat16"]
-Preset = Literal["small", "paper"]
 MIB = 2**20
 
 

@@ -13,9 +13,10 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.speed.plain import PLAIN_WAY, make_plain
-from benchmarks.speed.timing import Load, Precision, Preset, SpeedRow, Timing, arithmetic, time_calls, timed_precisions
+from benchmarks.speed.timing import Load, Precision, SpeedRow, Timing, arithmetic, time_calls, timed_precisions
 from srn_core import SRN, SRNConfig
 from srn_core.data import Clip, load_clips
+from srn_core.model.config import Preset
 from srn_core.tracking.batch import RunOptions, run_clips
 from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import TrainArgs

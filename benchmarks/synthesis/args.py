@@ -8,6 +8,7 @@ import tyro
 
 from agents.hardening.args import PlacedOcclusion
 from benchmarks.common.jobs import ClusterArgs
+from srn_core.model.config import Preset
 from srn_gym.rules import Mode
 
 Arm = Literal["base", "none", "rsf", "hofs", "mixed", "rounds", "prior", "greedy", "optimal"]
@@ -48,7 +49,7 @@ class HofsArgs(ClusterArgs):
     model: str | None = None
     """MODULE:FUNCTION, a torch module of your own that is trained without --base, in place of an SRN
     (docs/harden-your-own.md)."""
-    preset: Literal["small", "paper"] = "small"
+    preset: Preset = "small"
     """Architecture of the tracker that is trained without --base: small (112 px) or paper (224 px)."""
     base_steps: int = 10_000
     """Optimiser steps of the training without --base."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 import tyro
 
 from benchmarks.common.jobs import ClusterArgs
+from srn_core.model.config import Preset
 from srn_core.tracking.batch import Mode
 from srn_core.training.augment import Occlusion
 
@@ -41,7 +42,7 @@ class AblationArgs(ClusterArgs):
     mode: Mode = "detect"
     """How the tracker runs when it is measured. detect: it sees each frame without memory; track: its memory runs through each
     clip, and the jitter on videos is measured too."""
-    preset: Literal["small", "paper"] = "small"
+    preset: Preset = "small"
     """Architecture of the variant full: small (112 px) or paper (224 px)."""
     config_override: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """KEY=VALUE changes a field of the architecture (SRNConfig) in all variants; repeat for several."""

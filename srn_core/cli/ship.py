@@ -75,17 +75,18 @@ def _stages(run: Path | str) -> list[dict[str, Any]]:
 def _portable(value: Any, data_root: str) -> Any:
     """The same JSON without paths of this machine: DATA for the data, runs/NAME for runs. Names that ship stay."""
     if isinstance(value, dict):
-        paths = ((key, value[key]) for key in ("out", "init") if value.get(key) and not _ships(value[key]))
-        runs = {key: f"runs/{Path(part).name}" for key, part in paths}
+        runs = {key: _run_name(value[key]) for key in ("out", "init", "teacher") if value.get(key)}
         return {_portable(key, data_root): runs.get(key, _portable(part, data_root)) for key, part in value.items()}
     if isinstance(value, list):
         return [_portable(part, data_root) for part in value]
     return value.replace(f":{data_root.rstrip('/')}/", ":DATA/") if isinstance(value, str) else value
 
 
-def _ships(name: str) -> bool:
-    """Whether a checkpoint of this name, not a path, ships in the package."""
-    return Path(name).name == name and (SHIPPED / name).is_dir()
+def _run_name(run: Any) -> Any:
+    """runs/NAME for a run's folder, or for each of several; a name that ships in the package stays."""
+    if isinstance(run, list):
+        return [_run_name(one) for one in run]
+    return run if Path(run).name == run and (SHIPPED / run).is_dir() else f"runs/{Path(run).name}"
 
 
 def _command(arguments: dict[str, Any]) -> str:

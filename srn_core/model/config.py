@@ -13,6 +13,7 @@ from srn_core.face.geometry import CropSpec
 from srn_core.face.schemes import SCHEMES, Scheme
 
 Trunk = tuple[tuple[int, int], ...]
+Preset = Literal["tiny", "small", "paper"]
 Relation = Literal["dot_product", "embedded_gaussian", "off"]
 Memory = Literal["running", "frame", "off"]
 Level = Literal["on", "off"]
@@ -90,7 +91,8 @@ class SRNConfig:
 
     @classmethod
     def preset(cls, name: str) -> SRNConfig:
-        """``paper`` (20.8 M parameters) or ``small`` (5.2 M, about 1/20 of the cost)."""
+        """``paper`` (20.8 M parameters), ``small`` (5.2 M, about 1/20 of the cost) or ``tiny`` (2.3 M, with an
+        hourglass and the head for certainty; about a third of the cost of ``srn-small``)."""
         if name not in PRESETS:
             raise UserError(f"preset '{name}': unknown; expected one of {', '.join(PRESETS)}")
         return PRESETS[name]
@@ -156,6 +158,20 @@ def _parse(setting: str, value: str, kind: Any) -> Any:
 
 
 PRESETS: Mapping[str, SRNConfig] = {
+    "tiny": SRNConfig(
+        image_size=80,
+        crop_factor=1.4,
+        patch_size=14,
+        # Half of the channels are 10 % faster. After 600 steps of training, their error on four val sets was 11 to 18 % higher.
+        trunk=((5, 16), (3, 32)),
+        steps=2,
+        memory_dim=256,
+        map_dim=256,
+        group_dim=128,
+        initial_shape="hourglass",
+        hourglass_width=48,
+        certainty="on",
+    ),
     "paper": SRNConfig(),
     "small": SRNConfig(
         image_size=112,

@@ -11,6 +11,7 @@ from srn_core.checkpoints import CARD
 from srn_core.data import parse_spec
 from srn_core.data.splits import read_fold
 from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers
+from srn_core.model.config import Preset
 from srn_core.tracking.step import Start
 from srn_core.training.augment import ROTATION_DEGREES, Occlusion
 from srn_core.training.losses import Loss
@@ -22,7 +23,7 @@ LIMITS = {
     **dict.fromkeys(("sequence_every", "warmup", "muon_lr", "rotation"), NOT_NEGATIVE),
     "seed": (0, 2**63 - 1),
     "lr": POSITIVE,
-    "ema": SHARE,
+    **dict.fromkeys(("ema", "teacher_share"), SHARE),
 }
 
 
@@ -37,8 +38,8 @@ class TrainArgs:
     val: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Data spec for model selection; repeat for several. The weights with the lowest mean NME on them are kept. Without it, the
     last weights are kept."""
-    preset: Literal["small", "paper"] = "small"
-    """Architecture: small (112 px, 5.2 M parameters) or paper (224 px, 20.8 M)."""
+    preset: Preset = "small"
+    """Architecture: tiny (80 px, 2.3 M parameters), small (112 px, 5.2 M) or paper (224 px, 20.8 M)."""
     config_override: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """KEY=VALUE changes a field of the architecture (SRNConfig): relation=off, maps=off ...; repeat for several."""
     init: str | None = None
@@ -78,6 +79,11 @@ class TrainArgs:
     (docs/results/ablations.md)."""
     rotation: float = ROTATION_DEGREES
     """Half of the training faces turn in the picture, by a normal angle of this standard deviation, degrees."""
+    teacher: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Checkpoint, a name or folder, whose answers on the training faces are mixed into their labels; repeat for the mean of
+    several. Validation keeps its labels."""
+    teacher_share: float = 0.5
+    """How much of a mixed label is the teachers' answer; the rest is the label of the data."""
     heads_only: bool = False
     """Train only the head that says which landmarks are hidden and how far off each may be; needs --init. A checkpoint without
     the head gets one. Its landmarks do not change. A thousand steps are enough; give --ema 0.99 and --warmup 50 with them."""
@@ -137,6 +143,8 @@ def check_train_args(args: TrainArgs) -> None:
     check_numbers(args, LIMITS)
     if args.fold is not None:
         read_fold(args.fold)
+        if args.teacher:
+            raise UserError("--teacher with --fold: the teacher has met the people that are left out; give one of the two")
     check_batch(args.batch, args.sequence if args.sequence_every else 1)
     if args.heads_only and not args.init:
         raise UserError("--heads-only without --init: its landmarks would stay untrained; give a checkpoint as --init")

@@ -6,6 +6,7 @@ torchrun --nproc-per-node 2 -m srn_core.cli.main train ...        # the same run
 srn train ... --config-override relation=off --config-override maps=off     # an ablation (Tables 7 and 8)
 srn train ... --fold 1/2          # without the people of the first half; see the victim crossfit:DIR
 srn train ... --config-override initial_shape=hourglass     # SRN+HG: S_0 from an hourglass network
+srn train ... --teacher srn-small # labels mixed with its answers (distillation)
 srn train ... --init srn-small --heads-only --ema 0.99 --warmup 50 --steps 1000     # visibility and expected errors alone
 """
 
@@ -40,6 +41,7 @@ from srn_core.training.optimiser import make_optimisers, set_rate_share, step_al
 from srn_core.training.pool import FacePool
 from srn_core.training.processes import is_first, joined_processes, on_first, own_share, process_mean, with_shared_gradients
 from srn_core.training.state import AveragedModel, claimed_by_first, load_state, save_state
+from srn_core.training.teachers import taught
 from srn_core.training.validation import detection_nme, read_faces
 from srn_core.versions import versions
 
@@ -98,6 +100,7 @@ class TrainingRun:
         check_scheme([clip for clips in self.validation.values() for clip in clips], self.config.landmarks)
         if args.occlusion == "masklike" and self.config.scheme != "68":
             raise UserError(f"--occlusion masklike: needs 68 points; the clips have {self.config.scheme}; use varied")
+        self.clips = taught(self.clips, args.teacher, args.teacher_share, str(self.device))
         self.pool = FacePool(self.clips, self.config, self.device)
         if not args.init:
             self.model.mean_shape.copy_(torch.from_numpy(self.pool.mean_shape))

@@ -15,6 +15,7 @@ from torch import Tensor
 from srn_core.data.spec import split_query, unescape_path
 from srn_core.errors import UserError
 from srn_core.face.geometry import CropSpec, crop_map
+from srn_core.model.config import Preset
 from srn_core.victims.constant import Memoryless
 
 Network = Callable[[np.ndarray], np.ndarray]
@@ -52,7 +53,7 @@ class OnnxOptions:
     output: Literal["unit", "pixel"] = "unit"
     blob: str = ""
     runtime: Literal["opencv", "onnxruntime"] = "opencv"
-    preset: Literal["small", "paper"] = "small"
+    preset: Preset = "small"
     scheme: Literal["68", "98", "29"] = "68"
 
     def normalised(self, crop: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from tests.support.networks import run, seeded
 SMALL = SRNConfig.preset("small")
 
 
-@pytest.mark.parametrize(("preset", "millions"), [("paper", 20.8), ("small", 5.2)])
+@pytest.mark.parametrize(("preset", "millions"), [("paper", 20.8), ("small", 5.2), ("tiny", 2.3)])
 def test_parameter_count(preset: str, millions: float) -> None:
     count = sum(parameter.numel() for parameter in SRN(SRNConfig.preset(preset)).parameters())
     assert count / 1e6 == pytest.approx(millions, abs=0.05)
