@@ -26,11 +26,11 @@ from agents.run_folder import claimed_run
 from srn_core.cli.options import read_options
 from srn_core.errors import UserError, command
 from srn_core.io.files import plain
+from srn_gym.cache.store import Store
 from srn_gym.episodes import Episodes
 from srn_gym.game import OcclusionGame
 from srn_gym.games import SHARED, load_game
 from srn_gym.rules import TrainingRules, rules_of
-from srn_gym.store import Store
 
 # Steps of all envs after which the plan takes in new mean rewards.
 PLAN_EVERY = 50

@@ -19,8 +19,8 @@ from agents.run_folder import claimed_run
 from srn_core.cli.options import read_options
 from srn_core.errors import command
 from srn_core.io.files import plain
+from srn_gym.cache.store import Store
 from srn_gym.games import SHARED
-from srn_gym.store import Store
 
 
 def train_sb3(args: SB3Args, store: Store = SHARED) -> Path:

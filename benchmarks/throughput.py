@@ -71,8 +71,9 @@ def _rows(args: ThroughputArgs, group: Group, device: torch.device) -> Generator
         yield from _parity(args, device) if device.type == "cuda" else ()
         return
     load = Load(
-        clips=args.clips, tracker=args.tracker, presets=args.presets, quick=args.quick, seconds=args.seconds, frames=args.frames
-    )
+        clips=args.clips, tracker=args.tracker, presets=args.presets, quick=args.quick, seconds=args.seconds,
+        frames=args.frames, checkpoints=args.checkpoints,
+    )  # fmt: skip
     yield from ({**dataclasses.asdict(row), "gain": row.gain} for row in MEASURES[group](load, device))
 
 

@@ -18,15 +18,14 @@ from srn_core.errors import UserError
 from srn_core.face.metrics import nme
 from srn_core.model import SRN
 from srn_core.model.patches import extract_patches
-from srn_core.tracking.tracker import Tracker
-from srn_core.victims.answers import answered, ask
-from srn_core.victims.protocol import ClipVictim, Victim
+from srn_core.victims.on_clips import VictimOnClips
+from srn_core.victims.protocol import Victim
 from srn_gym.cache.memo import batch_size
+from srn_gym.cache.store import Store
 from srn_gym.features import ADDED, ENCODERS, ClipFeatures, Encode, FrozenFeatures, observed
 from srn_gym.neighbourhoods import neighbour_table
 from srn_gym.rules import read_rules
 from srn_gym.scene import NO_OCCLUDER
-from srn_gym.store import Store
 
 NUM_ACTIONS = 3
 
@@ -55,6 +54,7 @@ class OcclusionGame:
 
     Attributes:
         tracker: the victim.
+        victim: the victim on the game's clips.
         rules: what the game's arguments chose.
         mode: the rules' mode.
         store: what is remembered.
@@ -67,13 +67,16 @@ class OcclusionGame:
         neighbours: ``(L, 3)`` int64 the landmarks that actions 0, 1, 2 cover after each landmark.
     """
 
-    def __init__(self, clips: Sequence[Clip], tracker: Victim, store: Store | None = None, **rules: Any) -> None:
+    def __init__(
+        self, clips: Sequence[Clip], tracker: Victim, store: Store | None = None, name: str = "", **rules: Any
+    ) -> None:
         """Set up the game; frames are read when they are first shown.
 
         Args:
             clips: at least one, of the tracker's landmark scheme.
             tracker: the frozen victim.
             store: holds crops, answers and features, and may be shared with other games; None: a store for this game alone.
+            name: of the tracker, for messages; empty: its class.
             rules: the fields of :class:`srn_gym.rules.Rules`.
 
         Raises:
@@ -86,26 +89,13 @@ class OcclusionGame:
         self.neighbours = torch.from_numpy(neighbour_table(tracker.scheme, self.rules.neighbourhood)).to(self.device)
         self.scene = self.store.scene(clips, tracker.crop, self.device, self.rules)
         self.clips, self.lengths = self.scene.clips, self.scene.lengths
-        # Of a victim made of several: which of them answers on each clip.
-        self._which = torch.tensor(tracker.for_clips(clips), device=self.device) if isinstance(tracker, ClipVictim) else None
+        self.victim = VictimOnClips(tracker, clips, name)
         self._answers = self.store.answers(self.scene, tracker)
         self._features = None if self.rules.observation == "patches" else self._observed_features()
 
     def candidates(self, landmark: Tensor) -> Tensor:
         """The landmarks ``(B, 3)`` that the actions 0, 1, 2 cover: the previous, the same and the next."""
         return self.neighbours[landmark]
-
-    @property
-    def victim_name(self) -> str:
-        """The tracker's, for messages."""
-        return type(self.tracker).__name__
-
-    @property
-    def srn_models(self) -> list[SRN]:
-        """The tracker's SRN, or the SRNs of a victim made of several; empty if the tracker is not an SRN."""
-        trackers = self.tracker.trackers if isinstance(self.tracker, ClipVictim) else [self.tracker]
-        models = [tracker.model for tracker in trackers if isinstance(tracker, Tracker)]
-        return models if len(models) == len(trackers) else []
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
@@ -212,10 +202,10 @@ class OcclusionGame:
         Raises:
             UserError: the tracker is not an SRN.
         """
-        if not self.srn_models:
+        if not self.victim.models:
             raise UserError("the tracker is not an SRN, so it has no features; choose an SRN as the tracker or the encoder")
-        parts = [self.features(model, encode) for model in self.srn_models]
-        return parts[0] if self._which is None else ClipFeatures(parts, self._which)
+        parts = [self.features(model, encode) for model in self.victim.models]
+        return parts[0] if self.victim.which is None else ClipFeatures(parts, self.victim.which)
 
     def _observed_features(self) -> FrozenFeatures:
         wanted = self.rules.observation
@@ -233,47 +223,11 @@ class OcclusionGame:
 
     def _track(self, clip: Tensor, frame: Tensor, target: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         images, boxes = self.scene.occlude(clip, frame, target), self.scene.boxes[self.scene.row(clip, frame)]
-        with torch.no_grad():
-            prediction, state = self._step(clip, images, boxes, state)
-        self._check_answer(prediction, clip, frame)
-        # Clones, because a tracker may return inference tensors, which cannot be changed later.
-        return prediction.clone(), state.clone()
-
-    def _step(self, clip: Tensor, images: Tensor, boxes: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """The victim's answers, or, of a victim made of several, those of the one of each clip."""
-        if self._which is None:
-            return self._ask(self.tracker, images, boxes, state)
-        assert isinstance(self.tracker, ClipVictim)
-        prediction, after = torch.empty(len(clip), self.num_landmarks, 2, device=self.device), torch.empty_like(state)
-        which = self._which[clip]
-        for k in which.unique().tolist():
-            rows = (which == k).nonzero()[:, 0]
-            prediction[rows], after[rows] = self._ask(self.tracker.trackers[k], images[rows], boxes[rows], state[rows])
-        return prediction, after
-
-    def _ask(self, victim: Victim, images: Tensor, boxes: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        if isinstance(victim, Tracker):
-            return victim.step(images, boxes, state)
-        return ask(victim, self.victim_name, images, boxes, state)
+        return self.victim.step(clip, frame, images, boxes, state)
 
     def _predict(self, clip: Tensor, frame: Tensor, target: Tensor) -> Tensor:
         """The tracker without memory: ``(B, L, 2)``."""
         return self._track(clip, frame, target, self.tracker.start(len(clip)))[0]
-
-    def _check_answer(self, prediction: Tensor, clip: Tensor, frame: Tensor) -> None:
-        # An SRN of finite weights always answers, and on a GPU the question would make the CPU wait.
-        if self.device.type != "cpu" and isinstance(self.tracker, Tracker):
-            return
-        found = answered(prediction, self.tracker.crop.size)
-        if found.all():
-            return
-        first = int(found.int().argmin())
-        place = f"clip {self.clips[int(clip[first])].name}, frame {int(frame[first])}"
-        raise UserError(
-            f"victim '{self.victim_name}': no answer for {place} (landmarks that are nan, infinite, far away, or all in the "
-            "corner); expected finite landmarks for every face, in crop pixels; let it answer with a guess, such as the mean "
-            "shape, where it finds no face"
-        )
 
     def _nme(self, clip: Tensor, frame: Tensor, prediction: Tensor) -> Tensor:
         row = self.scene.row(clip, frame)

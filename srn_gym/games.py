@@ -8,9 +8,9 @@ from typing import Any
 
 from srn_core.checkpoints import given_name
 from srn_core.data.several import Specs, plain_specs
+from srn_gym.cache.store import Store
 from srn_gym.game import OcclusionGame
 from srn_gym.rules import Rules, read_rules
-from srn_gym.store import Store
 
 DEFAULT_CLIPS, DEFAULT_TRACKER = "demo?split=train", "srn-small"
 SHARED = Store()
@@ -30,11 +30,7 @@ class NamedGame(OcclusionGame):
         self.arguments = (clips, tracker, device, rules)
         found = store.clips(clips)
         self.notes = found.notes
-        super().__init__(found.clips, store.tracker(tracker, device), store, **dataclasses.asdict(rules))
-
-    @property
-    def victim_name(self) -> str:
-        return self.arguments[1]
+        super().__init__(found.clips, store.tracker(tracker, device), store, tracker, **dataclasses.asdict(rules))
 
     def __reduce__(self) -> tuple[Callable[..., NamedGame], tuple[str | tuple[str, ...], str, str, Rules]]:
         """The copy uses the :data:`SHARED` store of its process, so what this game remembers is not sent."""

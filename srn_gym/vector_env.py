@@ -16,12 +16,12 @@ from srn_core.data.several import Specs
 from srn_core.devices import to_device
 from srn_core.errors import UserError
 from srn_core.values import python_value
-from srn_gym.env import RENDER_FPS, check_render_mode, observation_space, reset_info, step_info
+from srn_gym.cache.store import Store
+from srn_gym.common import RENDER_FPS, check_render_mode, observation_space, reset_info, step_info
 from srn_gym.episodes import Episodes
 from srn_gym.game import NUM_ACTIONS
 from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER, SHARED, load_game
 from srn_gym.render import draw_env
-from srn_gym.store import Store
 
 Infos = dict[str, Any]
 

@@ -18,9 +18,9 @@ from agents.baselines.hyper_parameters import Hparams
 from agents.baselines.vec_env import SB3VecEnv
 from srn_core.devices import pick_device
 from srn_core.errors import UserError
+from srn_gym.cache.store import Store
 from srn_gym.games import SHARED
 from srn_gym.rules import Rules, rules_of
-from srn_gym.store import Store
 from srn_gym.vector_env import OcclusionSynthesisVectorEnv
 
 # Arguments of an algorithm that a file may not set, because the command sets them.

@@ -35,7 +35,7 @@ from srn_core.errors import UserError
 from srn_core.io.files import plain, read_json, write_atomically, write_json
 from srn_core.versions import versions
 from srn_core.victims.registry import is_crossfit
-from srn_gym.env import observation_box
+from srn_gym.common import observation_box
 from srn_gym.features import ENCODERS, observed
 from srn_gym.game import NUM_ACTIONS, OcclusionGame
 
@@ -98,7 +98,7 @@ class SB3Policy(ActionPolicy):
         # but crossfit:DIR is several.
         if not self.sees_patches:
             encode = ENCODERS[self.observation]
-            if game.srn_models and (self.observation != "features" or is_crossfit(self.tracker)):
+            if game.victim.models and (self.observation != "features" or is_crossfit(self.tracker)):
                 self.features = game.own_features(encode)
             else:
                 self.features = game.features(load_encoder(self.tracker).to(game.device), encode)

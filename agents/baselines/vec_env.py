@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from srn_core.errors import UserError
-from srn_gym.env import observation_box
+from srn_gym.common import observation_box
 from srn_gym.game import OcclusionGame
 from srn_gym.vector_env import OcclusionSynthesisVectorEnv
 

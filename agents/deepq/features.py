@@ -24,7 +24,7 @@ def network_features(game: OcclusionGame, encoder: str = "", view: View = "parts
     They come from the tracker of the game: a policy sees how its opponent reacts, whichever that is. If the opponent is not an
     SRN, or ``encoder`` names one, they come from srn-small or from that SRN.
     """
-    if not encoder and game.srn_models:
+    if not encoder and game.victim.models:
         return game.own_features(VIEWS[view])
     return game.features(load_pretrained(encoder or DEFAULT_TRACKER).to(game.device), VIEWS[view])
 

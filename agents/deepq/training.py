@@ -9,8 +9,8 @@ from agents.dqn import train_dqn
 from agents.run_folder import POLICY, STATE
 from srn_core.errors import UserError
 from srn_core.io.tensors import load_tensors
+from srn_gym.cache.store import Store
 from srn_gym.games import SHARED
-from srn_gym.store import Store
 
 
 def trained_dqn(args: DQNArgs, store: Store = SHARED) -> Path:

@@ -19,7 +19,7 @@ from srn_core.io.files import check_writable
 from srn_core.training.args import check_batch, check_out, refuse_masked
 from srn_core.training.processes import is_first
 from srn_core.victims.registry import is_own
-from srn_gym.store import Store
+from srn_gym.cache.store import Store
 
 
 def checked(args: FinetuneArgs) -> FinetuneArgs:

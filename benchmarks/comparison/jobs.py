@@ -29,9 +29,9 @@ from benchmarks.comparison.measure import (
 )
 from benchmarks.comparison.regression import RewardModel
 from srn_core.io.files import plain
+from srn_gym.cache.store import Store
 from srn_gym.games import SHARED, load_game
 from srn_gym.rules import rules_of
-from srn_gym.store import Store
 
 # Settings that say where something is done, not what.
 PLACES = ("run_dir", "resume", "device", "json", "video")

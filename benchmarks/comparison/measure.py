@@ -15,10 +15,10 @@ from agents.policies.protocol import Policy
 from benchmarks.common.results import ResultRow
 from benchmarks.comparison.args import ComparedGame
 from srn_core.victims.registry import load_victim
+from srn_gym.cache.store import Store
 from srn_gym.game import NO_OCCLUDER, OcclusionGame
 from srn_gym.games import SHARED, NamedGame, load_game
 from srn_gym.rules import rules_of
-from srn_gym.store import Store
 
 HELD_OUT, TRAIN = "held-out", "train"
 Played = tuple[NamedGame, dict[str, Rollout]]

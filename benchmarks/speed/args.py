@@ -32,11 +32,12 @@ class ThroughputArgs:
     rows: tuple[Group, ...] = GROUPS
     """What to measure. parity compares results on a GPU with the CPU; without a GPU it is left out."""
     presets: tuple[Preset, ...] = ("small", "paper")
-    """Architectures to measure: small (112 px), paper (224 px)."""
+    """Architectures to measure: tiny (80 px), small (112 px), paper (224 px)."""
     quick: bool = False
     """Measure few sizes, with one or two calls each."""
     checkpoints: tuple[str, ...] = ("srn-small",)
-    """Checkpoints to compare in parity, names or folders. An untrained model of each of --presets is added."""
+    """Checkpoints, names or folders, to time in forward beside --tracker, and to compare in parity, together with an untrained
+    model of each of --presets."""
     clips: str = "demo?split=train"
     """Data spec of the faces to measure on; at least one clip."""
     tracker: str = "srn-small"

@@ -14,7 +14,7 @@ from agents.dqn import train_dqn
 from agents.sb3 import train_sb3
 from benchmarks.comparison.curves import Curve, read_curve
 from benchmarks.speed.timing import Load, SpeedRow
-from srn_gym.store import Store
+from srn_gym.cache.store import Store
 
 # Few clips, so that their answers and features are soon known and the time goes into learning, as in a long training.
 CLIPS = 2

@@ -63,13 +63,14 @@ def forward_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
                 "forward", f"{what}, arithmetic", precision, whole, "TFLOP/s", None,
                 *((H200_TFLOPS, "matrix products on an H200") if on_gpu else ()),
             )  # fmt: skip
-    if is_srn(load.tracker):
-        yield from checkpoint_rows(load, device)
+    for name in dict.fromkeys((load.tracker, *load.checkpoints)):
+        if is_srn(name):
+            yield from checkpoint_rows(name, load, device)
 
 
-def checkpoint_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
-    """Faces per second of the network of ``--tracker``, beside plain PyTorch; and compiled, beside eager."""
-    clip, model = load_clips(load.clips).clips[0], load_pretrained(load.tracker)
+def checkpoint_rows(name: str, load: Load, device: torch.device) -> Iterator[SpeedRow]:
+    """Faces per second of a checkpoint's network, beside plain PyTorch; and compiled, beside eager."""
+    clip, model = load_clips(load.clips).clips[0], load_pretrained(name)
     ways = {"": Tracker(model, str(device)), PLAIN_WAY: Tracker(made_plain(model), str(device))}
     if model.hourglass is not None and not load.quick:
         ways["compiled"] = Tracker(copy.deepcopy(model), str(device), compiled=True)
@@ -82,7 +83,7 @@ def checkpoint_rows(load: Load, device: torch.device) -> Iterator[SpeedRow]:
         rate = {way: faces / timing.seconds for way, timing in timings.items()}
         for way, beside in (("", PLAIN_WAY), ("compiled", "")):
             if way in rate:
-                what = f"{load.tracker}, {faces} on the device" + (f", {way}" if way else "")
+                what = f"{name}, {faces} on the device" + (f", {way}" if way else "")
                 yield SpeedRow(
                     "forward", what, "float32", rate[way], "faces/s", 1e3 * timings[way].seconds, rate[beside],
                     beside or "not compiled",

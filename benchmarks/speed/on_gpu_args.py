@@ -28,7 +28,7 @@ class OnGpuArgs:
     test: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Data spec that is only evaluated, bare and masked; repeat for several."""
     preset: Preset = "paper"
-    """Architecture to train: small (112 px) or paper (224 px)."""
+    """Architecture to train: tiny (80 px), small (112 px) or paper (224 px)."""
     steps: int | None = None
     """Optimiser steps. Default: as many as fit into the time. The time per step is measured first."""
     minutes: float = 8.5

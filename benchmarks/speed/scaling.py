@@ -46,7 +46,7 @@ class ScalingArgs:
     threads: int = 1
     """Threads of each process."""
     preset: Preset = "small"
-    """Architecture: small (112 px) or paper (224 px)."""
+    """Architecture: tiny (80 px), small (112 px) or paper (224 px)."""
     clips: str = "demo?split=train"
     """Data spec of the faces."""
     batch: int = 64

@@ -57,6 +57,7 @@ class Load:
         quick: few sizes, one or two calls each; the game is not played with cached answers.
         seconds: per row, all calls together.
         frames: of the generated videos through which memory is measured.
+        checkpoints: SRNs whose forward pass is timed, besides the tracker.
     """
 
     clips: str
@@ -65,6 +66,7 @@ class Load:
     quick: bool
     seconds: float
     frames: int = 95_000
+    checkpoints: tuple[str, ...] = ()
 
     @property
     def sizes(self) -> Sizes:

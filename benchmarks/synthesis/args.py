@@ -50,7 +50,7 @@ class HofsArgs(ClusterArgs):
     """MODULE:FUNCTION, a torch module of your own that is trained without --base, in place of an SRN
     (docs/harden-your-own.md)."""
     preset: Preset = "small"
-    """Architecture of the tracker that is trained without --base: small (112 px) or paper (224 px)."""
+    """Architecture of the tracker that is trained without --base: tiny (80 px), small (112 px) or paper (224 px)."""
     base_steps: int = 10_000
     """Optimiser steps of the training without --base."""
     steps: int = 300

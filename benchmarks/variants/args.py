@@ -43,7 +43,7 @@ class AblationArgs(ClusterArgs):
     """How the tracker runs when it is measured. detect: it sees each frame without memory; track: its memory runs through each
     clip, and the jitter on videos is measured too."""
     preset: Preset = "small"
-    """Architecture of the variant full: small (112 px) or paper (224 px)."""
+    """Architecture of the variant full: tiny (80 px), small (112 px) or paper (224 px)."""
     config_override: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """KEY=VALUE changes a field of the architecture (SRNConfig) in all variants; repeat for several."""
     steps: int = 300

@@ -26,10 +26,10 @@ from agents.policies.trained import load_policy
 from srn_core.checkpoints import load_pretrained
 from srn_core.errors import UserError
 from srn_core.io.tensors import load_tensors
+from srn_gym.cache.store import Store
 from srn_gym.features import FrozenFeatures, encode_part_lengths
 from srn_gym.games import load_game
 from srn_gym.memory import nothing_earned
-from srn_gym.store import Store
 from tests.support.faces import write_checkpoint
 
 

@@ -22,8 +22,8 @@ from srn_core.training.fold import fold_card, leave_out
 from srn_core.training.train import TrainingRun
 from srn_core.victims.protocol import ClipVictim
 from srn_core.victims.registry import is_own, is_srn, load_victim
+from srn_gym.cache.store import Store
 from srn_gym.games import load_game
-from srn_gym.store import Store
 from tests.support.faces import TINY, write_checkpoint, write_clip
 
 COUNT = 2

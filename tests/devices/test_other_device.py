@@ -22,11 +22,11 @@ from srn_core.occluders.squares import KINDS, add_square
 from srn_core.tracking.step import FollowedFaces, as_tensors
 from srn_core.training.augment import PlacedOccluders, draw_batch
 from srn_core.training.train import TrainingRun
+from srn_gym.cache.store import Store
 from srn_gym.episodes import Episodes
 from srn_gym.game import OcclusionGame
 from srn_gym.games import load_game
 from srn_gym.memory import nothing_earned
-from srn_gym.store import Store
 from srn_gym.vector_env import OcclusionSynthesisVectorEnv
 from tests.support.other_device import OTHER, OtherTensor, other_device, values, watched
 from tests.support.training import small_args
@@ -182,8 +182,8 @@ WORKS: Mapping[Work, Waits] = {
         "srn_gym.vector_env:OcclusionSynthesisVectorEnv.step": NUMPY,
         "srn_gym.vector_env:OcclusionSynthesisVectorEnv._observations": NUMPY,
         "srn_gym.vector_env:OcclusionSynthesisVectorEnv._final_infos": NUMPY,
-        "srn_gym.env:step_info": NUMPY,
-        "srn_gym.env:reset_info": NUMPY,
+        "srn_gym.common:step_info": NUMPY,
+        "srn_gym.common:reset_info": NUMPY,
         "srn_gym.scene:Scene.to_frame_pixels": NUMPY,
     },
     dqn: {

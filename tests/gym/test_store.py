@@ -12,10 +12,10 @@ import torch
 
 from srn_core import Tracker, load_pretrained
 from srn_core.data import Clip, load_clips
+from srn_gym.cache.store import Store
 from srn_gym.features import encode_groups
 from srn_gym.game import OcclusionGame
 from srn_gym.games import SHARED, load_game
-from srn_gym.store import Store
 from tests.support.faces import write_checkpoint
 
 BATCH = torch.tensor([0, 1, 2, 0]), torch.tensor([3, 0, 2, 5]), torch.tensor([10, -1, 67, 30])

@@ -13,8 +13,8 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
 import srn_gym
 from srn_core.errors import UserError
+from srn_gym.cache.store import Store
 from srn_gym.games import NamedGame
-from srn_gym.store import Store
 
 ID = "OcclusionSynthesis-v0"
 NUM_ENVS = 8
