@@ -240,7 +240,8 @@ def _data_label(spec: str) -> str:
         "ytf68": "YouTube Faces stills",
         "300w": f"300-W {split}",
     }[head.partition(":")[0]]
-    label += f", {options['limit']} people" if "limit" in options else ""
+    counted = "faces" if head.startswith(("300w:", "pts:")) else "clips"
+    label += f", {options['limit']} {counted}" if "limit" in options else ""
     label += f", {options['frames']} frames each" if "frames" in options else ""
     return label + (", masked" if options.get("masked") == "1" else "")
 

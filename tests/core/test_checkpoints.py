@@ -55,6 +55,8 @@ def test_a_shipped_card_has_no_local_paths(tmp_path: Path) -> None:
         "arguments": {"out": "runs/second", "init": "runs/first", "data": ["300w:DATA/300w"]}
     }
     assert ship._portable({"init": "srn-small"}, str(tmp_path)) == {"init": "srn-small"}
+    teachers = {"teacher": ["srn-small", str(tmp_path / "first")]}
+    assert ship._portable(teachers, str(tmp_path)) == {"teacher": ["srn-small", "runs/first"]}
 
 
 def test_a_card_lists_the_stages_of_the_checkpoint_it_started_from(tmp_path: Path) -> None:
