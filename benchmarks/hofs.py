@@ -44,7 +44,7 @@ LIMITS = {
     **dict.fromkeys(("base_steps", "steps", "batch", "refresh", "val_every", "dqn_steps", "episodes"), COUNT),
     "seeds": NOT_NEGATIVE,
     "lr": POSITIVE,
-    "occluded_share": SHARE,
+    **dict.fromkeys(("occluded_share", "teacher_share"), SHARE),
 }
 
 

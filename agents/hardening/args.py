@@ -12,7 +12,7 @@ from srn_gym.rules import Mode
 PlacedOcclusion = Literal["square", "varied"]
 LIMITS = {
     **dict.fromkeys(("steps", "batch", "rounds", "refresh", "sequence", "dqn_steps", "val_every"), COUNT),
-    **dict.fromkeys(("occluded_share", "random_share"), SHARE),
+    **dict.fromkeys(("occluded_share", "random_share", "teacher_share"), SHARE),
     "seed": NOT_NEGATIVE,
     "lr": POSITIVE,
 }
@@ -45,6 +45,11 @@ class FinetuneArgs:
     """Peak learning rate of Adam. It rises during the first tenth of the steps and then falls to zero along a cosine."""
     occluded_share: float = 0.5
     """Share of the sequences that are occluded."""
+    teacher: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Checkpoint whose answers on the clean faces are mixed into the labels of --clips; repeat for several. With the --tracker
+    itself, occluded faces are drawn to what it sees without the occluder."""
+    teacher_share: float = 0.5
+    """How much of a mixed label is the teachers' answer; the rest is the label of the data."""
     random_share: float = 0.0
     """Share of the clips on which random-jump places the occluder instead of the policy. Each pass chooses other clips."""
     occlusion: PlacedOcclusion = "square"

@@ -40,7 +40,7 @@ class FinetuningRun(TrainingRun):
             data=args.clips, out=folder, val=args.val, init=tracker, steps=args.steps, batch=args.batch, sequence=args.sequence,
             sequence_every=1, lr=args.lr, warmup=args.steps // 10, occlusion=args.occlusion, precision=args.precision,
             device=args.device, seed=derived_seed(args.seed, number), val_every=args.val_every,
-            resume=(folder / STATE).is_file(),
+            teacher=args.teacher, teacher_share=args.teacher_share, resume=(folder / STATE).is_file(),
         )  # fmt: skip
         self.finetuning, self.policy = args, policy
         super().__init__(training)

@@ -41,6 +41,9 @@ def checked(args: FinetuneArgs) -> FinetuneArgs:
     config = load_own(args.tracker, args.device).config if own else load_pretrained(args.tracker).config
     if args.mode == "track" and own:
         raise UserError(f"--mode track with --tracker {args.tracker}: a module of your own has no memory; use detect")
+    for teacher in args.teacher:
+        if (scheme := load_pretrained(teacher).config.scheme) != config.scheme:
+            raise UserError(f"--teacher {teacher}: has the scheme {scheme}; expected {config.scheme}, as --tracker has")
     for spec in (*clips, *val, *args.dqn_clips):
         check_scheme(load_clips(spec).clips, config.landmarks)
     _check_folders(args)

@@ -61,6 +61,11 @@ class HofsArgs(ClusterArgs):
     """Peak learning rate of Adam in the fine-tuning."""
     occluded_share: float = 0.5
     """Share of the sequences that are occluded."""
+    teacher: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Checkpoint whose answers on the clean faces are mixed into the labels of --clips, in all arms; repeat for several. Give
+    the --base to draw occluded faces to what it sees without the occluder."""
+    teacher_share: float = 0.5
+    """How much of a mixed label is the teachers' answer; the rest is the label of the data."""
     refresh: int = 100
     """Steps after which the policies play all clips again, with other noise and first landmarks."""
     val_every: int = 50

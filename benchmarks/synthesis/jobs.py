@@ -89,7 +89,7 @@ def _finetuning(job: ArmJob) -> FinetuneArgs:
         policy=POLICIES.get(arm) or seed_dqn(job), out=folder, clips=args.clips, dqn_clips=args.dqn_clips, tracker=base,
         val=args.val, sequence=sequence_length(base),
         steps=args.steps // rounds, batch=args.batch, lr=args.lr, occluded_share=args.occluded_share,
-        random_share=0.5 if arm == "mixed" else 0.0,
+        teacher=args.teacher, teacher_share=args.teacher_share, random_share=0.5 if arm == "mixed" else 0.0,
         # Even an occluder that is never drawn takes numbers from the generator of a batch.
         occlusion="square" if arm in CLEAN else args.occluder,
         refresh=args.refresh, rounds=rounds, dqn_steps=args.dqn_steps, val_every=args.val_every, precision=args.precision,

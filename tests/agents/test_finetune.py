@@ -135,6 +135,17 @@ def test_on_a_share_of_the_clips_the_occluder_is_placed_at_random(clip_spec, tin
     assert len({tuple(row) for row in chosen}) > 1
 
 
+def test_labels_can_be_drawn_to_what_the_tracker_sees_on_the_clean_face(clip_spec, tiny_checkpoint, tmp_path):
+    args = small_args(
+        clip_spec, tiny_checkpoint, tmp_path / "run", policy="none", teacher=(tiny_checkpoint,), teacher_share=1.0
+    )
+    run = FinetuningRun(args, tiny_checkpoint, "none", tmp_path / "run/round-1", 1)
+    tracker = Tracker(load_pretrained(tiny_checkpoint), "cpu")
+    for clip in run.clips:
+        answers = tracker.detect_crops(clip.crops(tracker.crop), clip.boxes, mirror=True)
+        np.testing.assert_allclose(clip.landmarks, answers, atol=0.05)
+
+
 def test_the_training_finds_a_placement_by_its_clip_and_frame(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
     args = small_args(clip_spec, tiny_checkpoint, tmp_path / "run")
     run = FinetuningRun(args, tiny_checkpoint, "random-jump", tmp_path / "run/round-1", 1)
@@ -267,6 +278,10 @@ def test_what_cannot_be_used_is_refused(clip_spec, tiny_checkpoint, tmp_path):
     refused("nothing to resume", resume=True)
     refused("occluded-share", occluded_share=1.5)
     refused("random-share", random_share=-0.1)
+    refused("teacher-share", teacher_share=1.5)
+    refused("/no/teacher", teacher=("/no/teacher",), policy="dqn")
+    cofw = write_checkpoint(tmp_path / "cofw", 0, dataclasses.replace(TINY, scheme="29"))
+    refused("has the scheme 29; expected 68", teacher=(cofw,), policy="dqn")
     refused("steps", steps=0)
     refused("policy 'clever'", policy="clever")
     refused("--batch 8: expected a multiple of 3", policy="dqn", batch=8, sequence=3)

@@ -63,11 +63,11 @@ def stopped_at_its_first_save(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
         yield
 
 
-def write_checkpoint(folder: Path, seed: int) -> str:
+def write_checkpoint(folder: Path, seed: int, config: SRNConfig = TINY) -> str:
     """Save a tiny SRN with weights drawn from ``seed``; returns the folder."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = SRN(TINY)
+        model = SRN(config)
     save_pretrained(model, folder, {"data": "untrained"})
     return str(folder)
 
