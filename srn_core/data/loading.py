@@ -12,6 +12,7 @@ from srn_core.data.masked import TemplateFolder, mask_clip
 from srn_core.data.motion import move_clip
 from srn_core.data.problems import Problem, find_problems, sum_up, without
 from srn_core.data.spec import parse_spec, reader_of
+from srn_core.data.splits import fold_of
 from srn_core.errors import UserError
 from srn_core.io.frames import turned_frames
 
@@ -87,6 +88,8 @@ def _examined(text: str, read: bool) -> ClipSet:
     """
     spec, problems = parse_spec(text), list[Problem]()
     clips, box_source, notes = reader_of(spec.kind).read(spec, problems)
+    if spec.fold:
+        clips = [clip for clip in clips if fold_of(clip.person, spec.fold.parts) == spec.fold.number]
     if spec.seed is not None and spec.limit is not None:
         chosen = np.random.default_rng(spec.seed).permutation(len(clips))[: spec.limit]
         clips = [clips[i] for i in sorted(chosen)]

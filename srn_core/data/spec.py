@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from srn_core.data.clip import Clip
 from srn_core.data.problems import Problem
+from srn_core.data.splits import Fold, read_fold
 from srn_core.errors import UserError
 
 READERS: Mapping[str, str] = {
@@ -37,6 +38,7 @@ class DataSpec:
         kind: which reader.
         path: folder or file of the data; None for kinds that ship or are rendered.
         split: ``train``, ``val``, ``test`` or what the kind's protocol knows; None means everything present.
+        fold: keep the people of this part of all people.
         limit: keep so many clips: the first, or a random draw where ``seed`` is given.
         frames: keep the first frames of each clip; for rendered clips: their length.
         motion: make of every frame a clip of so many frames, in which the still moves; None: leave the clips as they are.
@@ -52,6 +54,7 @@ class DataSpec:
     kind: str
     path: Path | None
     split: str | None = None
+    fold: Fold | None = None
     limit: int | None = None
     frames: int | None = None
     motion: int | None = None
@@ -100,11 +103,13 @@ def parse_spec(text: str) -> DataSpec:
             f"data spec '{text}': unknown kind '{kind}'; expected KIND:PATH?key=value with KIND one of {', '.join(READERS)}"
         )
     options, reader = split_query(query), reader_of(kind)
-    known = {"split", "limit", "frames", "motion", "masked", "masks", "seed", *CHOICES, *getattr(reader, "OPTIONS", ())}
+    known = {"split", "fold", "limit", "frames", "motion", "masked", "masks", "seed", *CHOICES, *getattr(reader, "OPTIONS", ())}
     if unknown := sorted(set(options) - known) or (["?" + query] if query and not options else []):
         raise UserError(f"data spec '{text}': unknown option '{unknown[0]}'; {kind} knows {', '.join(sorted(known))}")
     split = options.pop("split", None)
     _check_split(text, kind, split, reader)
+    fold = options.pop("fold", None)
+    part = None if fold is None else read_fold(fold, f"data spec '{text}': fold={fold}")
     path = unescape_path(path)
     _check_path(text, kind, path, reader)
     least = {"limit": 1, "frames": 1, "motion": 2, "seed": 0}
@@ -113,7 +118,7 @@ def parse_spec(text: str) -> DataSpec:
     skip_bad, exif = (_one_of(text, key, options.pop(key, None), known) for key, known in CHOICES.items())
     split = None if split == "all" else split
     place = Path(path) if path else None
-    return DataSpec(kind, place, split, limit, frames, motion, masked, masks, seed, skip_bad == "1", exif, options)
+    return DataSpec(kind, place, split, part, limit, frames, motion, masked, masks, seed, skip_bad == "1", exif, options)
 
 
 def _check_split(text: str, kind: str, split: str | None, reader: Reader) -> None:

@@ -40,18 +40,22 @@ class Fold(NamedTuple):
         return f"{self.number}/{self.parts}"
 
 
-def read_fold(text: str) -> Fold:
+def read_fold(text: str, option: str) -> Fold:
     """A fold as an option gives it.
 
-    >>> read_fold("2/3")
+    >>> read_fold("2/3", "--fold 2/3")
     Fold(number=2, parts=3)
+
+    Args:
+        text: such as 2/3.
+        option: the option and its value, for the error.
 
     Raises:
         UserError: another text.
     """
     number, _, parts = text.partition("/")
     if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts) and int(parts) >= 2):
-        raise UserError(f"--fold {text}: expected k/K with K of at least 2 and k from 1 to K, such as 1/2")
+        raise UserError(f"{option}: expected k/K with K of at least 2 and k from 1 to K, such as 1/2")
     return Fold(int(number), int(parts))
 
 

@@ -142,7 +142,7 @@ def check_train_args(args: TrainArgs) -> None:
     check_out(args.out, args.resume, (args.out / STATE).is_file())
     check_numbers(args, LIMITS)
     if args.fold is not None:
-        read_fold(args.fold)
+        read_fold(args.fold, f"--fold {args.fold}")
         if args.teacher:
             raise UserError("--teacher with --fold: the teacher has met the people that are left out; give one of the two")
     check_batch(args.batch, args.sequence if args.sequence_every else 1)

@@ -88,7 +88,7 @@ class TrainingRun:
         self.validation = {spec: _load(spec) for spec in args.val}
         self.fold: dict[str, Any] = {}
         if args.fold is not None:
-            fold = read_fold(args.fold)
+            fold = read_fold(args.fold, f"--fold {args.fold}")
             self.clips, self.validation, left_out = leave_out(fold, self.clips, self.validation)
             self.fold = {"fold": fold_card(fold, left_out, args.init)}
         scheme = self.clips[0].scheme.name

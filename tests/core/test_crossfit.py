@@ -15,6 +15,7 @@ from agents.policies.trained import load_policy
 from srn_core import SRN
 from srn_core.checkpoints import load_card, save_pretrained
 from srn_core.data import load_clips
+from srn_core.data.spec import parse_spec
 from srn_core.data.splits import Fold, fold_of, read_fold
 from srn_core.errors import UserError
 from srn_core.training.args import TrainArgs
@@ -65,10 +66,23 @@ def test_folds_are_equal_parts_that_depend_on_the_name_alone():
     parts = [fold_of(name, 3) for name in names]
     assert set(parts) == {1, 2, 3} and min(map(parts.count, (1, 2, 3))) > 900
     assert parts == [fold_of(name, 3) for name in names]
-    assert read_fold("2/3") == Fold(2, 3)
+    assert read_fold("2/3", "--fold 2/3") == Fold(2, 3)
     for text in ("0/2", "3/2", "1/1", "1", "a/b", "1/2/3"):
         with pytest.raises(UserError, match="expected k/K"):
-            read_fold(text)
+            read_fold(text, f"--fold {text}")
+        with pytest.raises(UserError, match=f"'demo.fold={text}': fold={text}: expected k/K"):
+            parse_spec(f"demo?fold={text}")
+
+
+def test_the_folds_of_a_spec_hold_each_person_once_and_those_whom_the_training_leaves_out(spec, folds):
+    everything = load_clips(spec).clips
+    for number in (1, 2):
+        kept = load_clips(f"{spec}?fold={number}/2").clips
+        assert {clip.person for clip in kept} == set(load_card(folds / f"f{number}")["fold"]["left_out"])
+        assert [clip.name for clip in kept] == [clip.name for clip in everything if fold_of(clip.person, 2) == number]
+        assert [clip.name for clip in load_clips(f"{spec}?fold={number}/2&limit=1").clips] == [kept[0].name]
+    with pytest.raises(UserError, match="no clips"):
+        load_clips(f"{spec}?limit=1&fold=1/1000")
 
 
 def test_a_training_leaves_the_people_out_and_its_card_says_so(spec, tmp_path):
