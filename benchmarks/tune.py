@@ -44,7 +44,8 @@ class TuneArgs(ComparedGame, ClusterArgs):
     """Train every learner with several draws of its hyper-parameters, and name the best of each."""
 
     learners: tuple[str, ...] = ("dqn", "sb3-dqn", "sb3-ppo")
-    """Learners to tune; each has an entry in --space."""
+    """Learners to tune, each with an entry in --space. NAME:field=value,field=value sets what all its draws share, such as
+    sb3-dqn:observation=memory,with_landmark_id=true."""
     space: Path = SPACE
     """JSON file: for each learner, the values to draw from, per hyper-parameter. For sb3-*, names are as in
     agents/baselines/hparams/*.yml."""
@@ -95,19 +96,20 @@ def read_space(path: Path, learner: str) -> dict[str, list[Any]]:
     Raises:
         UserError: no such file or learner, or a hyper-parameter that it does not have.
     """
-    spaces = read_json(path)
+    spaces, found = read_json(path), read_learner(learner)
+    if found.runs is not None:
+        raise UserError(f"--learners {learner}: all draws have the --train-seeds; leave out @{found.runs}")
     if not isinstance(spaces, dict) or not all(
         isinstance(space, dict) and all(isinstance(values, list) and values for values in space.values())
         for space in spaces.values()
     ):
         raise UserError(f'{path}: expected {{"LEARNER": {{"HYPER-PARAMETER": [value, value]}}}}')
-    if learner not in spaces:
+    if (name := found.name) not in spaces:
         raise UserError(f"--learners {learner}: not in {path}; expected one of {', '.join(spaces)}")
-    read_learner(learner)
-    known = None if learner.startswith(SB3_PREFIX) else {field.name for field in dataclasses.fields(ARGUMENTS[learner])}
-    if known is not None and (unknown := sorted(set(spaces[learner]) - known)):
-        raise UserError(f"{path}: {learner} has no hyper-parameter '{unknown[0]}'; expected some of {', '.join(sorted(known))}")
-    return dict(spaces[learner])
+    known = None if name.startswith(SB3_PREFIX) else {field.name for field in dataclasses.fields(ARGUMENTS[name])}
+    if known is not None and (unknown := sorted(set(spaces[name]) - known)):
+        raise UserError(f"{path}: {name} has no hyper-parameter '{unknown[0]}'; expected some of {', '.join(sorted(known))}")
+    return dict(spaces[name])
 
 
 def draws(learner: str, space: Mapping[str, list[Any]], count: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -123,21 +125,24 @@ def draws(learner: str, space: Mapping[str, list[Any]], count: int, seed: int) -
 
 def shipped(learner: str, space: Iterable[str]) -> dict[str, Any]:
     """The values that a learner has where nothing is said; None for what its file leaves to SB3."""
-    if not learner.startswith(SB3_PREFIX):
-        return {name: getattr(ARGUMENTS[learner], name) for name in space}
-    values = read_hparams(SHIPPED / f"{learner.removeprefix(SB3_PREFIX)}.yml", SB3Args.observation).algorithm
+    found = read_learner(learner)
+    if not found.name.startswith(SB3_PREFIX):
+        return {name: getattr(ARGUMENTS[found.name], name) for name in space}
+    observation = found.options.get("observation", SB3Args.observation)
+    values = read_hparams(SHIPPED / f"{found.name.removeprefix(SB3_PREFIX)}.yml", observation).algorithm
     return {name: values.get(name) for name in space}
 
 
-def _text(out: Path, name: str, draw: int, values: Mapping[str, Any]) -> str:
+def _text(out: Path, learner: str, draw: int, values: Mapping[str, Any]) -> str:
     """The learner's text. For SB3 it names a YAML file, which is written first. The first draw is what ships."""
     if draw == 0:
-        return name
+        return learner
+    start, name = learner + ("," if ":" in learner else ":"), read_learner(learner).name
     if not name.startswith(SB3_PREFIX):
-        return f"{name}:" + ",".join(f"{key}={json.dumps(value)}" for key, value in values.items())
+        return start + ",".join(f"{key}={json.dumps(value)}" for key, value in values.items())
     file = out / "hparams" / f"{name}-{draw}.yml"
     shipped_with(SHIPPED / f"{name.removeprefix(SB3_PREFIX)}.yml", values, file)
-    return f"{name}:hparams={file}"
+    return f"{start}hparams={file}"
 
 
 def tuning_page(record: Mapping[str, Any]) -> list[str]:

@@ -25,18 +25,26 @@ def test_each_learner_gets_the_same_number_of_draws_and_finished_ones_stay(
 ):
     pytest.importorskip("stable_baselines3")
     clips = {"clips": f"{clip_spec}?limit=2", "train_clips": f"{clip_spec}?limit=2", "tracker": tiny_checkpoint}
-    asked = {"learners": ("dqn", "sb3-ppo"), "draws": 3, "train_seeds": (7, 8), "total_steps": 64, "episodes": 4}
+    asked = {
+        "learners": ("dqn:plan=none", "sb3-ppo:observation=memory"),
+        "draws": 3,
+        "train_seeds": (7, 8),
+        "total_steps": 64,
+        "episodes": 4,
+    }
     args = TuneArgs(space=tiny_space(tmp_path), device="cpu", out=tmp_path / "out", **asked, **clips)
     rows = tune(args)
     assert [(row["learner"], row["draw"]) for row in rows] == [(name, i) for name in args.learners for i in range(3)]
     assert all(len(row["shares"]) == 2 for row in rows)
     assert read_figures(args.out)["figures"] == rows
     ppo = rows[-1]
-    ships, drawn = (read_hparams(path, "features") for path in (SHIPPED / "ppo.yml", args.out / "hparams/sb3-ppo-2.yml"))
+    assert [rows[3]["text"], ppo["text"]] == [args.learners[1], f"{args.learners[1]},hparams={args.out}/hparams/sb3-ppo-2.yml"]
+    ships, drawn = (read_hparams(path, "memory") for path in (SHIPPED / "ppo.yml", args.out / "hparams/sb3-ppo-2.yml"))
     assert drawn.algorithm == ships.algorithm | ppo["hyper_parameters"] and drawn != ships
-    best = max(row["share"] for row in rows if row["learner"] == "dqn")
+    best = max(row["share"] for row in rows if row["learner"] == "dqn:plan=none")
     shown = capsys.readouterr().out
     assert f"{best:.3f}" in shown and "as shipped" in (args.out / "README.md").read_text()
+    assert rows[1]["text"].startswith("dqn:plan=none,learning_starts=32,")
     monkeypatch.setattr("benchmarks.comparison.jobs._trained", None)
     assert tune(args) == rows
 
@@ -74,8 +82,9 @@ def test_empty_lists_are_refused():
 
 
 def test_an_unknown_learner_or_file_is_refused(tmp_path):
-    with pytest.raises(UserError, match="not in"):
-        read_space(SPACE, "sarsa")
+    for learner, match in (("sarsa", "unknown"), ("regression", "not in"), ("dqn:gamma=0.5@3", "leave out @3")):
+        with pytest.raises(UserError, match=match):
+            read_space(SPACE, learner)
     with pytest.raises(UserError, match="cannot be read"):
         read_space(tmp_path / "none.json", "dqn")
     path = tmp_path / "space.json"
