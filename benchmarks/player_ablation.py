@@ -19,7 +19,7 @@ import srn_core.threads  # noqa: F401
 
 import numpy as np
 
-from agents.clip_options import ClipSpecs
+from agents.clip_options import ClipSpecs, fill_in_clips
 from benchmarks.common import stats
 from benchmarks.common.commands import benchmark_command
 from benchmarks.common.results import ResultRow, ResultRows, read_rows, write_results
@@ -45,12 +45,14 @@ READING = (
 class PlayerAblationArgs:
     """Train players on few or many people, against a tracker that has met them or not, with one or the other view."""
 
-    few: ClipSpecs = ("demo?split=train&limit=2",)
-    """Data spec of few people; repeat for several. All arms are measured on these training clips."""
-    many: ClipSpecs = ("demo?split=train",)
-    """Data spec of many people; repeat for several."""
-    clips: ClipSpecs = ("demo?split=val",)
-    """Data spec of held-out people to play on; repeat for several."""
+    CLIP_DEFAULTS = {"few": "demo?split=train&limit=2", "many": "demo?split=train", "clips": "demo?split=val"}
+    few: ClipSpecs = ()
+    """Data spec of few people; repeat for several. All arms are measured on these training clips. Default:
+    demo?split=train&limit=2."""
+    many: ClipSpecs = ()
+    """Data spec of many people; repeat for several. Default: demo?split=train."""
+    clips: ClipSpecs = ()
+    """Data spec of held-out people to play on; repeat for several. Default: demo?split=val."""
     tracker: str = "srn-small"
     """The tracker to attack in the end, and in the trainings of the arms `met`."""
     unmet: str = "crossfit:runs/folds"
@@ -67,6 +69,9 @@ class PlayerAblationArgs:
     """auto, cpu, cuda or cuda:N."""
     out: Path = Path("runs/player-ablation")
     """Folder for figures.json, rows.csv.gz and README.md; one folder with runs for each pair of people and victim."""
+
+    def __post_init__(self) -> None:
+        fill_in_clips(self, "few", "many", "clips")
 
 
 def ablate(args: PlayerAblationArgs) -> dict[str, Any]:

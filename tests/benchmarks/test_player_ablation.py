@@ -10,6 +10,7 @@ import pytest
 from benchmarks.common.results import read_figures, read_rows
 from benchmarks.common.stats import score_table
 from benchmarks.player_ablation import FACTORS, PlayerAblationArgs, ablate, ablation_figures, ablation_page
+from srn_core.cli.options import read_options
 from tests.support.faces import write_checkpoint
 
 SMALL = "num_envs=4,learning_starts=16,batch_size=8,capacity=64"
@@ -45,6 +46,12 @@ def test_clips_of_one_person_count_once():
     np.testing.assert_array_equal(score_table(rows), [[2, 5]])
     del rows[2]["person"]
     np.testing.assert_array_equal(score_table(rows), [[5, 2]])
+
+
+def test_clips_that_are_given_replace_the_default_ones(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["player_ablation.py", "--clips", "300vw:a", "--clips", "300vw:b"])
+    args = read_options(PlayerAblationArgs, "")
+    assert args.clips == ("300vw:a", "300vw:b") and args.few == "demo?split=train&limit=2"
 
 
 def test_all_arms_are_trained_measured_and_reported(clip_spec, tiny_checkpoint, tmp_path):
