@@ -17,6 +17,7 @@ from benchmarks.common.results import FIGURES, ROWS_SUFFIX, read_figures, read_r
 from benchmarks.comparison.plots import plot_learned, plot_played
 from benchmarks.comparison.report import comparison_page, summarise_learners
 from benchmarks.others.report import others_page, plot_others, summarise_others
+from benchmarks.player_ablation import ablation_figures, ablation_page
 from benchmarks.scenes.report import following_page, summarise_scenes, summarise_smoothing
 from benchmarks.speed.cost import plot_costs
 from benchmarks.synthesis.plots import ARMS, plot_arms
@@ -55,6 +56,8 @@ def remake(folder: Path) -> tuple[dict[str, Any], list[str]]:
             if "learners" in record:
                 record["learners"] = summarise_learners(read_rows(folder, "rows"), record["learners"][0]["policy"])
             return record, comparison_page(record)
+        case "player-ablation":
+            return (record := record | ablation_figures(read_rows(folder, "rows"))), ablation_page(record)
         case "tuning":
             return record, tuning_page(record)
         case "accuracy":

@@ -17,6 +17,7 @@ from agents.run_folder import is_run
 from srn_core.checkpoints import given_name, note_double_name
 from srn_core.data import parse_spec
 from srn_core.data.several import Specs, listed_specs, plain_specs, specs_text
+from srn_core.data.spec import with_option
 from srn_core.io.files import write_json
 from srn_core.versions import versions
 from srn_gym.game import OcclusionGame
@@ -24,24 +25,13 @@ from srn_gym.games import NamedGame, load_game
 from srn_gym.rules import rules_of
 
 
-def sibling_split(spec: str, split: str) -> str:
-    """The same data spec with another split.
-
-    >>> sibling_split("300vw:clips?split=train&limit=2", "val")
-    '300vw:clips?split=val&limit=2'
-    """
-    head, _, query = spec.partition("?")
-    options = [option for option in query.split("&") if option and not option.startswith("split=")]
-    return f"{head}?" + "&".join([f"split={split}", *options])
-
-
 def sibling_splits(specs: Specs, split: str) -> str | tuple[str, ...]:
-    """:func:`sibling_split` of one or several specs, of which some may become the same.
+    """The same data specs with another split; some may become the same.
 
     >>> sibling_splits(["demo?split=train", "ytf68:faces?split=train"], "val")
     ('demo?split=val', 'ytf68:faces?split=val')
     """
-    return plain_specs(tuple(dict.fromkeys(sibling_split(spec, split) for spec in listed_specs(specs))))
+    return plain_specs(tuple(dict.fromkeys(with_option(spec, "split", split) for spec in listed_specs(specs))))
 
 
 def warn_of_overlap(spec: str) -> None:

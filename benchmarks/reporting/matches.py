@@ -11,6 +11,7 @@ from agents.playing.rollout import play
 from agents.playing.summary import CEILING, OPTIMUM, REFERENCE
 from benchmarks.reporting.runs import Match
 from srn_core.data.several import listed_specs, specs_label, specs_text
+from srn_core.data.spec import with_option
 from srn_core.errors import UserError
 from srn_core.pages.page import Section
 from srn_core.pages.sections import facts
@@ -42,7 +43,10 @@ def _watched(match: Match, policies: Sequence[str], episodes: int, frames: int, 
     game = load_game(match.clips, match.tracker, device, **rules_of(match.rules))
     if any(len(clip) > frames for clip in game.clips):
         game = load_game(
-            [first_frames(spec, frames) for spec in listed_specs(match.clips)], match.tracker, device, **rules_of(match.rules)
+            [with_option(spec, "frames", str(frames)) for spec in listed_specs(match.clips)],
+            match.tracker,
+            device,
+            **rules_of(match.rules),
         )
     names = list(dict.fromkeys([*policies, REFERENCE, CEILING]))
     rules, train_clips = {**rules_of(match.rules), "mode": "detect"}, match.train_clips or sibling_splits(match.clips, "train")
@@ -66,14 +70,3 @@ def short_names(paths: Sequence[str]) -> dict[str, str]:
     """
     last = [Path(path).name for path in paths]
     return {path: name if last.count(name) == 1 else path for path, name in zip(paths, last, strict=True)}
-
-
-def first_frames(spec: str, frames: int) -> str:
-    """The same data spec with the first frames of each clip alone.
-
-    >>> first_frames("demo?split=val&frames=300", 96)
-    'demo?split=val&frames=96'
-    """
-    head, _, query = spec.partition("?")
-    options = [option for option in query.split("&") if option and not option.startswith("frames=")]
-    return f"{head}?" + "&".join([*options, f"frames={frames}"])

@@ -23,6 +23,8 @@ SETS = {
     "jitter": "jitter",
 }
 REFERENCES = ("none", "rsf")
+# A cell lists so many figures at most.
+MOST_SHARES = 16
 Record = Mapping[str, Any]
 
 
@@ -122,12 +124,27 @@ def learners(name: str) -> str:
     for f in rows:
         difference = f["nme_differences"].get(base)
         cells = [str(f["runs"]), f"{f['nme_mean']:.2f}", _number(f["share_iqm"], f["share_ci95"])]
-        cells.append(", ".join(f"{share:.2f}" for share in f["clip_shares"].values()))
+        shares = list(f["clip_shares"].values())
+        few = len(shares) <= MOST_SHARES
+        cells.append(", ".join(f"{share:.2f}" for share in shares) if few else f"{min(shares):.2f} to {max(shares):.2f}")
         cells.append(_number(f["train_share_iqm"], f["train_share_ci95"]))
         cells.append(_number(difference["value"], difference["ci95"], "+.3f") if difference else "")
         lines.append([_policy_label(f["policy"]), *cells])
     headings = ("learner", "runs", "NME", "share, held out", "of each clip", "share, training clips", f"NME against `{base}`")
     return _table(headings, lines)
+
+
+def player_ablation(name: str) -> str:
+    """What each factor changes, and the players of all combinations."""
+    record = _load(name)
+    factors = [[f["factor"], f"{f['from']} to {f['to']}", _number(f["gain"], f["ci95"], "+.3f")] for f in record["factors"]]
+    lines = [
+        [f["people"], f["victim"], f["view"], str(f["runs"]), f"{f['nme_mean']:.2f}", _number(f["share_iqm"], f["share_ci95"]),
+         f"{f['train_share_iqm']:.2f}"]
+        for f in record["arms"]
+    ]  # fmt: skip
+    headings = ("people", "victim", "view", "runs", "NME", "share, held out", "share, training clips")
+    return _table(("factor", "change", "gain in NME"), factors) + "\n" + _table(headings, lines)
 
 
 def arms(name: str, *chosen: str) -> str:
@@ -206,6 +223,7 @@ TABLES: Mapping[str, Callable[..., str]] = {
         smoothing,
         policies,
         learners,
+        player_ablation,
         arms,
         ablation,
         tuning,

@@ -169,8 +169,17 @@ def skipping_bad(spec: str) -> str:
     >>> skipping_bad("pts:faces?split=val"), skipping_bad("pts:faces?skip_bad=0")
     ('pts:faces?split=val&skip_bad=1', 'pts:faces?skip_bad=0')
     """
+    return spec if "skip_bad" in split_query(spec.partition("?")[2]) else with_option(spec, "skip_bad", "1")
+
+
+def with_option(spec: str, key: str, value: str) -> str:
+    """A spec with one more option, which replaces one of this name.
+
+    >>> with_option("pts:faces?split=val", "fold", "1/2"), with_option("demo?fold=2/2", "fold", "1/2")
+    ('pts:faces?split=val&fold=1/2', 'demo?fold=1/2')
+    """
     head, _, query = spec.partition("?")
-    return spec if "skip_bad" in split_query(query) else f"{head}?{'&'.join(filter(None, [query, 'skip_bad=1']))}"
+    return f"{head}?" + "&".join(f"{name}={given}" for name, given in (split_query(query) | {key: value}).items())
 
 
 def spec_label(spec: str) -> str:
