@@ -92,7 +92,7 @@ class SRNConfig:
     @classmethod
     def preset(cls, name: str) -> SRNConfig:
         """``paper`` (20.8 M parameters), ``small`` (5.2 M, about 1/20 of the cost) or ``tiny`` (2.3 M, with an
-        hourglass and the head for certainty; about a third of the cost of ``srn-small``)."""
+        hourglass and the head for certainty; less than half of the cost of ``srn-small``)."""
         if name not in PRESETS:
             raise UserError(f"preset '{name}': unknown; expected one of {', '.join(PRESETS)}")
         return PRESETS[name]
