@@ -11,7 +11,7 @@ import numpy as np
 
 from agents.baselines.extra import require
 from srn_core.cli.options import read_options
-from srn_core.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UserError, check_numbers, command
+from srn_core.errors import COUNT, POSITIVE, SHARE, UserError, check_numbers, command
 from srn_core.io.claims import claimed
 
 SKRL = "skrl"
@@ -44,7 +44,9 @@ class SkrlArgs:
 
     def __post_init__(self) -> None:
         counts = dict.fromkeys(("total_steps", "num_envs", "batch_size"), COUNT)
-        check_numbers(self, counts | {"lr": POSITIVE, "gamma": SHARE, "seed": NOT_NEGATIVE})
+        check_numbers(self, counts | {"lr": POSITIVE, "gamma": SHARE, "seed": (0, 2**32 - 1)})
+        if self.total_steps < self.num_envs:
+            raise UserError(f"--total-steps {self.total_steps}: expected at least --num-envs, which is {self.num_envs}")
 
 
 def train_skrl(args: SkrlArgs) -> np.ndarray:

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 
 from srn_core.cli.options import read_options
-from srn_core.errors import command
+from srn_core.errors import COUNT, check_numbers, command
+from srn_core.io.files import check_outputs
 from srn_core.pages.page import check_page_name
 from srn_gym.env import OcclusionSynthesisEnv
 from srn_gym.games import DEFAULT_CLIPS, DEFAULT_TRACKER, load_game
@@ -54,6 +55,7 @@ class PlayArgs(GameRules):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_numbers(self, {"window": COUNT})
         check_page_name("--html", self.html)
 
 
@@ -111,6 +113,7 @@ def _picture(env: OcclusionSynthesisEnv) -> np.ndarray:
 def main() -> None:
     args = read_options(PlayArgs, __doc__, prog="python -m srn_gym.play")
     if args.html is not None:
+        check_outputs((args.html,))
         write_play_page(args.html, load_game(args.clips, args.tracker, args.device, **rules_of(args)), most_frames=args.window)
         print(f"wrote {args.html}, {args.html.stat().st_size / 1e3:.0f} kB; open it in a browser")
         return

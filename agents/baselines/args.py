@@ -37,3 +37,5 @@ class SB3Args(LearnerArgs):
         if self.with_landmark_id and self.observation == "patches":
             problem = "--with-landmark-id with --observation patches: expected features, response, change or memory"
             raise UserError(f"{problem}; leave one out")
+        if self.train_trunk and self.observation != "patches":
+            raise UserError(f"--train-trunk with --observation {self.observation}: it has no trunk; expected patches")

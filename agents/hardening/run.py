@@ -18,6 +18,7 @@ from srn_core.occluders.squares import add_square, noise_keys
 from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import TrainArgs
 from srn_core.training.augment import PlacedOccluders, TrainingBatch, draw_batch
+from srn_core.training.calibration import calibrate
 from srn_core.training.processes import gathered
 from srn_core.training.state import STATE
 from srn_core.training.train import TrainingRun
@@ -61,7 +62,9 @@ class FinetuningRun(TrainingRun):
         if self._pass[0] != number:
             rng = np.random.default_rng((self.args.seed, number))
             at_random = rng.random(len(self.clips)) < self.finetuning.random_share
-            found = [placement for placement in self._played(self.policy, number) if not at_random[placement.clip]]
+            found: list[Placement] = []
+            if not at_random.all():
+                found += [placement for placement in self._played(self.policy, number) if not at_random[placement.clip]]
             if at_random.any():
                 found += [placement for placement in self._played("random-jump", number) if at_random[placement.clip]]
             self._pass = number, gathered(found)
@@ -102,7 +105,8 @@ class FinetuningRun(TrainingRun):
         rank = (too_high, clean if too_high else covered)
         if step and rank <= self.rank:
             self.rank, self.best = rank, covered
-            self.keep(averaged, {**self.card(step, errors), **self._findings(clean, covered)})
+            sure = {"certainty": calibrate(averaged, self.held_out, self.args.occlusion)} if self.held_out else {}
+            self.keep(averaged, {**self.card(step, errors), **sure, **self._findings(clean, covered)})
         # Nothing is kept at step 0, and JSON has no infinity.
         kept = {"best": self.best, "rank": list(self.rank)} if step else {"best": None, "rank": None}
         self.save({"step": step, "start": self.start, **kept, "tracker_key": self.victim.key})

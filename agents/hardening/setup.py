@@ -10,11 +10,11 @@ from agents.hardening.args import FinetuneArgs
 from agents.hardening.own_run import load_own
 from agents.hardening.placements import derived_seed
 from agents.hardening.saving import MANIFEST
-from agents.playing.evaluation import check_policy, warn_of_overlap
+from agents.playing.evaluation import check_policy, sibling_splits, warn_of_overlap
 from srn_core.checkpoints import load_pretrained
 from srn_core.data import load_clips
 from srn_core.data.clip import check_scheme
-from srn_core.data.spec import with_option
+from srn_core.data.several import listed_specs
 from srn_core.errors import UserError
 from srn_core.io.files import check_writable
 from srn_core.training.args import check_batch, check_out, refuse_masked
@@ -30,7 +30,7 @@ def checked(args: FinetuneArgs) -> FinetuneArgs:
         UserError: arguments do not fit together, clips are masked, or a folder is in use.
     """
     clips = args.clips or ("demo?split=train",)
-    val = args.val or tuple(with_option(spec, "split", "val") for spec in clips)
+    val = args.val or listed_specs(sibling_splits(clips, "val"))
     refuse_masked((*clips, *val, *args.dqn_clips))
     for spec in clips if is_first() and not args.val else ():
         warn_of_overlap(spec)

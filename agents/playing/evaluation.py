@@ -75,7 +75,7 @@ def evaluation_args(run_dir: Path, args: LearnerArgs) -> EvaluateArgs:
     for spec in listed_specs(args.clips) if not args.val_clips else ():
         warn_of_overlap(spec)
     return EvaluateArgs(
-        policy=str(run_dir), clips=_val_clips(args), train_clips=args.clips, tracker=args.tracker,
+        policy=given_name(run_dir), clips=_val_clips(args), train_clips=args.clips, tracker=args.tracker,
         episodes=args.eval_episodes, seed=args.seed, device=args.device, **rules_of(args),
     )  # fmt: skip
 

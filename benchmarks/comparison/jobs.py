@@ -28,6 +28,7 @@ from benchmarks.comparison.measure import (
     rollout_rows,
 )
 from benchmarks.comparison.regression import RewardModel
+from srn_core.data.several import listed_specs
 from srn_core.io.files import plain
 from srn_gym.cache.store import Store
 from srn_gym.games import SHARED, load_game
@@ -101,8 +102,8 @@ def _settings(label: str, how: Measurement, training: dict[str, Any] | None = No
     left_out = PLACES if label in ("prior", "adaptive") else (*PLACES, "prior_frames")
     if not how.options.train_tracker:
         left_out = (*left_out, "train_tracker")
-    if how.measured_train_clips:
-        settings["measured_train_clips"] = how.measured_train_clips
+    # Always there, so that a call without the option does not take the rows of one with it.
+    settings["measured_train_clips"] = list(listed_specs(how.measured_train_clips)) or None
     settings |= {f"eval_{name}": value for name, value in plain(how.options).items() if name not in left_out}
     return {name: value for name, value in settings.items() if name not in PLACES}
 

@@ -9,7 +9,6 @@ import io
 import os
 import warnings
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -123,14 +122,6 @@ def turn(image: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         image = image[:, ::-1]
     return np.ascontiguousarray(image)
-
-
-def image_path(base: Path, endings: Sequence[str] = IMAGE_ENDINGS) -> Path | None:
-    """The picture of this name without ending, in lower or upper case; None if there is none."""
-    for ending in (*endings, *map(str.upper, endings)):
-        if (path := base.with_name(base.name + ending)).is_file():
-            return path
-    return None
 
 
 def _decoded_jpeg(data: bytes) -> tuple[bool, np.ndarray | None]:

@@ -100,8 +100,8 @@ class TrainingRun:
         check_scheme([clip for clips in self.validation.values() for clip in clips], self.config.landmarks)
         if args.occlusion == "masklike" and self.config.scheme != "68":
             raise UserError(f"--occlusion masklike: needs 68 points; the clips have {self.config.scheme}; use varied")
-        self.clips = taught(self.clips, args.teacher, args.teacher_share, str(self.device))
-        self.pool = FacePool(self.clips, self.config, self.device)
+        # The clips keep their labels: a policy of agents/finetune.py plays them, and they may be saved.
+        self.pool = FacePool(taught(self.clips, args.teacher, args.teacher_share, str(self.device)), self.config, self.device)
         if not args.init:
             self.model.mean_shape.copy_(torch.from_numpy(self.pool.mean_shape))
         self.optimisers = make_optimisers(self.model, args.lr, args.muon_lr)

@@ -29,6 +29,7 @@ from srn_core.tracking.tracker import Tracker
 from srn_core.training.args import TrainArgs
 from srn_core.training.augment import PlacedOccluders, draw_batch
 from srn_core.training.pool import FacePool
+from srn_core.training.teachers import taught
 from srn_core.training.train import train
 from srn_gym.game import OcclusionGame
 from tests.support.faces import TINY, write_checkpoint
@@ -135,15 +136,21 @@ def test_on_a_share_of_the_clips_the_occluder_is_placed_at_random(clip_spec, tin
     assert len({tuple(row) for row in chosen}) > 1
 
 
-def test_labels_can_be_drawn_to_what_the_tracker_sees_on_the_clean_face(clip_spec, tiny_checkpoint, tmp_path):
-    args = small_args(
-        clip_spec, tiny_checkpoint, tmp_path / "run", policy="none", teacher=(tiny_checkpoint,), teacher_share=1.0
-    )
+def test_the_training_learns_the_teachers_answers_and_the_game_keeps_the_labels(clip_spec, tiny_checkpoint, tmp_path):
+    args = small_args(clip_spec, tiny_checkpoint, tmp_path / "run", teacher=(tiny_checkpoint,), teacher_share=1.0)
     run = FinetuningRun(args, tiny_checkpoint, "none", tmp_path / "run/round-1", 1)
-    tracker = Tracker(load_pretrained(tiny_checkpoint), "cpu")
-    for clip in run.clips:
-        answers = tracker.detect_crops(clip.crops(tracker.crop), clip.boxes, mirror=True)
-        np.testing.assert_allclose(clip.landmarks, answers, atol=0.05)
+    clips = load_clips(clip_spec).clips
+    answers = FacePool(taught(clips, [tiny_checkpoint], 1.0, "cpu"), run.config, torch.device("cpu"))
+    np.testing.assert_allclose(run.pool.landmarks, answers.landmarks, atol=0.05)
+    assert np.abs(run.pool.landmarks - FacePool(clips, run.config, torch.device("cpu")).landmarks).max() > 1
+    for clip, given in zip(run.clips, clips, strict=True):
+        np.testing.assert_array_equal(clip.landmarks, given.landmarks)
+
+
+def test_a_fine_tuned_head_for_certainty_is_calibrated(clip_spec, tmp_path):
+    sure = write_checkpoint(tmp_path / "sure", 0, dataclasses.replace(TINY, certainty="on"))
+    finetune(small_args(clip_spec, sure, tmp_path / "run", policy="random-jump"))
+    assert load_card(tmp_path / "run")["certainty"]
 
 
 def test_the_training_finds_a_placement_by_its_clip_and_frame(clip_spec, tiny_checkpoint, tmp_path, monkeypatch):
