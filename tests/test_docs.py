@@ -62,7 +62,7 @@ READ_ONLY = {
     "benchmarks/paper_tables.py": "measures all sets",
     "benchmarks/ablation.py": "trains a network per variant; tests/benchmarks/test_ablation.py runs it",
     "benchmarks/player_ablation.py": "trains many learners; tests/benchmarks/test_player_ablation.py runs it",
-    "benchmarks/cross_validate.py": "trains many learners; tests/benchmarks/test_cross_validate.py runs it",
+    "benchmarks/comparison/cross_validate.py": "trains many learners; tests/benchmarks/test_cross_validate.py runs it",
     "benchmarks/tune.py": "trains many learners; tests/benchmarks/test_tune.py runs it",
     "benchmarks/following.py": "takes minutes; tests/benchmarks/test_following.py runs it",
     "benchmarks/peers.py": "needs other people's packages; tests/benchmarks/test_peers.py runs it",

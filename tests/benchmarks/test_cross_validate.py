@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.common.results import read_figures, read_rows
-from benchmarks.cross_validate import CrossValidateArgs, cross_validate
+from benchmarks.comparison.cross_validate import CrossValidateArgs, cross_validate
 from benchmarks.remake import remake
 from srn_core.data import load_clips
 from srn_core.data.splits import fold_of

@@ -1,9 +1,9 @@
 """Compare learners on all people: those of each fold are played by players that were trained on the people of the other folds.
 
 DIR=../shared/data
-python benchmarks/cross_validate.py --clips "300vw:$DIR/talk2/train" --train-clips "300vw:$DIR/talk2/train" \\
+python benchmarks/comparison/cross_validate.py --clips "300vw:$DIR/talk2/train" --train-clips "300vw:$DIR/talk2/train" \\
   --tracker crossfit:runs/folds --learners dqn
-python benchmarks/cross_validate.py ... # the same command again: finished trainings are not repeated
+python benchmarks/comparison/cross_validate.py ... # the same command again: finished trainings are not repeated
 
 With the victim crossfit:DIR of as many folds, the tracker has not met the people either. A hash of a person's name decides the
 fold, as in srn train --fold.
@@ -50,7 +50,7 @@ def cross_validate(args: CrossValidateArgs) -> list[ResultRow]:
         compare(part := _fold(args, number))
         rows += read_rows(part.out, "rows")
     settings = plain(args)
-    record: dict[str, Any] = {"kind": "comparison", "command": benchmark_command("cross_validate", args, ())}
+    record: dict[str, Any] = {"kind": "comparison", "command": benchmark_command("comparison/cross_validate", args, ())}
     record |= {"versions": versions(), "settings": settings}
     record["learners"] = summarise_learners(rows, args.learners[0].partition("@")[0])
     show_page(page := comparison_page(record))
