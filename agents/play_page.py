@@ -10,6 +10,7 @@ import srn_core.threads  # noqa: F401
 
 from agents.playing.episodes import action_table
 from agents.policies.trained import trained_rules
+from agents.run_folder import is_run
 from srn_core.cli.options import read_options
 from srn_core.errors import COUNT, NOT_NEGATIVE, UserError, check_numbers, command
 from srn_core.io.files import check_outputs
@@ -47,6 +48,8 @@ class PlayPageArgs:
 def play_page(args: PlayPageArgs) -> None:
     """Write the page."""
     check_outputs((args.out,))
+    if not is_run(Path(args.policy)):
+        raise UserError(f"--policy {args.policy}: expected the folder of a trained run")
     game = load_game(args.clips, args.tracker, args.device, **trained_rules(args.policy))
     if args.clip >= len(game.clips):
         raise UserError(f"--clip {args.clip}: {args.clips} has {len(game.clips)} clips; expected a number below that")

@@ -140,7 +140,8 @@ def _text(out: Path, learner: str, draw: int, values: Mapping[str, Any]) -> str:
     start, name = learner + ("," if ":" in learner else ":"), read_learner(learner).name
     if not name.startswith(SB3_PREFIX):
         return start + ",".join(f"{key}={json.dumps(value)}" for key, value in values.items())
-    file = out / "hparams" / f"{name}-{draw}.yml"
+    # Learners of one algorithm may have other draws. A comma would end the path in the learner's text.
+    file = out / "hparams" / f"{learner.replace(':', '-').replace(',', '-')}-{draw}.yml"
     shipped_with(SHIPPED / f"{name.removeprefix(SB3_PREFIX)}.yml", values, file)
     return f"{start}hparams={file}"
 

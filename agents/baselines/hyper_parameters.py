@@ -84,7 +84,9 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
 def _checked(path: Path, name: str, value: Any) -> Any:
     """A hyper-parameter's value. Text is refused, because rl_zoo3 would run it as Python."""
     if name in ("n_timesteps", "n_envs"):
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 1 or value != int(value):
+        # False for infinity, and for what is no number.
+        whole = isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
+        if not whole or value < 1:
             raise UserError(f"{path}: {name} {value!r}: expected a whole number of at least 1")
         return int(value)
     if name in ("policy_kwargs", "replay_buffer_kwargs", "normalize") and not isinstance(value, dict):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from srn_core.data import ClipSet, load_clips
+from srn_core.data.spec import with_option
 from srn_core.errors import UserError
 from srn_core.evaluation.evaluate import Evaluation, evaluate
 from srn_core.tracking.batch import Mode
@@ -67,7 +68,7 @@ def masked_spec(spec: str) -> str:
     >>> masked_spec("demo"), masked_spec("demo?split=val")
     ('demo?masked=1', 'demo?split=val&masked=1')
     """
-    return f"{spec}{'&' if '?' in spec else '?'}masked=1"
+    return with_option(spec, "masked", "1")
 
 
 def clip_means(found: Evaluation) -> np.ndarray:

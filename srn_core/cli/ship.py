@@ -44,7 +44,9 @@ class ShipArgs:
 def main() -> None:
     args = read_options(ShipArgs, __doc__, prog="python -m srn_core.cli.ship")
     metrics = read_json(args.metrics)
-    records = _portable(metrics.get("figures", [metrics]), args.data_root)
+    # srn evaluate writes one record, or a list where it has measured several sets.
+    found = metrics if isinstance(metrics, list) else metrics.get("figures", [metrics])
+    records = _portable(found, args.data_root)
     if not all("nme_mean" in record for record in records):
         raise UserError(f"{args.metrics}: holds no record of srn evaluate; expected the file that its --json wrote")
     stages = _portable(_stages(args.run), args.data_root)

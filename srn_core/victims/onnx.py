@@ -40,7 +40,7 @@ class OnnxOptions:
         output: unit of the output x, y, x, y, ...: ``unit``: sides of the input; ``pixel``: pixels of the input.
         blob: name of the output; needed if there are several.
         runtime: ``opencv``, or ``onnxruntime`` (the extra ``onnx``).
-        preset: the SRN preset whose crop and patch size the game uses: ``small`` or ``paper``.
+        preset: the SRN preset whose crop and patch size the game uses: ``tiny``, ``small`` or ``paper``.
         scheme: the landmarks of the output: ``68``, ``98`` (WFLW) or ``29`` (COFW).
     """
 

@@ -17,7 +17,7 @@ from srn_core.pages.page import Section, write_page
 from srn_core.pages.pictures import packed, shape, sheet
 from srn_core.pages.sections import numbers
 from srn_gym.game import NO_OCCLUDER, OcclusionGame
-from srn_gym.pages.pictures import occluders, pictures
+from srn_gym.pages.pictures import clip_frames, occluders, pictures
 from srn_gym.planning import best_actions
 
 # Answers are kept as differences to the clean frame's, in quarters of a pixel, one byte each.
@@ -61,7 +61,8 @@ def game_section(game: OcclusionGame, rivals: Mapping[str, np.ndarray], clip: in
         raise UserError("occluder 'blur': shows what is under it; for a page choose noise, black, texture or mask")
     count = len(game.clips[clip]) if most_frames is None else min(len(game.clips[clip]), most_frames)
     errors, answers = all_answers(game, clip, count)
-    truth = game.scene.landmarks[game.scene.row(torch.tensor(clip), torch.arange(count))].cpu().numpy()
+    rows = game.scene.row(*clip_frames(game, clip))[:count]
+    truth = game.scene.landmarks[rows].cpu().numpy()
     neighbours = game.neighbours.cpu().numpy()
     policies = {**rivals, OPTIMUM: best_actions(errors[:, 1:], neighbours)}
     nobody = [NO_OCCLUDER] * len(game.clips[clip])
@@ -72,7 +73,7 @@ def game_section(game: OcclusionGame, rivals: Mapping[str, np.ndarray], clip: in
         "frames": sheet(pictures(game, clip, nobody)[:count]),
         "tiles": sheet(squares[:count]),
         "truth": packed(truth),
-        "normaliser": numbers(game.scene.normaliser[game.scene.row(torch.tensor(clip), torch.arange(count))].cpu().numpy()),
+        "normaliser": numbers(game.scene.normaliser[rows].cpu().numpy()),
         "errors": [numbers(row, 4) for row in 100 * errors],
         "clean": packed(answers[:, 0]),
         "answers": packed_differences(answers[:, 1:] - answers[:, :1]),

@@ -302,6 +302,8 @@ def test_numbers_out_of_range_are_named(small_args, changes):
 def test_landmark_ids_are_refused_for_patches(small_args):
     with pytest.raises(UserError, match="--with-landmark-id with --observation patches: expected features"):
         small_args("dqn", with_landmark_id=True, observation="patches")
+    with pytest.raises(UserError, match="--train-trunk with --observation features: it has no trunk"):
+        small_args("dqn", train_trunk=True, observation="features")
 
 
 def test_the_damaged_file_of_a_run_is_named(small_args):
@@ -348,6 +350,7 @@ def test_hyper_parameters_are_the_same_after_writing_and_reading(tmp_path):
         ("CartPole-v1: {policy: MlpPolicy}", "no hyper-parameters under"),
         ("OcclusionSynthesis-v0: {policy: MlpPolicy}", "has no 'n_timesteps'"),
         ("OcclusionSynthesis-v0: {n_timesteps: 1.5, policy: MlpPolicy}", "n_timesteps 1.5"),
+        ("OcclusionSynthesis-v0: {n_timesteps: .inf, policy: MlpPolicy}", "n_timesteps inf"),
         ("OcclusionSynthesis-v0: {n_timesteps: 9, policy: MlpPolicy, learning_rate: 1e-3}", "1.0e-3"),
         ("OcclusionSynthesis-v0: {n_timesteps: 9, policy: MlpPolicy, policy_kwargs: 'dict(net_arch=[4])'}", "YAML mapping"),
         ("OcclusionSynthesis-v0: {n_timesteps: 9, policy: MlpPolicy, normalize: {norm_reward: true}}", "norm_obs: false"),

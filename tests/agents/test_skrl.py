@@ -32,3 +32,10 @@ def test_without_skrl_one_line_says_which_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "skrl", None)
     with pytest.raises(UserError, match="extra 'skrl'"):
         train_skrl(SkrlArgs(run_dir=tmp_path / "run"))
+
+
+def test_a_training_without_a_step_and_a_seed_that_is_too_large_are_refused():
+    with pytest.raises(UserError, match="--total-steps 10: expected at least --num-envs, which is 32"):
+        SkrlArgs(total_steps=10, num_envs=32)
+    with pytest.raises(UserError, match="seed"):
+        SkrlArgs(seed=2**32)

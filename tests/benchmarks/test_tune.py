@@ -38,8 +38,13 @@ def test_each_learner_gets_the_same_number_of_draws_and_finished_ones_stay(
     assert all(len(row["shares"]) == 2 for row in rows)
     assert read_figures(args.out)["figures"] == rows
     ppo = rows[-1]
-    assert [rows[3]["text"], ppo["text"]] == [args.learners[1], f"{args.learners[1]},hparams={args.out}/hparams/sb3-ppo-2.yml"]
-    ships, drawn = (read_hparams(path, "memory") for path in (SHIPPED / "ppo.yml", args.out / "hparams/sb3-ppo-2.yml"))
+    assert [rows[3]["text"], ppo["text"]] == [
+        args.learners[1],
+        f"{args.learners[1]},hparams={args.out}/hparams/sb3-ppo-observation=memory-2.yml",
+    ]
+    ships, drawn = (
+        read_hparams(path, "memory") for path in (SHIPPED / "ppo.yml", args.out / "hparams/sb3-ppo-observation=memory-2.yml")
+    )
     assert drawn.algorithm == ships.algorithm | ppo["hyper_parameters"] and drawn != ships
     best = max(row["share"] for row in rows if row["learner"] == "dqn:plan=none")
     shown = capsys.readouterr().out
