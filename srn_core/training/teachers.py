@@ -1,4 +1,4 @@
-"""``srn train --teacher``: labels moved toward what other trackers see in the same pictures (distillation, Hinton et al. 2015).
+"""``--teacher``: labels moved toward what other trackers see in the same pictures (distillation, Hinton et al. 2015).
 
 Labels scatter around the true places, those of people and of machines. The mean answer of trackers that have learnt from many
 of them scatters less. Each teacher looks at each face once, before the training, so a step costs what it costs without.
